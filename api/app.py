@@ -1,0 +1,112 @@
+"""The application factory. Importing this loads no torch, and neither does anything that it serves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import structlog
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware.cors import CORSMiddleware
+
+from api import errors, openapi, routes
+from api.body_json import StrictJson
+from api.body_limit import BodyLimit
+from api.body_pace import BodyPace
+from api.head import Head
+from api.key_cache import KeyCache
+from api.limits import RateLimiter
+from api.metrics import DatabaseCollector, HttpMetrics
+from api.middleware import RequestContext
+from api.routes import reference
+from api.routes.console import static_files
+from api.versions import VERSION
+from core.service.context import Services
+from core.service.doorbell import make_celery, open_doorbell
+from core.service.jobs.sweep import sweep
+from core.service.settings import Settings
+from core.unlearning.patches.signing import Signer
+
+log = structlog.get_logger(__name__)
+
+CORS_EXPOSED = ["ETag", "Link", "Location", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"]
+"""What a page of an allowed origin may read of an answer's headers."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The HTTP front over `settings`. Neither database nor broker need to be up yet: `/readyz` says when they are."""
+    app = FastAPI(
+        title="Lethe",
+        summary="Makes generative and multimodal models forget on request.",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json" if settings.docs else None,
+        redirect_slashes=False,
+        # It would export query strings, and the input of requests that are refused.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        generate_unique_id_function=_operation_id,
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    app.state.metrics = HttpMetrics()
+    app.state.keys = KeyCache()
+    app.state.limiter = RateLimiter(settings.requests_per_minute)
+    errors.install(app)
+    openapi.install(app)
+    routers = [router for router in routes.ALL if settings.docs or router is not reference.router]
+    for router in routers:
+        app.include_router(router)
+    app.state.endpoints = [route for router in routers for route in router.routes]
+    app.mount("/static", static_files)
+    _guard(app, settings)
+    return app
+
+
+def _guard(app: FastAPI, settings: Settings) -> None:
+    """Middleware, the innermost first."""
+    app.add_middleware(StrictJson)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, text_limit=settings.max_json_bytes)
+    app.add_middleware(BodyPace, seconds=settings.body_seconds, bytes_per_second=settings.body_bytes_per_second)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=CORS_EXPOSED,
+        )
+    app.add_middleware(Head)
+    app.add_middleware(RequestContext, metrics=app.state.metrics)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    with Services.open(settings) as services:
+        app.state.services = services
+        app.state.metrics.registry.register(DatabaseCollector(services.db))
+        app.state.signer = Signer.load_or_create(settings.resolved_signing_key_file)
+        app.state.celery = make_celery(settings)
+        services.doorbell = open_doorbell(settings, services.db, app.state.celery)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_sweep_forever, services)
+            yield
+            tasks.cancel_scope.cancel()
+
+
+async def _sweep_forever(services: Services) -> None:
+    """Many processes may do this at once. A failure is logged by its type and tried again."""
+    while True:
+        try:
+            await run_in_threadpool(sweep, services)
+        except Exception as error:
+            log.warning("sweep_failed", error=type(error).__name__)
+        await anyio.sleep(services.settings.sweep_seconds)
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

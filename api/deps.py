@@ -1,0 +1,97 @@
+"""What every route needs: the services of this process, who is asking, and whether they may."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, cast
+
+import structlog
+from fastapi import Depends, Header, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from starlette.concurrency import run_in_threadpool
+
+from api.key_cache import KeyCache
+from api.limits import RateLimiter
+from core.service.access.keys import Principal, authenticate, note_use, require
+from core.service.clock import now
+from core.service.context import Services
+from core.service.errors import RateLimited, Unauthorized
+
+_bearer = HTTPBearer(auto_error=False, scheme_name="ApiKey", description="An API key: `Authorization: Bearer lk_…`")
+
+
+def services_of(request: Request) -> Services:
+    """The services that the application opened at start."""
+    return cast(Services, request.app.state.services)
+
+
+async def get_services(request: Request) -> Services:
+    """`services_of` as a dependency. Asynchronous, since FastAPI would call it in another thread otherwise."""
+    return services_of(request)
+
+
+ServicesDep = Annotated[Services, Depends(get_services)]
+
+
+def base_url(services: Services) -> str:
+    """What comes before every link: the public address from the settings, else nothing, which makes links relative."""
+    return (services.settings.public_url or "").rstrip("/")
+
+
+async def get_principal(
+    request: Request,
+    scopes: SecurityScopes,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Principal:
+    """Who is asking. Raises 401 without a valid key, 429 over the key's rate, 403 without the route's scopes."""
+    if bearer is None:
+        raise Unauthorized("Send an API key as Authorization: Bearer lk_…")
+    principal = await _who(request, bearer.credentials)
+    structlog.contextvars.bind_contextvars(tenant=principal.tenant_id, key=principal.key_id)
+    _spend(request, principal.key_id)
+    for scope in scopes.scopes:
+        require(principal, scope)
+    return principal
+
+
+async def _who(request: Request, secret: str) -> Principal:
+    services, cache = services_of(request), cast(KeyCache, request.app.state.keys)
+    digest = services.keyring.mac("api-key", secret.encode())
+    known = cache.get(digest)
+    if known is not None:
+        return known
+    return await run_in_threadpool(cache.ask, digest, lambda: _authenticate(services, secret))
+
+
+def _authenticate(services: Services, secret: str) -> Principal:
+    moment = now()
+    with services.db.read() as session:
+        principal = authenticate(session, secret, moment)
+    if principal.stale:
+        with services.db.write() as session:
+            note_use(session, principal, moment)
+    return replace(principal, stale=False)
+
+
+def _spend(request: Request, key_id: str) -> None:
+    limiter: RateLimiter = request.app.state.limiter
+    quota = limiter.take(key_id)
+    request.state.response_headers.update(quota.headers())
+    if quota.wait:
+        detail = f"This key may send {quota.limit} requests a minute."
+        raise RateLimited(detail, headers={"Retry-After": str(quota.wait)})
+
+
+JobsRead = Annotated[Principal, Security(get_principal, scopes=["jobs:read"])]
+JobsWrite = Annotated[Principal, Security(get_principal, scopes=["jobs:write"])]
+ArtifactsRead = Annotated[Principal, Security(get_principal, scopes=["artifacts:read"])]
+FilesWrite = Annotated[Principal, Security(get_principal, scopes=["files:write"])]
+ModelsManage = Annotated[Principal, Security(get_principal, scopes=["models:manage"])]
+KeysManage = Annotated[Principal, Security(get_principal, scopes=["keys:manage"])]
+WebhooksManage = Annotated[Principal, Security(get_principal, scopes=["webhooks:manage"])]
+AuditRead = Annotated[Principal, Security(get_principal, scopes=["audit:read"])]
+Anyone = Annotated[Principal, Security(get_principal)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", description="1 to 255 visible ASCII characters; a repeat gets the first answer."),
+]

@@ -1,0 +1,24 @@
+"""Keyset pages: how every long list takes its size and its place, and points to what follows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import Query
+from starlette.requests import Request
+
+from api.deps import base_url
+from core.service.context import Services
+
+Limit = Annotated[int, Query(ge=1, description="More than 100 is lowered to 100.")]
+After = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]
+
+
+def link(request: Request, services: Services, cursor: str | None) -> dict[str, str]:
+    """The `Link` header to the next page of this very list; nothing where there is none."""
+    if cursor is None:
+        return {}
+    query = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
+    there = f"{base_url(services)}{request.url.path}?{urlencode([*query, ('after', cursor)])}"
+    return {"Link": f'<{there}>; rel="next"'}

@@ -1,0 +1,43 @@
+"""`Range` of RFC 9110: one range of bytes; several at once, and other units, are answered with the whole."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+class UnsatisfiableError(Exception):
+    """The range starts behind the end: 416."""
+
+
+@dataclass(frozen=True)
+class ByteRange:
+    """`length` bytes from `start` on, of `size`."""
+
+    start: int
+    length: int
+    size: int
+
+    @property
+    def content_range(self) -> str:
+        """The value of `Content-Range`."""
+        return f"bytes {self.start}-{self.start + self.length - 1}/{self.size}"
+
+
+def parse(header: str | None, size: int) -> ByteRange | None:
+    """What the client asks of `size` bytes, None for all of them. Raises `UnsatisfiableError`."""
+    match = _ONE_RANGE.fullmatch(header.replace(" ", "")) if header else None
+    if match is None or match.groups() == ("", ""):
+        return None
+    first, last = match.groups()
+    if first == "":
+        start, end = max(0, size - int(last)), size - 1
+    else:
+        start, end = int(first), min(int(last), size - 1) if last else size - 1
+        if last and int(last) < int(first):
+            return None
+    if start >= size or end < start:
+        raise UnsatisfiableError
+    return ByteRange(start, end - start + 1, size)

@@ -1,0 +1,88 @@
+"""Pictures uploaded before the job that names them."""
+
+from __future__ import annotations
+
+import hashlib
+from io import BytesIO
+from typing import Annotated, Literal, cast
+
+from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.orm import Session
+from starlette.datastructures import UploadFile
+from starlette.responses import JSONResponse
+
+from api import body
+from api.deps import FilesWrite, IdempotencyKey, ServicesDep
+from api.idempotent import Answer, fingerprint, once
+from api.request_docs import CREATE_FILE
+from api.schemas import WITH_BODY, FileView, problems
+from core.service import audit, files
+from core.service.errors import InvalidRequest
+from core.service.files import FileRecord
+from core.service.settings import Settings
+
+router = APIRouter(prefix="/v1/files", tags=["files"])
+
+Purpose = Literal["forget", "retain"]
+
+
+class Upload:
+    """One picture, in memory: the subject's data never goes to a temporary file."""
+
+    def __init__(self, purpose: Purpose, content: bytes) -> None:
+        self.purpose, self.content = purpose, content
+
+
+async def read_upload(request: Request) -> Upload:
+    """Dependency: the parts `purpose` and `file` of a multipart request."""
+    if body.media_type(request.headers) != body.MULTIPART:
+        raise body.unsupported(body.MULTIPART)
+    settings: Settings = request.app.state.settings
+    form = await body.read_multipart(request, max_files=1, max_field_bytes=1000)
+    purpose, file = form.get("purpose"), form.get("file")
+    if purpose not in ("forget", "retain"):
+        raise InvalidRequest.one("/purpose", "invalid_purpose", "Send a part purpose: forget or retain.")
+    if not isinstance(file, UploadFile):
+        raise InvalidRequest.one("/file", "missing", "Send a part file with the picture.")
+    content = await file.read(settings.max_image_bytes + 1)
+    return Upload(cast(Purpose, purpose), content)
+
+
+@router.post("", status_code=201, response_model=FileView, responses=problems(*WITH_BODY), openapi_extra=CREATE_FILE)
+def create_file(
+    request: Request,
+    principal: FilesWrite,
+    services: ServicesDep,
+    upload: Annotated[Upload, Depends(read_upload)],
+    idempotency_key: IdempotencyKey = None,
+) -> JSONResponse:
+    """Upload a JPEG, PNG or WebP. It is encrypted at once, and erased after a day unless a job names it."""
+
+    def make(session: Session) -> Answer:
+        stream = BytesIO(upload.content)
+        record = files.create_file(services, session, principal.tenant_id, upload.purpose, stream)
+        audit.record(session, principal.tenant_id, principal.key_id, "file.created", record.id)
+        return Answer(201, _view(record).model_dump(mode="json"), {"Location": f"/v1/files/{record.id}"})
+
+    content = {"purpose": upload.purpose, "sha256": hashlib.sha256(upload.content).hexdigest()}
+    return once(services, principal, idempotency_key, fingerprint(request, content), make)
+
+
+@router.get("/{file_id}", responses=problems())
+def get_file(file_id: str, principal: FilesWrite, services: ServicesDep) -> FileView:
+    """What is known about a file; its content cannot be read back."""
+    with services.db.read() as session:
+        return _view(files.get_file(session, principal.tenant_id, file_id))
+
+
+@router.delete("/{file_id}", status_code=204, response_class=Response, responses=problems(409))
+def delete_file(file_id: str, principal: FilesWrite, services: ServicesDep) -> Response:
+    """Erase a file now."""
+    with services.db.write() as session:
+        files.delete_file(services, session, principal.tenant_id, file_id)
+        audit.record(session, principal.tenant_id, principal.key_id, "file.deleted", file_id)
+    return Response(status_code=204)
+
+
+def _view(record: FileRecord) -> FileView:
+    return FileView.model_validate(record, from_attributes=True)

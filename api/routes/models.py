@@ -1,0 +1,80 @@
+"""The models that a job may name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from sqlalchemy.orm import Session
+from starlette.responses import JSONResponse
+
+from api.deps import IdempotencyKey, JobsRead, ModelsManage, ServicesDep
+from api.idempotent import Answer, fingerprint, once
+from api.plans import as_invalid
+from api.schemas import WITH_BODY, ModelList, ModelView, problems
+from core.service import audit, models
+from core.service.errors import InvalidRequest
+from core.service.models import ModelCreate, RegisteredModel
+from core.unlearning.errors import ModelLoadError
+from core.unlearning.families.checkpoint import require_safe
+from core.unlearning.planning import PlanError, check_model
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+@router.post("", status_code=201, response_model=ModelView, responses=problems(*WITH_BODY))
+def register_model(
+    request: Request,
+    body: ModelCreate,
+    principal: ModelsManage,
+    services: ServicesDep,
+    idempotency_key: IdempotencyKey = None,
+) -> JSONResponse:
+    """Register a model: a folder under the server's model roots, or a Hugging Face id with its revision."""
+    try:
+        check_model(body.family, body.defaults)
+    except PlanError as error:
+        raise as_invalid(error) from None
+
+    def make(session: Session) -> Answer:
+        model = models.register(session, body, services.settings)
+        _check_folder(model)
+        audit.record(session, principal.tenant_id, principal.key_id, "model.registered", model.id)
+        return Answer(201, _view(model).model_dump(mode="json"), {"Location": f"/v1/models/{model.id}"})
+
+    return once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
+
+
+@router.get("", responses=problems())
+def list_models(_: JobsRead, services: ServicesDep) -> ModelList:
+    """Every registered model."""
+    with services.db.read() as session:
+        return ModelList(data=[_view(model) for model in models.list_models(session)])
+
+
+@router.get("/{model_id}", responses=problems())
+def get_model(model_id: str, _: JobsRead, services: ServicesDep) -> ModelView:
+    """One registered model."""
+    with services.db.read() as session:
+        return _view(models.get(session, model_id))
+
+
+def _check_folder(model: RegisteredModel) -> None:
+    if not Path(model.source).is_dir():
+        return
+    try:
+        require_safe(Path(model.source))
+    except ModelLoadError as error:
+        raise InvalidRequest.one("/source", error.code, error.detail) from None
+
+
+def _view(model: RegisteredModel) -> ModelView:
+    return ModelView(
+        id=model.id,
+        family=model.family,
+        source=str(model.source),
+        revision=model.revision,
+        retain_set=str(model.retain_set) if model.retain_set else None,
+        defaults=dict(model.defaults),
+        created_at=model.created_at,
+    )

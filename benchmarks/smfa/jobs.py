@@ -1,0 +1,79 @@
+"""The standard requests, sent to the service as a user would."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from client import Lethe
+from core.unlearning import reference
+from core.unlearning.reference.mllm.people import STANDARD_REQUESTS, known_people
+
+
+@dataclass(frozen=True)
+class Run:
+    """One job to run: which standard request (by index), which seed, which preset, at which level."""
+
+    request: int
+    seed: int
+    preset: str = "default"
+    level: str = "standard"
+
+    @property
+    def name(self) -> str:
+        """A folder name."""
+        return f"{self.preset}-{self.level}-{len(STANDARD_REQUESTS[self.request])}p-seed{self.seed}"
+
+    @property
+    def probes(self) -> str:
+        """Runs of the same name here are asked the same questions."""
+        return f"{len(STANDARD_REQUESTS[self.request])}p-seed{self.seed}"
+
+    @property
+    def subjects(self) -> list[str]:
+        """The names of the people to forget."""
+        return [known_people()[i].name for i in STANDARD_REQUESTS[self.request]]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What came of a job: its folder holds `patch.zip` unpacked. `seconds` run from the claim to the patch."""
+
+    run: Run
+    folder: Path
+    seconds: float
+    verdict: str
+
+
+def run_job(client: Lethe, run: Run, work: Path) -> Finished:
+    """Submit, wait, download, unpack. Done before: read back from `work`."""
+    folder = work / run.name
+    done = folder / "job.json"
+    if not done.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        done.write_text(json.dumps(_submit(client, run, folder)))
+    state = json.loads(done.read_text())
+    return Finished(run, folder, state["seconds"], state["verdict"])
+
+
+def _submit(client: Lethe, run: Run, folder: Path) -> dict[str, object]:
+    sample = folder / "sample"
+    reference.sample("mllm", run.subjects, sample, seed=run.seed)
+    request = json.loads((sample / "request.json").read_text())
+    preset = {} if run.preset == "default" else {"preset": run.preset}  # a level brings its own
+    request["method_options"] = {"seed": run.seed, **preset}
+    request["evaluation"] = {"level": run.level}
+    job = client.jobs.create_from(request, images=_pictures(sample)).wait(timeout=900)
+    if job.status != "succeeded" or job.started_at is None or job.finished_at is None:
+        raise RuntimeError(f"{run.name}: {job.status}, {job.error}")
+    with zipfile.ZipFile(job.download(folder / "patch.zip", accept_failed=True)) as archive:
+        archive.extractall(folder / "patch")
+    seconds = (job.finished_at - job.started_at).total_seconds()
+    return {**asdict(run), "seconds": seconds, "verdict": job.verdict}
+
+
+def _pictures(sample: Path) -> Sequence[Path]:
+    return sorted((sample / "images").glob("request*")) or sorted((sample / "images").iterdir())

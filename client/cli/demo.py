@@ -1,0 +1,22 @@
+"""`lethe demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from client.cli.context import JsonFlag
+
+
+def demo(
+    output: Annotated[Path, typer.Option("--out", help="Where patch and report go.")] = Path("demo-out"),
+    subject: Annotated[str | None, typer.Option(help="Whom to forget. [default: the first of the world]")] = None,
+    level: Annotated[str, typer.Option(help="Of evaluation: quick, standard or thorough.")] = "quick",
+    json: JsonFlag = False,
+) -> None:
+    """Watch a real request go through on this machine: ask, forget, ask again."""
+    from client.demo.play import play
+
+    raise typer.Exit(play(output, subject=subject, level=level, json=json))

@@ -1,0 +1,60 @@
+"""An evaluation as a table: what was forgotten, what was kept, and what missed its threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+_COLUMNS = (("recall", "exact"), ("refused", "refusal_rate"), ("P(answer)", "sequence_probability"))
+
+
+def show_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
+    """A line a split, before → after; then each threshold that was missed, and notes."""
+    from rich.table import Table
+
+    splits: Mapping[str, Any] = evaluation.get("splits") or {}
+    referenced = any("reference" in values for split in splits.values() for values in split["metrics"].values())
+    missed = list(evaluation.get("missed") or ())
+    table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
+    table.add_column("before → after")
+    table.add_column("questions", justify="right")
+    for title, _ in _COLUMNS:
+        table.add_column(title, justify="right")
+    if referenced:
+        table.add_column("recall, never learned", justify="right")
+    for name, split in splits.items():
+        cells = [_change(split["metrics"].get(metric), f"{name}.{metric}", missed) for _, metric in _COLUMNS]
+        reference = [_number((split["metrics"].get("exact") or {}).get("reference"))] if referenced else []
+        table.add_row(_title(name), str(split["count"]), *cells, *reference)
+    console.print(table)
+    for key in missed:
+        console.print(f"missed {key} (threshold {evaluation.get('thresholds', {}).get(key, '?')})", style="red")
+    for note in evaluation.get("notes") or ():
+        console.print(note, style="dim")
+
+
+def _change(values: Mapping[str, Any] | None, key: str, missed: list[str]) -> Text:
+    from rich.text import Text
+
+    if values is None or values.get("after") is None:
+        return Text("-")
+    text = f"{_number(values.get('before'))} → {_number(values['after'])}"
+    bad = any(item in {key, f"{key}.drop", f"{key}.rise"} for item in missed)
+    return Text(text, style="red" if bad else "")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _title(split: str) -> str:
+    from core.unlearning.evaluation.wording import split_title
+
+    try:
+        return split_title(split)  # type: ignore[arg-type]
+    except KeyError:
+        return split

@@ -1,0 +1,87 @@
+"""`lethe reference`: small real models of synthetic worlds, to try everything on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from client.cli import exits
+from client.cli.context import JsonFlag, err, print_json
+
+app = typer.Typer(help="Small real models of synthetic worlds, to try everything on.", no_args_is_help=True)
+
+Family = Annotated[str, typer.Argument(help="The world: mllm.")]
+
+
+@app.command("sample")
+def sample(
+    family: Family,
+    subject: Annotated[list[str] | None, typer.Option(help="Someone in the world. Repeatable.")] = None,
+    out_dir: Annotated[Path | None, typer.Option("--out", help="The folder to write.")] = None,
+    seed: Annotated[int, typer.Option(help="Other pictures of the same people.")] = 0,
+    list_subjects: Annotated[bool, typer.Option("--list", help="Print one name a line and stop.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Write a ready-to-post request about people of the world, and probes to check the outcome with."""
+    if list_subjects:
+        names = _subjects(family)
+        if json:
+            print_json({"subjects": names})
+        else:
+            typer.echo("\n".join(names))
+        return
+    if not subject or out_dir is None:
+        raise exits.CommandError("pass --subject NAME and --out DIR, or --list to see the names", exits.USAGE)
+    _write(family, subject, out_dir, seed)
+    if json:
+        print_json({"path": str(out_dir)})
+    else:
+        typer.echo(f"{out_dir}: request.json, images/ and probes.json; post it with: lethe submit --request {out_dir}")
+
+
+@app.command("build")
+def build(
+    family: Family,
+    out_dir: Annotated[Path | None, typer.Option("--out", help="The folder to write.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    json: JsonFlag = False,
+) -> None:
+    """Train the world's model from scratch, an ordinary checkpoint folder. Takes minutes on a CPU."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    _subjects(family)
+    target = out_dir or Path(f"reference-{family}")
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=err()) as bar:
+        task = bar.add_task("training", total=None)
+
+        def show(step: int, steps: int, loss: float) -> None:
+            bar.update(task, completed=step, total=steps, description=f"training, loss {loss:.3f}")
+
+        from core.unlearning import reference
+
+        reference.build(family, target, seed, show)
+    if json:
+        print_json({"path": str(target)})
+    else:
+        typer.echo(f"{target}: load it with AutoModelForImageTextToText.from_pretrained")
+
+
+def _subjects(family: str) -> list[str]:
+    from core.unlearning import reference
+
+    try:
+        return reference.subjects(family)
+    except ValueError as error:
+        raise exits.CommandError(str(error), exits.USAGE) from None
+
+
+def _write(family: str, subjects: list[str], target: Path, seed: int) -> None:
+    from core.unlearning import reference
+
+    try:
+        reference.sample(family, subjects, target, seed)
+    except ValueError as error:
+        raise exits.CommandError(str(error), exits.USAGE) from None

@@ -1,0 +1,112 @@
+"""From the flags of `lethe submit` to the request of the HTTP API."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from client.cli.exits import USAGE, CommandError
+
+_PICTURES = {".png", ".jpg", ".jpeg", ".webp"}
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What was typed."""
+
+    request: Path | None = None
+    model: str | None = None
+    name: str | None = None
+    kind: str | None = None
+    aliases: list[str] = field(default_factory=list)
+    prompts: list[str] = field(default_factory=list)
+    images: list[Path] = field(default_factory=list)
+    folder: Path | None = None
+    retain_prompts: list[str] = field(default_factory=list)
+    retain_entities: list[str] = field(default_factory=list)
+    method: str | None = None
+    options: list[str] = field(default_factory=list)
+    level: str | None = None
+    thresholds: list[str] = field(default_factory=list)
+    replacement: str | None = None
+    external_id: str | None = None
+
+
+def build(flags: Flags) -> tuple[dict[str, Any], list[Path]]:
+    """The request and the pictures that go with it. Flags win over the file; lists are added to it."""
+    body, pictures = _from_file(flags.request)
+    if flags.folder is not None:
+        pictures = pictures_in(flags.folder)
+    _set(body, model=flags.model, method=flags.method, replacement=flags.replacement, external_id=flags.external_id)
+    if flags.name or flags.kind or flags.aliases:
+        entity = _section(body, "entity")
+        _set(entity, name=flags.name, kind=flags.kind)
+        _add(entity, aliases=flags.aliases)
+        entity.setdefault("kind", "identity")
+    _add(body, prompts=flags.prompts)
+    if flags.retain_prompts or flags.retain_entities:
+        _add(_section(body, "retain"), prompts=flags.retain_prompts, entities=flags.retain_entities)
+    if flags.options:
+        _section(body, "method_options").update(_pair(text) for text in flags.options)
+    if flags.level or flags.thresholds:
+        evaluation = _section(body, "evaluation")
+        _set(evaluation, level=flags.level)
+        if flags.thresholds:
+            _section(evaluation, "thresholds").update(_pair(text) for text in flags.thresholds)
+    if not body.get("model"):
+        raise CommandError("which model? Pass --model (`lethe models` lists them) or --request", USAGE)
+    body.setdefault("entity", {"name": None, "kind": "identity", "aliases": []})
+    return body, [*pictures, *flags.images]
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The JPEG, PNG and WebP files of a folder, in the order of their names."""
+    if not folder.is_dir():
+        raise CommandError(f"{folder} is not a folder", USAGE)
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
+    if not found:
+        raise CommandError(f"{folder} holds no JPEG, PNG or WebP file", USAGE)
+    return found
+
+
+def _from_file(path: Path | None) -> tuple[dict[str, Any], list[Path]]:
+    if path is None:
+        return {}, []
+    source = path / "request.json" if path.is_dir() else path
+    try:
+        body = json.loads(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CommandError(f"cannot read {source}: {error.strerror}", USAGE) from None
+    except ValueError as error:
+        raise CommandError(f"{source} is not JSON: {error}", USAGE) from None
+    if not isinstance(body, dict):
+        raise CommandError(f"{source} must hold one JSON object", USAGE)
+    beside = source.parent / "images"
+    return body, pictures_in(beside) if path.is_dir() and beside.is_dir() else []
+
+
+def _section(body: dict[str, Any], name: str) -> dict[str, Any]:
+    section: dict[str, Any] = body.setdefault(name, {})
+    return section
+
+
+def _set(body: dict[str, Any], **values: str | None) -> None:
+    body.update({name: value for name, value in values.items() if value is not None})
+
+
+def _add(body: dict[str, Any], **values: list[str]) -> None:
+    for name, items in values.items():
+        if items:
+            body[name] = [*body.get(name, []), *items]
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    name, found, value = text.partition("=")
+    if not found or not name:
+        raise CommandError(f"{text!r} is not name=value", USAGE)
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

@@ -1,0 +1,100 @@
+"""`lethe submit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from client.cli import exits
+from client.cli.context import JsonFlag, connect, out, print_json, say
+from client.cli.request import Flags, build
+
+if TYPE_CHECKING:
+    from client.job import Job
+
+
+def submit(
+    context: typer.Context,
+    request: Annotated[
+        Path | None, typer.Option(help="A request.json, or a folder with request.json and images/ in it.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The registered model that shall forget.")] = None,
+    name: Annotated[str | None, typer.Option(help="The name of who or what is forgotten.")] = None,
+    kind: Annotated[str | None, typer.Option(help="identity, object, style, concept or class.")] = None,
+    alias: Annotated[list[str] | None, typer.Option(help="Another name of the same. Repeatable.")] = None,
+    prompt: Annotated[list[str] | None, typer.Option(help="A question about it. Repeatable.")] = None,
+    image: Annotated[list[Path] | None, typer.Option(help="A picture of it. Repeatable.")] = None,
+    images: Annotated[Path | None, typer.Option(help="A folder of pictures of it.")] = None,
+    retain_prompt: Annotated[list[str] | None, typer.Option(help="A question to keep. Repeatable.")] = None,
+    retain_entity: Annotated[list[str] | None, typer.Option(help="A name to keep. Repeatable.")] = None,
+    retain_image: Annotated[list[Path] | None, typer.Option(help="A picture to keep. Repeatable.")] = None,
+    method: Annotated[str | None, typer.Option(help="An unlearning method, or auto.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="A method option, name=value. Repeatable.")] = None,
+    level: Annotated[str | None, typer.Option(help="Of evaluation: quick, standard or thorough.")] = None,
+    threshold: Annotated[list[str] | None, typer.Option(help="split.metric=value. Repeatable.")] = None,
+    replacement: Annotated[str | None, typer.Option(help="What is said or drawn instead.")] = None,
+    external_id: Annotated[str | None, typer.Option(help="Your id for the request; used once only.")] = None,
+    idempotency_key: Annotated[str | None, typer.Option(help="Makes repeating this command safe.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until the job is done; exit by verdict.")] = False,
+    validate_only: Annotated[bool, typer.Option("--validate-only", help="Show the plan; store nothing.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Ask a model to forget someone or something."""
+    flags = Flags(
+        request=request,
+        model=model,
+        name=name,
+        kind=kind,
+        aliases=alias or [],
+        prompts=prompt or [],
+        images=image or [],
+        folder=images,
+        retain_prompts=retain_prompt or [],
+        retain_entities=retain_entity or [],
+        method=method,
+        options=option or [],
+        level=level,
+        thresholds=threshold or [],
+        replacement=replacement,
+        external_id=external_id,
+    )
+    body, pictures = build(flags)
+    with connect(context) as client:
+        if validate_only:
+            _show_plan(client.jobs.validate(body, images=pictures), json)
+            return
+        if retain_image:
+            keep = [client.files.create(picture, purpose="retain").id for picture in retain_image]
+            body.setdefault("retain", {}).setdefault("images", []).extend(keep)
+        job = client.jobs.create_from(body, images=pictures, idempotency_key=idempotency_key)
+        _follow(job, wait=wait, json=json)
+
+
+def _follow(job: Job, *, wait: bool, json: bool) -> None:
+    from client.cli.progress import follow
+    from client.cli.tables import show_job
+
+    if wait:
+        if not json:
+            say(job.id)
+        follow(job)
+    if json:
+        print_json(job)
+    elif wait:
+        show_job(out(), job)
+    else:
+        typer.echo(job.id)
+        say(f"queued; follow it with: lethe watch {job.id}")
+    if wait:
+        raise typer.Exit(exits.of_job(job))
+
+
+def _show_plan(plan: dict[str, Any], json: bool) -> None:
+    from client.cli.tables import show_mapping
+
+    if json:
+        print_json(plan)
+    else:
+        show_mapping(out(), {"model": plan.get("model"), **(plan.get("plan") or {})})

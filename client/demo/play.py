@@ -1,0 +1,126 @@
+"""The demo from curtain to curtain."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from client.cli import exits
+from client.cli.context import err, out, print_json
+from client.cli.progress import follow
+from client.cli.request import pictures_in
+from client.cli.tables import show_job
+from client.demo.server import LocalServer
+from client.demo.show import show_answers, show_end, show_heading, show_questions
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from client.demo.asking import Question, StockModel
+    from client.job import Job
+    from client.lethe import Lethe
+
+MODEL = "reference-mllm"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where the demo plays."""
+
+    output: Path
+    subject: str
+    level: str
+    sample: Path
+    console: Console
+
+
+def play(output: Path, *, subject: str | None, level: str, json: bool) -> int:
+    """Run the demo and return the exit status. Nothing that it started is left, however it ends."""
+    from core.unlearning import reference
+
+    started = time.monotonic()
+    names = reference.subjects("mllm")
+    forgotten = subject or names[0]
+    if forgotten not in names:
+        raise exits.CommandError("no such person; `lethe reference sample mllm --list` prints all names", exits.USAGE)
+    other = next(name for name in names if name != forgotten)
+    output.mkdir(parents=True, exist_ok=True)
+    sample = reference.sample("mllm", forgotten, output / "request")
+    console = err() if json else out()
+    stage = Stage(output, forgotten, level, sample, console)
+    with _terminable(), tempfile.TemporaryDirectory(prefix="lethe-demo-") as scratch:
+        data_dir = Path(scratch) / "data"
+        elsewhere = reference.sample("mllm", other, Path(scratch) / "other")
+        with LocalServer(data_dir, output / "server.log") as server:
+            job, base = _perform(stage, server, elsewhere)
+    show_end(console, output, base, time.monotonic() - started)
+    if json:
+        print_json(job)
+    return exits.of_job(job)
+
+
+def _perform(stage: Stage, server: LocalServer, elsewhere: Path) -> tuple[Job, str]:
+    from client.demo.asking import StockModel, of_another, of_subject
+
+    questions = of_subject(stage.sample) + of_another(elsewhere)
+    show_heading(stage.console, f"1. A model that knows {stage.subject}", "(a server is starting beside it)")
+    with server.client() as client:
+        base = client.models.get(MODEL).source
+        model = StockModel(base)
+        before = model.answer(questions)
+        show_questions(stage.console, questions, before)
+        job = _forget(stage, client)
+        show_job(stage.console, job)
+        if job.status == "succeeded":
+            _ask_again(stage, job, model, questions, before)
+        return job, base
+
+
+def _forget(stage: Stage, client: Lethe) -> Job:
+    show_heading(stage.console, f"2. Please forget {stage.subject}", f"POST {client.base_url}/v1/jobs")
+    body = json.loads((stage.sample / "request.json").read_text(encoding="utf-8"))
+    body["evaluation"] = {**body.get("evaluation", {}), "level": stage.level}
+    job = client.jobs.create_from(body, images=pictures_in(stage.sample / "images"))
+    try:
+        follow(job)
+    except KeyboardInterrupt:
+        job.cancel()
+        raise
+    return job
+
+
+def _ask_again(stage: Stage, job: Job, model: StockModel, questions: list[Question], before: list[str]) -> None:
+    from core.unlearning.patches import bundle
+
+    patch = job.download(stage.output / "patch.zip", accept_failed=True)
+    (stage.output / "report.html").write_text(job.report_html(), encoding="utf-8")
+    unpacked = stage.output / "patch"
+    if (unpacked / "manifest.json").exists():
+        shutil.rmtree(unpacked)
+    bundle.extract(patch, unpacked)
+    show_heading(stage.console, "3. The same questions", "the same model, with the patch put on by stock PEFT")
+    model.patch(unpacked / "adapter")
+    show_answers(stage.console, questions, before, model.answer(questions))
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM unwind like an exception, so that the server is stopped."""
+
+    def leave(number: int, _: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,101 @@
+"""The events of a job as they happen: server-sent events, with polling where those do not get through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+from httpx_sse import EventSource
+
+from client.errors import APIConnectionError, APIError
+from client.models import TERMINAL, Event
+from client.transport import Transport
+
+_SILENCE_SECONDS = 45.0
+"""The server sends a comment every 15 s; three missed ones are a dead connection."""
+_POLL_SECONDS = 1.0
+
+
+class _NoStreamError(Exception):
+    """Something between us and the server does not let streams through."""
+
+
+class Feed:
+    """An iterator over a job's events from `after` (exclusive) to the one that ends the job."""
+
+    def __init__(
+        self, transport: Transport, job_id: str, *, after: int = 0, poll_seconds: float = _POLL_SECONDS
+    ) -> None:
+        self._transport = transport
+        self._path = f"/v1/jobs/{job_id}"
+        self._seq = after
+        self._poll_seconds = poll_seconds
+        self._ended = False
+
+    def __iter__(self) -> Iterator[Event]:
+        fruitless = 0
+        while not self._ended:
+            before = self._seq
+            try:
+                yield from self._stream()
+            except _NoStreamError:
+                break
+            except (APIConnectionError, APIError) as error:
+                self._give_up_or_wait(error, fruitless)
+            if not self._ended:
+                fruitless = 0 if self._seq > before else fruitless + 1
+                if fruitless >= 2:
+                    break
+        yield from self._poll()
+
+    def _give_up_or_wait(self, error: APIConnectionError | APIError, attempt: int) -> None:
+        retry = self._transport.retry
+        if isinstance(error, APIError) and not retry.retries(attempt, error.status, error.code) and error.status != 406:
+            raise error
+        self._transport.sleep(retry.delay(attempt, {}))
+
+    def _stream(self) -> Iterator[Event]:
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        if self._seq:
+            headers["Last-Event-ID"] = str(self._seq)
+        timeout = httpx.Timeout(30.0, read=_SILENCE_SECONDS)
+        with self._transport.stream(f"{self._path}/events", headers=headers, timeout=timeout) as response:
+            if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                raise _NoStreamError
+            for message in EventSource(response).iter_sse():
+                # A heartbeat between events comes out of the decoder as a message without data.
+                if message.data and message.id.isdigit():
+                    yield from self._take(_event(int(message.id), message.event, message.json()))
+
+    def _poll(self) -> Iterator[Event]:
+        while not self._ended:
+            # The job is looked at first: whatever ended it is then already among the events.
+            done = self._transport.json("GET", self._path)["status"] in TERMINAL
+            yield from self._page_through()
+            if done:
+                return
+            self._transport.sleep(self._poll_seconds)
+
+    def _page_through(self) -> Iterator[Event]:
+        while True:
+            page = self._transport.json("GET", f"{self._path}/events", params={"after": self._seq})
+            for item in page["data"]:
+                yield from self._take(_event(item["seq"], item["type"], item))
+            if not page.get("has_more") or not page["data"]:
+                return
+
+    def _take(self, event: Event) -> Iterator[Event]:
+        """Each event once, whatever the server repeats after a reconnection."""
+        if event.seq <= self._seq:
+            return
+        self._seq = event.seq
+        self._ended = event.type == "status" and event.data.get("status") in TERMINAL
+        yield event
+
+
+def _event(seq: int, kind: str, body: dict[str, Any]) -> Event:
+    """The list wraps the data of an event in its envelope; the stream may send either."""
+    if isinstance(body.get("data"), dict):
+        return Event.model_validate(body | {"seq": seq, "type": kind})
+    return Event(seq=seq, type=kind, data=body)

@@ -1,0 +1,193 @@
+"""What the server answers, as types. A field that a newer server adds is kept as an extra and never an error."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+Verdict = Literal["passed", "failed"]
+TERMINAL: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
+
+
+class Model(BaseModel):
+    """Base of every answer."""
+
+    model_config = ConfigDict(extra="allow", protected_namespaces=())
+
+
+class Progress(Model):
+    """Where a running job is. `fraction` never goes down within an attempt."""
+
+    step: int = 0
+    total_steps: int | None = None
+    fraction: float = 0.0
+    eta_at: datetime | None = None
+    loss: float | None = None
+
+
+class JobError(Model):
+    """Why a job failed. `retryable` says whether `retry` may help."""
+
+    code: str
+    message: str
+    retryable: bool = False
+    attempt: int | None = None
+
+
+class Artifact(Model):
+    """One file that a job made."""
+
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    url: str | None = None
+
+
+class JobState(Model):
+    """A job as the server last told it. Never holds the subject's name, prompts or images."""
+
+    id: str
+    status: Status
+    phase: str | None = None
+    progress: Progress = Field(default_factory=Progress)
+    model: str
+    method: str
+    plan: dict[str, Any] = Field(default_factory=dict)
+    attempt: int = 0
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    cancel_requested_at: datetime | None = None
+    expires_at: datetime | None = None
+    due_at: datetime | None = None
+    verdict: Verdict | None = None
+    evaluation: dict[str, Any] | None = None
+    error: JobError | None = None
+    external_id: str | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    artifacts: list[Artifact] = Field(default_factory=list)
+    links: dict[str, str | None] = Field(default_factory=dict)
+    parent: str | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the status is final."""
+        return self.status in TERMINAL
+
+
+class Event(Model):
+    """Something that happened in a job. `seq` orders the events of one job."""
+
+    seq: int
+    type: str
+    data: dict[str, Any] = Field(default_factory=dict)
+    created_at: datetime | None = None
+
+
+class File(Model):
+    """An uploaded picture, waiting to be named in a job."""
+
+    id: str
+    bytes: int
+    media_type: str
+    width: int | None = None
+    height: int | None = None
+    sha256: str
+    expires_at: datetime | None = None
+
+
+class RegisteredModel(Model):
+    """A model that jobs may name."""
+
+    id: str
+    family: str
+    source: str
+    revision: str | None = None
+    retain_set: str | None = None
+    defaults: dict[str, Any] = Field(default_factory=dict)
+
+
+class Method(Model):
+    """An unlearning method. `options` is the JSON Schema of a job's `method_options`."""
+
+    name: str
+    families: list[str] = Field(default_factory=list)
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class ApiKey(Model):
+    """An API key without its secret."""
+
+    id: str
+    name: str | None = None
+    scopes: list[str] = Field(default_factory=list)
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class NewApiKey(ApiKey):
+    """A key just made. The secret is shown this once."""
+
+    secret: str
+
+
+class Webhook(Model):
+    """Where the server sends what happens to jobs. `events` is None where it sends everything."""
+
+    id: str
+    url: str
+    events: list[str] | None = None
+    description: str | None = None
+    status: str = "active"
+    disabled_reason: str | None = None
+    disabled_at: datetime | None = None
+    created_at: datetime | None = None
+    last_attempt_at: datetime | None = None
+    consecutive_failures: int = 0
+    paused_until: datetime | None = None
+
+
+class NewWebhook(Webhook):
+    """A webhook with a new signing secret, which is shown this once."""
+
+    secret: str
+
+
+class Attempt(Model):
+    """One try at a delivery. `status_code` is None where no answer came."""
+
+    number: int
+    at: datetime
+    outcome: str
+    status_code: int | None = None
+    duration_ms: int = 0
+
+
+class Delivery(Model):
+    """One event on its way to one webhook. `id` is the `webhook-id` header of every try."""
+
+    id: str
+    webhook_id: str
+    type: str
+    job_id: str
+    status: str
+    created_at: datetime
+    next_attempt_at: datetime | None = None
+    attempts: list[Attempt] = Field(default_factory=list)
+
+
+class AuditEntry(Model):
+    """Who did what to which resource, and when. `hash` covers this entry and the hash of the one before it."""
+
+    number: int
+    at: datetime
+    actor: str
+    action: str
+    resource: str
+    details: dict[str, Any] = Field(default_factory=dict)
+    hash: str

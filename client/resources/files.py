@@ -1,0 +1,36 @@
+"""`client.files`."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Literal
+
+from client.images import Image, media_type, read
+from client.models import File
+from client.resources.base import Resource
+
+
+class Files(Resource):
+    """Pictures uploaded ahead of the job that names them."""
+
+    def create(
+        self, image: Image, *, purpose: Literal["forget", "retain"] = "forget", idempotency_key: str | None = None
+    ) -> File:
+        """Upload one picture (JPEG, PNG or WebP)."""
+        data = read(image)
+        answer = self._transport.json(
+            "POST",
+            "/v1/files",
+            data={"purpose": purpose},
+            files={"file": ("image", data, media_type(data))},
+            idempotency_key=idempotency_key or uuid.uuid4().hex,
+        )
+        return File.model_validate(answer)
+
+    def get(self, file_id: str) -> File:
+        """What the server knows of an uploaded picture."""
+        return File.model_validate(self._transport.json("GET", f"/v1/files/{file_id}"))
+
+    def delete(self, file_id: str) -> None:
+        """Erase it now."""
+        self._transport.request("DELETE", f"/v1/files/{file_id}")

@@ -1,0 +1,20 @@
+"""The audit log: who did what to which resource, and when. Entries are only ever added, each tenant's in a chain."""
+
+from core.service.audit.anchors import anchor
+from core.service.audit.pages import AuditFilters, AuditPage, AuditView, list_entries
+from core.service.audit.record import INSTALLATION, SYSTEM, record
+from core.service.audit.verify import Fault, Verdict, verify
+
+__all__ = [
+    "INSTALLATION",
+    "SYSTEM",
+    "AuditFilters",
+    "AuditPage",
+    "AuditView",
+    "Fault",
+    "Verdict",
+    "anchor",
+    "list_entries",
+    "record",
+    "verify",
+]

@@ -1,0 +1,82 @@
+"""Pages of a tenant's entries, newest first, by keyset."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from core.service import cursors
+from core.service.db.engine import keyring_of
+from core.service.db.models import AuditEntry
+
+MAX_LIMIT = 100
+
+
+class AuditView(BaseModel):
+    """An entry. `number` counts a tenant's entries from 1; `hash` covers this entry and the hash of the one before."""
+
+    object: Literal["audit_entry"] = "audit_entry"
+    number: int
+    at: datetime
+    actor: str
+    action: str
+    resource: str
+    details: dict[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True)
+class AuditFilters:
+    """What to list; None for all. `before` is not included, `since` is."""
+
+    action: str | None = None
+    resource: str | None = None
+    actor: str | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+
+
+@dataclass(frozen=True)
+class AuditPage:
+    """A page, and where the next one begins."""
+
+    items: list[AuditView]
+    has_more: bool
+    next_cursor: str | None
+
+
+def list_entries(
+    s: Session, tenant: str, filters: AuditFilters | None = None, cursor: str | None = None, limit: int = 20
+) -> AuditPage:
+    """The entries behind `cursor`, at most `limit` (100 at most). Raises `InvalidCursor` for one of another list."""
+    filters, limit = filters or AuditFilters(), min(limit, MAX_LIMIT)
+    query = _filtered(select(AuditEntry).where(AuditEntry.tenant_id == tenant), filters)
+    binding = json.dumps(["audit", tenant, asdict(filters)], default=str, sort_keys=True).encode()
+    keyring = keyring_of(s)
+    if cursor is not None:
+        query = query.where(AuditEntry.number < int(cursors.unseal(keyring, cursor, binding)))
+    rows = list(s.execute(query.order_by(AuditEntry.number.desc()).limit(limit + 1)).scalars())
+    rows, has_more = rows[:limit], len(rows) > limit
+    following = cursors.seal(keyring, str(rows[-1].number), binding) if has_more else None
+    return AuditPage([AuditView.model_validate(row, from_attributes=True) for row in rows], has_more, following)
+
+
+def _filtered(query: Select[AuditEntry], filters: AuditFilters) -> Select[AuditEntry]:
+    for column, wanted in (
+        (AuditEntry.action, filters.action),
+        (AuditEntry.resource, filters.resource),
+        (AuditEntry.actor, filters.actor),
+    ):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    if filters.since is not None:
+        query = query.where(AuditEntry.at >= filters.since)
+    if filters.before is not None:
+        query = query.where(AuditEntry.at < filters.before)
+    return query

@@ -1,0 +1,53 @@
+"""Counters that live in the database, so that they are right whichever process counts, and however often it restarts.
+
+What a write session counts is added in one statement just before its commit, in the order of the names: two
+transactions never wait for each other's counters crosswise.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections import Counter as Tally
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from core.service.db.models import Counter
+
+SUM = "sum"
+"""Stands in a histogram's `le` for the sum of what was observed."""
+
+
+def count(s: Session, name: str, labels: Mapping[str, str], by: float = 1.0) -> None:
+    """Add to a counter once the write session commits. Labels come from small sets that the code knows."""
+    s.info["counts"][name, json.dumps(dict(labels), sort_keys=True)] += by
+
+
+def observe(s: Session, name: str, labels: Mapping[str, str], value: float, bounds: Sequence[float]) -> None:
+    """Add an observation to a histogram with these upper bounds."""
+    place = bisect_left(bounds, value)
+    count(s, name, {**labels, "le": str(bounds[place]) if place < len(bounds) else "+Inf"})
+    count(s, name, {**labels, "le": SUM}, value)
+
+
+def write(s: Session) -> None:
+    """Add what the session counted. The last thing that it does."""
+    counts: Tally[tuple[str, str]] = s.info["counts"]
+    if not counts:
+        return
+    insert = postgresql.insert if s.get_bind().dialect.name == "postgresql" else sqlite.insert
+    rows = [{"name": name, "labels": labels, "value": value} for (name, labels), value in sorted(counts.items())]
+    statement = insert(Counter).values(rows)
+    key, total = [Counter.name, Counter.labels], Counter.value + statement.excluded.value
+    s.execute(statement.on_conflict_do_update(index_elements=key, set_={"value": total}))
+
+
+def read(s: Session, name: str) -> Iterator[tuple[Mapping[str, str], float]]:
+    """Labels and value of everything that was counted under a name."""
+    for labels, value in s.execute(select(Counter.labels, Counter.value).where(Counter.name == name)):
+        found: dict[str, Any] = json.loads(labels)
+        yield found, value

@@ -1,0 +1,178 @@
+"""Sessions. On SQLite a write session takes the lock as it begins; a read session cannot write on either database."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import Any, cast
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from core.service import counters
+from core.service.crypto import Keyring
+from core.service.db.mac_keys import pin_mac_keys
+
+BUSY_TIMEOUT_MS = 30_000
+CONNECT_TIMEOUT_SECONDS = 5
+PING_AFTER_SECONDS = 1.0
+_WRITES = "lethe_writes"
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "foreign_keys=ON",
+    f"busy_timeout={BUSY_TIMEOUT_MS}",
+    # What is deleted is overwritten: a destroyed key is gone from the file, too.
+    "secure_delete=ON",
+)
+
+
+class Database:
+    """The database of one process; make it after any fork. Connects lazily.
+
+    A session carries the process's keyring and limits in `Session.info`. After a write session has committed, what was
+    given to `after_commit` is done, and `doorbell` is called with the id of each job that the session queued.
+    """
+
+    def __init__(self, url: str, *, keyring: Keyring | None = None, max_running_jobs: int | None = None) -> None:
+        self.url = url
+        self.doorbell: Callable[[str], None] = _nobody_listens
+        self.forgetting = False
+        self._info = {"keyring": keyring, "max_running_jobs": max_running_jobs}
+        engine = _engine(url)
+        self._reader = engine.execution_options(postgresql_readonly=True)
+        self._writer = engine.execution_options(**{_WRITES: True})
+        sqlite = engine.dialect.name == "sqlite"
+        self._glancer = self._reader if sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one consistent state and cannot write."""
+        with Session(self._reader, info=dict(self._info), autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """For single `SELECT`s that need not agree with each other: no transaction to begin and end around them."""
+        with self._glancer.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session that commits at the end, or rolls back if an exception leaves the block."""
+        own: dict[str, Any] = {"before_commit": [], "after_commit": [], "rings": [], "counts": Counter()}
+        with Session(self._writer, info={**self._info, **own}, expire_on_commit=False) as session, session.begin():
+            yield session
+            for action in own["before_commit"]:
+                action()
+            counters.write(session)
+        for action in own["after_commit"]:
+            action()
+        for job_id in dict.fromkeys(own["rings"]):
+            self.doorbell(job_id)
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self._writer.dispose()
+
+    def forget(self) -> None:
+        """On SQLite, empty the log in which deleted values may still stand. `forgetting` while a reader needs it."""
+        if self._writer.dialect.name != "sqlite":
+            return
+        self.forgetting = True
+        with closing(self._writer.raw_connection()) as connection:
+            cursor = connection.cursor()
+            # Nobody waits for a reader here: the sweep tries again.
+            cursor.execute("PRAGMA busy_timeout=0")
+            try:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                (busy, *_) = cursor.fetchone() or (1,)
+                self.forgetting = bool(busy)
+            except sqlite3.OperationalError:
+                return
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+
+    def ping(self) -> None:
+        """Raises `SQLAlchemyError` when the database does not answer."""
+        with self.read() as session:
+            session.execute(text("SELECT 1"))
+
+    def revision(self) -> str | None:
+        """The migration that the database is at; None where there is no table yet."""
+        try:
+            with self.read() as session:
+                return cast("str | None", session.execute(text("SELECT version_num FROM alembic_version")).scalar())
+        except SQLAlchemyError:
+            self.ping()
+            return None
+
+
+def before_commit(session: Session, action: Callable[[], object]) -> None:
+    """Do this as the last thing of the write session's transaction."""
+    session.info["before_commit"].append(action)
+
+
+def after_commit(session: Session, action: Callable[[], object]) -> None:
+    """Do this once the write session has committed; never if it does not."""
+    session.info["after_commit"].append(action)
+
+
+def keyring_of(session: Session) -> Keyring:
+    """The keyring of the process that opened the session, with the keys that this database has for its digests."""
+    keyring = session.info["keyring"]
+    if not isinstance(keyring, Keyring):
+        raise RuntimeError("this database was opened without a keyring")
+    if not keyring.pinned:
+        pin_mac_keys(session, keyring, may_add="before_commit" in session.info)
+    return keyring
+
+
+def _nobody_listens(_: str) -> None:
+    pass
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        engine = create_engine(parsed, connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS})
+        event.listen(engine, "checkin", _note_use)
+        event.listen(engine, "checkout", partial(_ping_after_idling, engine))
+        return engine
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _note_use(_: Any, record: ConnectionPoolEntry) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _ping_after_idling(engine: Engine, connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+    """As `pool_pre_ping`, but a connection that was in use a moment ago is not asked whether it still is one."""
+    if time.monotonic() - record.info.get("used", float("inf")) < PING_AFTER_SECONDS:
+        return
+    try:
+        engine.dialect.do_ping(connection)
+    except engine.dialect.loaded_dbapi.Error:
+        raise InvalidatePoolError from None
+
+
+def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
+    # The driver must not begin transactions of its own: it would begin late, and fail where it should have waited.
+    connection.isolation_level = None
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

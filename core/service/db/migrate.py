@@ -1,0 +1,37 @@
+"""Bringing a database to the newest revision, from code or from a command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Lock
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+import migrations
+
+_ALEMBIC = Lock()
+"""Alembic keeps its state in globals."""
+
+
+def alembic_config(url: str) -> Config:
+    """Alembic's configuration for a database."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
+    config.attributes["url"] = url
+    return config
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Upgrade a database. Several processes may call this at once: one migrates, the others wait and find it done."""
+    with _ALEMBIC:
+        command.upgrade(alembic_config(url), revision)
+
+
+def head_revision() -> str:
+    """The newest revision that this code knows."""
+    head = ScriptDirectory.from_config(alembic_config("")).get_current_head()
+    if head is None:
+        raise RuntimeError("there are no migrations")
+    return head

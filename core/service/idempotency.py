@@ -1,0 +1,87 @@
+"""`Idempotency-Key`: the first answer, given again. The row lives and dies with the transaction that does the work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from core.service.clock import now
+from core.service.db.models import IdempotencyKey
+from core.service.errors import IdempotencyInProgress, IdempotencyKeyReused, InvalidIdempotencyKey
+
+_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The first answer."""
+
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str]
+
+
+def begin(s: Session, tenant: str, key: str, fingerprint: str) -> Replay | None:
+    """Claim `key` for this transaction, which must call `finish`; or the answer that was given before.
+
+    `fingerprint` is a SHA-256 in hex of method, path and content. Raises `IdempotencyKeyReused` where it differs from
+    the first one, `IdempotencyInProgress` while the first request is still being served, `InvalidIdempotencyKey`.
+    """
+    if not _VISIBLE_ASCII.fullmatch(key):
+        raise InvalidIdempotencyKey
+    _refuse_to_wait(s, tenant, key)
+    if _insert(s, tenant, key, fingerprint):
+        return None
+    row = s.execute(select(IdempotencyKey).where(_is(tenant, key))).scalar_one()
+    if row.fingerprint != fingerprint:
+        raise IdempotencyKeyReused
+    if row.status is None or row.body is None:
+        raise IdempotencyInProgress
+    return Replay(row.status, row.body, row.headers or {})
+
+
+def finish(
+    s: Session,
+    tenant: str,
+    key: str,
+    status: int,
+    body: Mapping[str, Any],
+    headers: Mapping[str, str],
+    resource_id: str | None = None,
+) -> None:
+    """Store the answer. `resource_id` is the job that it shows (by default the body's `id`), for `forget`."""
+    found = resource_id or body.get("id")
+    answer = {"status": status, "body": dict(body), "headers": dict(headers), "resource_id": found}
+    s.execute(update(IdempotencyKey).where(_is(tenant, key)).values(answer))
+
+
+def forget(s: Session, resource_id: str) -> None:
+    """Take what a sender wrote in free text out of stored answers. They stay: a repeat must not make a second job."""
+    for row in s.execute(select(IdempotencyKey).where(IdempotencyKey.resource_id == resource_id)).scalars():
+        row.body = {**(row.body or {}), "metadata": {}, "external_id": None}
+
+
+def _insert(s: Session, tenant: str, key: str, fingerprint: str) -> bool:
+    insert = postgresql.insert if s.get_bind().dialect.name == "postgresql" else sqlite.insert
+    values = {"tenant_id": tenant, "key": key, "fingerprint": fingerprint, "created_at": now()}
+    statement = insert(IdempotencyKey).values(values).on_conflict_do_nothing().returning(IdempotencyKey.key)
+    return s.execute(statement).first() is not None
+
+
+def _refuse_to_wait(s: Session, tenant: str, key: str) -> None:
+    """On PostgreSQL a second insert would wait for the first transaction. SQLite has one writer at a time anyway."""
+    if s.get_bind().dialect.name != "postgresql":
+        return
+    lock = func.pg_try_advisory_xact_lock(func.hashtextextended(f"{tenant}\n{key}", 0))
+    if not s.execute(select(lock)).scalar_one():
+        raise IdempotencyInProgress
+
+
+def _is(tenant: str, key: str) -> Any:
+    return (IdempotencyKey.tenant_id == tenant) & (IdempotencyKey.key == key)

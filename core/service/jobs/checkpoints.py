@@ -1,0 +1,102 @@
+"""What an unfinished job has come to: encrypted under the job's own key, so that destroying the key destroys it too.
+
+An attempt writes under its own prefix, and a row says which object counts; the row changes only under a live lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from hashlib import sha256
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from core.service.clock import now
+from core.service.context import Services
+from core.service.crypto import DecryptionError, WrappedKey
+from core.service.db.engine import after_commit
+from core.service.db.models import Checkpoint, Job
+from core.service.jobs import lease
+from core.service.jobs.artifacts import attempt_prefix
+from core.service.jobs.claims import Claim, LeaseLost, held
+from core.service.storage.erase import erase_object
+from core.service.storage.port import ObjectMissing
+
+CHUNK = 64 * 2**20
+"""Bytes that are encrypted at once: AES-GCM has an upper bound, and so has memory."""
+SEAL = 28
+"""Bytes that encrypting a chunk adds: nonce and tag."""
+
+
+def keep(services: Services, claim: Claim, name: str, data: bytes, fraction: float) -> None:
+    """Put a piece in place of an older one of that name; `fraction` is how far the job is with it.
+
+    Raises `LeaseLost` and `StoreError`; nothing has changed then.
+    """
+    wrapped = _key_of(services, claim)
+    digest = sha256(data).hexdigest()
+    key = f"{attempt_prefix(claim.job_id, claim.attempt)}checkpoints/{name}-{digest[:16]}"
+    services.storage.put(key, b"".join(_sealed(services, wrapped, data, key)))
+    try:
+        with services.db.write() as session:
+            lease.reached(session, claim, fraction)
+            _point_at(services, session, claim, name, len(data), key)
+    except BaseException:
+        erase_object(services.storage, key)
+        raise
+
+
+def load(services: Services, claim: Claim, name: str) -> bytes | None:
+    """A piece as any attempt has kept it last; None where there is none. Raises `LeaseLost` and `StoreError`."""
+    with services.db.read() as session:
+        row = session.get(Checkpoint, (claim.job_id, name))
+    if row is None:
+        return None
+    wrapped = _key_of(services, claim)
+    try:
+        return _opened(services, wrapped, services.storage.read(row.storage_key), row)
+    except (ObjectMissing, DecryptionError):
+        return None
+
+
+def forget(s: Session, job_id: str) -> None:
+    """No attempt will go on from what was kept. The objects go when what the attempts left is cleaned up."""
+    s.execute(delete(Checkpoint).where(Checkpoint.job_id == job_id))
+    s.execute(update(Job).where(Job.id == job_id).values(checkpoint_fraction=0.0))
+
+
+def _key_of(services: Services, claim: Claim) -> WrappedKey:
+    with services.db.read() as session:
+        row = session.execute(select(Job.wrapped_key).where(held(claim))).one_or_none()
+    if row is None or row.wrapped_key is None:
+        raise LeaseLost
+    return WrappedKey(row.wrapped_key)
+
+
+def _point_at(services: Services, s: Session, claim: Claim, name: str, size: int, key: str) -> None:
+    row = s.get(Checkpoint, (claim.job_id, name))
+    if row is None:
+        row = Checkpoint(job_id=claim.job_id, name=name)
+        s.add(row)
+    elif row.storage_key != key:
+        after_commit(s, partial(erase_object, services.storage, row.storage_key))
+    row.attempt, row.size, row.storage_key, row.kept_at = claim.attempt, size, key, now()
+    s.flush()
+
+
+def _sealed(services: Services, wrapped: WrappedKey, data: bytes, key: str) -> Iterator[bytes]:
+    for start in range(0, len(data), CHUNK):
+        yield services.keyring.encrypt(wrapped, data[start : start + CHUNK], f"{key}#{start}")
+
+
+def _opened(services: Services, wrapped: WrappedKey, blob: bytes, row: Checkpoint) -> bytes:
+    parts = []
+    for n, start in enumerate(range(0, row.size, CHUNK)):
+        place = start + n * SEAL
+        sealed = blob[place : place + CHUNK + SEAL]
+        parts.append(services.keyring.decrypt(wrapped, sealed, f"{row.storage_key}#{start}"))
+    whole = b"".join(parts)
+    if len(whole) != row.size:
+        raise DecryptionError("a checkpoint is shorter than it was")
+    return whole

@@ -1,0 +1,55 @@
+"""What a worker holds while it runs a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sqlalchemy import ColumnElement, and_, or_
+
+from core.service.db.models import Job
+from core.service.origin import Origin
+
+
+class LeaseLost(Exception):  # noqa: N818 - an event, as much as an error
+    """The job is somebody else's by now, or over. Stop, and throw away what was made."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One attempt at a job. Writes made under it count only while `lease_token` is the row's own."""
+
+    job_id: str
+    tenant_id: str
+    attempt: int
+    lease_token: int
+    owner: str
+    method: str = "unknown"
+    origin: Origin = field(default_factory=Origin)
+    fraction: float = 0.0
+    """How far earlier attempts came, as far as it was kept."""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """What the worker learns when it extends its lease."""
+
+    cancel_requested: bool
+
+
+def held(claim: Claim) -> ColumnElement[bool]:
+    """The fence: true of the job's row only as long as nobody else has claimed, requeued or ended it."""
+    return and_(Job.id == claim.job_id, Job.lease_token == claim.lease_token, Job.status == "running")
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a worker has for a job: the memory of its GPU, or its own where it has none."""
+
+    kind: Literal["gpu", "cpu"]
+    bytes: int
+
+    def holds(self) -> ColumnElement[bool]:
+        """True of the rows of jobs that fit, as far as their need is known."""
+        need = Job.gpu_memory if self.kind == "gpu" else Job.cpu_memory
+        return or_(Job.gpu_memory.is_(None), need <= self.bytes)

@@ -1,0 +1,157 @@
+"""Making a job: one transaction with its row, its first event, its audit row and the caller's idempotency row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from core.service import audit, origin
+from core.service.access.keys import Principal
+from core.service.context import Services
+from core.service.crypto import WrappedKey
+from core.service.db.models import Job
+from core.service.db.now import db_now
+from core.service.errors import ExternalIdExists, InvalidRequest, NotFound, TooManyQueuedJobs, Unavailable
+from core.service.files.images import inspect
+from core.service.files.service import attach
+from core.service.ids import new_id
+from core.service.jobs import events, limits
+from core.service.jobs.due import due_at
+from core.service.jobs.inputs import store_inputs
+from core.service.jobs.queue import requeued, ring_after_commit
+from core.service.jobs.rows import of_tenant
+from core.service.jobs.schema import JobCreate
+from core.service.jobs.subject import mark
+from core.service.jobs.views import JobView, view
+from core.service.models import RegisteredModel
+from core.service.models import get as get_model
+from core.service.settings import Settings
+from core.service.storage.port import StoreError
+
+_RETRY_AFTER_FULL_QUEUE = "30"
+
+
+def check_request(
+    services: Services, s: Session, job: JobCreate, uploaded_images: Sequence[bytes] = ()
+) -> RegisteredModel:
+    """Everything that can be said of a request before a plan is made. Raises `InvalidRequest`, `TooLarge` and the like.
+
+    Returns the model that it names.
+    """
+    limits.check(job, len(uploaded_images), services.settings)
+    for index, image in enumerate(uploaded_images):
+        inspect(image, services.settings, f"/images/{len(job.images) + index}")
+    try:
+        return get_model(s, job.model)
+    except NotFound:
+        raise InvalidRequest.one("/model", "unknown_model", "No model is registered under this id.") from None
+
+
+def create_job(
+    services: Services,
+    s: Session,
+    principal: Principal,
+    job: JobCreate,
+    *,
+    plan: Mapping[str, Any],
+    uploaded_images: Sequence[bytes] = (),
+    base_url: str = "",
+    received_at: datetime | None = None,
+) -> JobView:
+    """Queue a job. `plan` is what it will do: `method`, `options` and whatever the client should see.
+
+    The due date counts from `received_at`, when the subject asked; by default from now.
+
+    The doorbell rings after the session's commit. Raises what `check_request` does, `ExternalIdExists`,
+    `TooManyQueuedJobs` and `Unavailable`.
+    """
+    check_request(services, s, job, uploaded_images)
+    _refuse_external_id(s, principal.tenant_id, job.external_id)
+    wrapped = services.keyring.new_data_key()
+    row = new_row(
+        s,
+        principal,
+        services.settings,
+        model=job.model,
+        plan=plan,
+        external_id=job.external_id,
+        job_metadata=dict(job.metadata),
+        wrapped_key=wrapped.blob,
+        input_images=len(uploaded_images),
+    )
+    row.due_at = due_at(received_at or row.created_at)
+    _insert(s, row)
+    attach(s, principal.tenant_id, row.id, job.images, job.retain.images)
+    _store(services, row.id, wrapped, job, uploaded_images)
+    details: dict[str, Any] = {"images": len(job.images) + len(uploaded_images), "prompts": len(job.prompts)}
+    if job.entity.name is not None:
+        details["subject"] = mark(s, principal.tenant_id, job.entity.name)
+    announce(s, principal, row, details)
+    return view(row, base_url=base_url)
+
+
+def new_row(s: Session, principal: Principal, settings: Settings, *, plan: Mapping[str, Any], **columns: Any) -> Job:
+    """A queued job's row, not yet added. Raises `TooManyQueuedJobs`."""
+    queued = select(func.count()).where(Job.tenant_id == principal.tenant_id, Job.status == "queued")
+    if s.execute(queued.where(Job.deleted_at.is_(None))).scalar_one() >= settings.max_queued_jobs:
+        detail = f"At most {settings.max_queued_jobs} jobs may be queued."
+        raise TooManyQueuedJobs(detail, headers={"Retry-After": _RETRY_AFTER_FULL_QUEUE})
+    at = db_now(s)
+    return Job(
+        id=new_id("job"),
+        tenant_id=principal.tenant_id,
+        created_by=principal.key_id,
+        method=plan["method"],
+        plan=dict(plan),
+        gpu_memory=(plan.get("memory") or {}).get("gpu_bytes"),
+        cpu_memory=(plan.get("memory") or {}).get("cpu_bytes"),
+        created_at=at,
+        expires_at=at + timedelta(days=settings.job_expires_days),
+        max_attempts=settings.max_attempts,
+        **{column.key: value for column, value in (requeued(at) | origin.columns()).items()},
+        **columns,
+    )
+
+
+def announce(s: Session, principal: Principal, row: Job, details: Mapping[str, Any]) -> None:
+    """The first event, the audit row, and the doorbell."""
+    events.append(s, row.id, "status", {"status": "queued"})
+    audited = {"model": row.model, "method": row.method, **details}
+    audit.record(s, principal.tenant_id, principal.key_id, "job.created", row.id, audited)
+    ring_after_commit(s, row.id)
+
+
+def _insert(s: Session, row: Job) -> None:
+    """Another transaction may have taken the `external_id` since it was looked for."""
+    if row.external_id is None:
+        s.add(row)
+        s.flush()
+        return
+    try:
+        with s.begin_nested():
+            s.add(row)
+    except IntegrityError:
+        _refuse_external_id(s, row.tenant_id, row.external_id)
+        raise
+
+
+def _refuse_external_id(s: Session, tenant: str, external_id: str | None) -> None:
+    if external_id is None:
+        return
+    same = of_tenant(tenant).where(Job.external_id == external_id).with_only_columns(Job.id)
+    existing = s.execute(same).scalar_one_or_none()
+    if existing is not None:
+        raise ExternalIdExists(extra={"existing_job_id": existing})
+
+
+def _store(services: Services, job_id: str, wrapped: WrappedKey, job: JobCreate, images: Sequence[bytes]) -> None:
+    request = job.model_dump(mode="json", exclude={"external_id", "metadata"})
+    try:
+        store_inputs(services, job_id, wrapped, request, images)
+    except StoreError:
+        raise Unavailable("The object store does not answer.") from None

@@ -1,0 +1,48 @@
+"""Erasing what a job holds: the key first, in the transaction, and the objects after it has committed."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from core.service import idempotency
+from core.service.context import Services
+from core.service.db.engine import after_commit
+from core.service.db.models import Artifact, Job
+from core.service.db.now import db_now
+from core.service.files.service import detach, erase_content
+from core.service.jobs import checkpoints
+from core.service.jobs.artifacts import job_prefix, of_jobs
+from core.service.jobs.inputs import input_prefix
+from core.service.storage.erase import erase_prefix
+from core.service.webhooks import outbox
+
+
+def erase_inputs(services: Services, s: Session, job: Job) -> None:
+    """Destroy the job's data key, its inputs, and the files that only it used. `job` is locked, and has ended."""
+    job.wrapped_key = None
+    job.inputs_erased_at = job.inputs_erased_at or db_now(s)
+    s.flush()
+    erase_content(services, s, detach(s, job.id))
+    after_commit(s, partial(erase_prefix, services.storage, input_prefix(job.id)))
+    after_commit(s, services.db.forget)
+
+
+def erase_job(services: Services, s: Session, job: Job) -> None:
+    """Leave a tombstone: ids, times, method, verdict, digests of what was erased. `job` is locked, and has ended.
+
+    What its sender wrote in free text goes too: it may be about a person.
+    """
+    erase_inputs(services, s, job)
+    idempotency.forget(s, job.id)
+    outbox.forget(s, job.id)
+    job.erased_artifacts = {row.name: row.sha256 for row in of_jobs(s, [job.id])[job.id]}
+    s.execute(delete(Artifact).where(Artifact.job_id == job.id))
+    checkpoints.forget(s, job.id)
+    job.deleted_at = db_now(s)
+    job.external_id, job.job_metadata, job.evaluation, job.request_id = None, {}, None, None
+    job.version += 1
+    s.flush()
+    after_commit(s, partial(erase_prefix, services.storage, job_prefix(job.id)))

@@ -1,0 +1,47 @@
+"""What happened to a job, in order. Numbers and states only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from core.service.clock import now
+from core.service.db.models import Job, JobEvent
+from core.service.errors import NotFound
+from core.service.ids import new_id
+from core.service.jobs.rows import of_tenant
+from core.service.opendsr import callbacks
+from core.service.webhooks import outbox
+
+EventType = Literal["status", "progress", "metric", "log"]
+MAX_PAGE = 1000
+
+
+def append(s: Session, job_id: str, type: EventType, data: Mapping[str, Any]) -> JobEvent:
+    """Add an event with the job's next sequence number. `data` never holds the subject's data.
+
+    Every change of a job's status passes here, so webhooks are told of it from here too.
+    """
+    s.flush()
+    bump = update(Job).where(Job.id == job_id).values(event_seq=Job.event_seq + 1).returning(Job.event_seq)
+    seq = s.execute(bump, execution_options={"synchronize_session": False}).scalar_one_or_none()
+    if seq is None:
+        raise NotFound
+    event = JobEvent(id=new_id("evt"), job_id=job_id, seq=seq, type=type, created_at=now(), data=dict(data))
+    s.add(event)
+    s.flush()
+    if type == "status":
+        outbox.job_changed(s, job_id, data["status"])
+        callbacks.job_changed(s, job_id)
+    return event
+
+
+def list_events(s: Session, tenant: str, job_id: str, after: int = 0, limit: int = 100) -> list[JobEvent]:
+    """Events behind the sequence number `after`. Raises `NotFound`."""
+    if s.execute(of_tenant(tenant).where(Job.id == job_id).with_only_columns(Job.id)).first() is None:
+        raise NotFound
+    query = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.seq > after)
+    return list(s.execute(query.order_by(JobEvent.seq).limit(min(limit, MAX_PAGE))).scalars())

@@ -1,0 +1,129 @@
+"""The subject's data: encrypted in the object store under the job's own key, and nowhere else.
+
+A job has one blob with everything it was asked in words, and one for each picture that came with it. Pictures that were
+uploaded before stay where `files` put them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.service.context import Services
+from core.service.crypto import DecryptionError, WrappedKey
+from core.service.db.models import Job
+from core.service.errors import InputErased, NotFound
+from core.service.files.content import read_file_bytes
+from core.service.jobs.artifacts import ArtifactRow, of_jobs
+from core.service.jobs.claims import Claim, LeaseLost, held
+from core.service.models import RegisteredModel
+from core.service.models import get as get_model
+from core.service.storage.port import ObjectMissing
+
+
+@dataclass(frozen=True)
+class ParentRecipe:
+    """Where the recipe of the job that is sculpted again lies."""
+
+    job_id: str
+    artifacts: tuple[ArtifactRow, ...]
+
+
+@dataclass(frozen=True)
+class JobInput:
+    """Everything that an attempt needs. `request` is CONTRACT's request; `images` are in its order, uploads last.
+
+    A job that sculpts again has `parent` and `sculpt` in place of `request` and images.
+    """
+
+    job_id: str
+    attempt: int
+    model: RegisteredModel
+    method: str
+    plan: Mapping[str, Any]
+    options: Mapping[str, Any]
+    request: Mapping[str, Any] | None
+    images: tuple[bytes, ...]
+    retain_images: tuple[bytes, ...]
+    parent: ParentRecipe | None
+    sculpt: Mapping[str, Any] | None
+
+
+def input_prefix(job_id: str) -> str:
+    """Where a job's encrypted inputs lie."""
+    return f"inputs/{job_id}/"
+
+
+def store_inputs(
+    services: Services, job_id: str, wrapped: WrappedKey, request: Mapping[str, Any], images: Sequence[bytes]
+) -> None:
+    """Encrypt and put a request and its pictures."""
+    blobs = {_request_key(job_id): json.dumps(request).encode()}
+    blobs |= {_image_key(job_id, index): image for index, image in enumerate(images)}
+    for key, blob in blobs.items():
+        services.storage.put(key, services.keyring.encrypt(wrapped, blob, key))
+
+
+def load_input(services: Services, s: Session, claim: Claim) -> JobInput:
+    """Decrypt what a claimed job needs. Raises `LeaseLost`, and `InputErased` where it is gone or unreadable."""
+    job = s.execute(select(Job).where(held(claim)).execution_options(populate_existing=True)).scalar_one_or_none()
+    if job is None:
+        raise LeaseLost
+    try:
+        request, images, retained = _read(services, s, job)
+    except (ObjectMissing, DecryptionError, NotFound):
+        raise InputErased from None
+    return JobInput(
+        job_id=job.id,
+        attempt=job.attempt,
+        model=get_model(s, job.model),
+        method=job.method,
+        plan=job.plan,
+        options=job.plan.get("options", {}),
+        request=request,
+        images=images,
+        retain_images=retained,
+        parent=_parent(s, job),
+        sculpt=job.sculpt,
+    )
+
+
+def _read(
+    services: Services, s: Session, job: Job
+) -> tuple[dict[str, Any] | None, tuple[bytes, ...], tuple[bytes, ...]]:
+    if job.parent_id is not None:
+        return None, (), ()
+    if job.wrapped_key is None:
+        raise InputErased
+    wrapped = WrappedKey(job.wrapped_key)
+    request: dict[str, Any] = json.loads(_decrypted(services, wrapped, _request_key(job.id)))
+    uploads = [_decrypted(services, wrapped, _image_key(job.id, index)) for index in range(job.input_images)]
+    named = [read_file_bytes(services, s, job.tenant_id, file_id) for file_id in request["images"]]
+    retained = [read_file_bytes(services, s, job.tenant_id, file_id) for file_id in request["retain"]["images"]]
+    return request, (*named, *uploads), tuple(retained)
+
+
+def _decrypted(services: Services, wrapped: WrappedKey, key: str) -> bytes:
+    return services.keyring.decrypt(wrapped, services.storage.read(key), key)
+
+
+def _parent(s: Session, job: Job) -> ParentRecipe | None:
+    if job.parent_id is None:
+        return None
+    found = of_jobs(s, [job.parent_id])[job.parent_id]
+    if not found:
+        raise InputErased("The job whose recipe this one needs has been deleted.")
+    return ParentRecipe(job.parent_id, tuple(found))
+
+
+def _request_key(job_id: str) -> str:
+    return f"{input_prefix(job_id)}request"
+
+
+def _image_key(job_id: str, index: int) -> str:
+    return f"{input_prefix(job_id)}images/{index}"

@@ -1,0 +1,122 @@
+"""What a client may do to a job that exists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from core.service import audit, origin
+from core.service.access.keys import Principal
+from core.service.context import Services
+from core.service.db.models import TERMINAL, Job
+from core.service.db.now import db_now
+from core.service.errors import (
+    InputErased,
+    JobAlreadyTerminal,
+    JobNotFailed,
+    JobNotSucceeded,
+    JobRunning,
+    SculptNotPossible,
+)
+from core.service.jobs import checkpoints, events, tally
+from core.service.jobs.artifacts import of_jobs
+from core.service.jobs.create import announce, new_row
+from core.service.jobs.erase import erase_job
+from core.service.jobs.queue import requeued, ring_after_commit
+from core.service.jobs.rows import get_row
+from core.service.jobs.schema import SculptBody
+from core.service.jobs.states import FRESH_PROGRESS
+from core.service.jobs.views import JobView, refreshed
+
+SCULPTED_METHODS = frozenset({"smfa"})
+"""Methods whose patch brings a recipe."""
+
+
+def cancel(s: Session, tenant: str, job_id: str, actor: str = audit.SYSTEM, base_url: str = "") -> JobView:
+    """Stop a job: a queued one at once; a running one is asked to, and its status stays `running` until it has.
+
+    Raises `NotFound`, and `JobAlreadyTerminal` for one that succeeded or failed.
+    """
+    job = get_row(s, tenant, job_id, lock=True)
+    if job.status in ("succeeded", "failed"):
+        raise JobAlreadyTerminal(f"The job has {job.status}.")
+    if job.cancel_requested_at is None and job.status != "cancelled":
+        job.cancel_requested_at = db_now(s)
+        job.version += 1
+        audit.record(s, tenant, actor, "job.cancel_requested", job_id)
+        if job.status == "queued":
+            end_cancelled(s, job)
+    return refreshed(s, job, base_url)
+
+
+def end_cancelled(s: Session, job: Job) -> None:
+    """End a locked job that nobody runs."""
+    job.status, job.finished_at = "cancelled", db_now(s)
+    tally.ended(s, job.method, "cancelled")
+    events.append(s, job.id, "status", {"status": "cancelled", "attempt": job.attempt})
+    audit.record(s, job.tenant_id, audit.SYSTEM, "job.cancelled", job.id, {"attempt": job.attempt})
+
+
+def retry(s: Session, tenant: str, job_id: str, actor: str = audit.SYSTEM, base_url: str = "") -> JobView:
+    """Queue a failed job again. Raises `NotFound`, `JobNotFailed`, and `InputErased` once its inputs are gone."""
+    job = get_row(s, tenant, job_id, lock=True)
+    if job.status != "failed":
+        raise JobNotFailed
+    if job.inputs_erased_at is not None:
+        raise InputErased
+    at = db_now(s)
+    job.expires_at = at + (job.expires_at - job.created_at)
+    job.status, job.finished_at, job.error, job.cancel_requested_at, job.cleaned_at = "queued", None, None, None, None
+    for column, value in (FRESH_PROGRESS | requeued(at) | origin.columns()).items():
+        setattr(job, column.key, value)
+    job.lost_attempts = 0
+    checkpoints.forget(s, job_id)
+    job.version += 1
+    events.append(s, job.id, "status", {"status": "queued", "reason": "retried"})
+    audit.record(s, tenant, actor, "job.retried", job_id)
+    ring_after_commit(s, job_id)
+    return refreshed(s, job, base_url)
+
+
+def delete(services: Services, s: Session, tenant: str, job_id: str, actor: str = audit.SYSTEM) -> None:
+    """Erase a job's inputs and artefacts now; a tombstone stays. A queued job is cancelled by it.
+
+    Raises `NotFound`, and `JobRunning` for one that must be cancelled first.
+    """
+    job = get_row(s, tenant, job_id, lock=True)
+    if job.status == "running":
+        raise JobRunning
+    if job.status not in TERMINAL:
+        end_cancelled(s, job)
+    erase_job(services, s, job)
+    audit.record(s, tenant, actor, "job.deleted", job_id, {"artifacts": job.erased_artifacts})
+
+
+def create_sculpt_job(
+    services: Services, s: Session, principal: Principal, parent_id: str, body: SculptBody, base_url: str = ""
+) -> JobView:
+    """Queue a job that sculpts a succeeded job's recipe again. It reads nothing of the subject's data.
+
+    Raises `NotFound`, `JobNotSucceeded`, `SculptNotPossible`, `TooManyQueuedJobs`.
+    """
+    parent = get_row(s, principal.tenant_id, parent_id)
+    if parent.status != "succeeded":
+        raise JobNotSucceeded(f"The job is {parent.status}; there is no recipe to sculpt.")
+    if parent.method not in SCULPTED_METHODS or not of_jobs(s, [parent_id])[parent_id]:
+        raise SculptNotPossible
+    sculpt: dict[str, Any] = body.model_dump(exclude_none=True)
+    row = new_row(
+        s,
+        principal,
+        services.settings,
+        model=parent.model,
+        plan={**parent.plan, "sculpt": sculpt},
+        parent_id=parent_id,
+        sculpt=sculpt,
+        job_metadata={},
+    )
+    s.add(row)
+    s.flush()
+    announce(s, principal, row, {"parent": parent_id})
+    return refreshed(s, row, base_url)

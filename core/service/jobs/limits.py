@@ -1,0 +1,38 @@
+"""What a request may bring, beyond its shape. Each limit has a code of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.service.errors import FieldError, InvalidRequest
+from core.service.jobs.schema import JobCreate
+from core.service.settings import Settings
+
+
+def check(job: JobCreate, n_uploaded: int, settings: Settings) -> None:
+    """Raises `InvalidRequest` with every fault found; its code is the first one's."""
+    faults = list(_faults(job, n_uploaded, settings))
+    if faults:
+        raise InvalidRequest(faults[0].detail, code=faults[0].code, errors=faults)
+
+
+def _faults(job: JobCreate, n_uploaded: int, settings: Settings) -> Iterator[FieldError]:
+    n_images = len(job.images) + n_uploaded
+    if not n_images and not job.prompts:
+        yield FieldError("/images", "nothing_to_forget", "Give images, prompts, or both.")
+    if n_images > settings.max_images:
+        yield FieldError("/images", "too_many_images", f"At most {settings.max_images} images a job.")
+    if len(job.retain.images) > settings.max_images:
+        yield FieldError("/retain/images", "too_many_images", f"At most {settings.max_images} images to retain.")
+    yield from _prompt_faults("/prompts", job.prompts, settings)
+    yield from _prompt_faults("/retain/prompts", job.retain.prompts, settings)
+
+
+def _prompt_faults(pointer: str, prompts: list[str], settings: Settings) -> Iterator[FieldError]:
+    if len(prompts) > settings.max_prompts:
+        yield FieldError(pointer, "too_many_prompts", f"At most {settings.max_prompts} prompts.")
+        return
+    for index, prompt in enumerate(prompts):
+        if len(prompt) > settings.max_prompt_chars:
+            detail = f"At most {settings.max_prompt_chars} characters a prompt."
+            yield FieldError(f"{pointer}/{index}", "prompt_too_long", detail)

@@ -1,0 +1,37 @@
+"""Putting a job into the queue, which is the database, and ringing for it after the commit."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.service.db.models import Job
+
+RING_AGAIN_SECONDS = 5.0
+MAX_RING_SECONDS = 60.0
+
+
+def ring_after_commit(s: Session, job_id: str) -> None:
+    """The session's commit will call the doorbell for this job."""
+    s.info["rings"].append(job_id)
+
+
+def ring_next(s: Session, tenant: str) -> None:
+    """A job of the tenant has ended: its oldest queued one may have waited for that."""
+    query = select(Job.id).where(Job.tenant_id == tenant, Job.status == "queued", Job.deleted_at.is_(None))
+    job_id = s.execute(query.order_by(Job.created_at, Job.id).limit(1)).scalar_one_or_none()
+    if job_id is not None:
+        ring_after_commit(s, job_id)
+
+
+def requeued(at: datetime) -> dict[Any, Any]:
+    """Columns of a job that has just been queued."""
+    return {Job.queued_at: at, Job.ring_at: next_ring(0, at), Job.rings: 0}
+
+
+def next_ring(rings: int, at: datetime) -> datetime:
+    """When to ring again for a job that nobody took after `rings` rings."""
+    return at + timedelta(seconds=min(RING_AGAIN_SECONDS * 2 ** min(rings, 10), MAX_RING_SECONDS))

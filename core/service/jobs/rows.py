@@ -1,0 +1,28 @@
+"""Reading job rows. Every way to a job on behalf of a client goes through its tenant."""
+
+from __future__ import annotations
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from core.service.db.models import Job
+from core.service.errors import NotFound
+
+
+def of_tenant(tenant: str) -> Select[Job]:
+    """The tenant's jobs that have not been deleted."""
+    return select(Job).where(Job.tenant_id == tenant, Job.deleted_at.is_(None))
+
+
+def get_row(s: Session, tenant: str, job_id: str, *, lock: bool = False) -> Job:
+    """One job. Raises `NotFound` for another tenant's, and for one that was deleted.
+
+    With `lock` nobody else changes the row until the transaction ends (on SQLite a write session has that anyway).
+    """
+    query = of_tenant(tenant).where(Job.id == job_id)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    row = s.execute(query).scalar_one_or_none()
+    if row is None:
+        raise NotFound
+    return row

@@ -1,0 +1,53 @@
+"""What is so at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from core.service import workers
+from core.service.db.models import UNMET, Job
+
+
+def jobs_now(s: Session, _: datetime) -> Iterable[Metric]:
+    """Queued and running jobs. Both counts come from small partial indexes, however many jobs have ended."""
+    family = GaugeMetricFamily("lethe_jobs", "Jobs that are queued or running.", labels=("status", "method"))
+    for status in ("queued", "running"):
+        query = select(Job.method, func.count()).where(Job.status == status).group_by(Job.method)
+        for method, number in s.execute(query.order_by(Job.method)):
+            family.add_metric((status, method), number)
+    yield family
+
+
+def oldest_queued(s: Session, at: datetime) -> Iterable[Metric]:
+    """The signal to scale workers by."""
+    since = s.execute(select(func.min(func.coalesce(Job.queued_at, Job.created_at))).where(Job.status == "queued"))
+    first = since.scalar()
+    age = 0.0 if first is None else max(0.0, (at - first).total_seconds())
+    yield GaugeMetricFamily("lethe_oldest_queued_job_age_seconds", "How long the oldest queued job waits.", value=age)
+
+
+def requests_unmet(s: Session, at: datetime) -> Iterable[Metric]:
+    """What is to be answered within a week, and what should have been."""
+    family = GaugeMetricFamily("lethe_requests_unmet", "Requests without a patch that passed.", labels=("due",))
+    week, unmet = at + timedelta(days=7), select(func.count()).select_from(Job).where(text(UNMET))
+    family.add_metric(("overdue",), s.execute(unmet.where(Job.due_at < at)).scalar_one())
+    family.add_metric(("within_a_week",), s.execute(unmet.where(Job.due_at >= at, Job.due_at < week)).scalar_one())
+    yield family
+
+
+def workers_now(s: Session, at: datetime) -> Iterable[Metric]:
+    """Live workers, and the memory of the GPUs that they use."""
+    alive = workers.alive(s, at)
+    yield GaugeMetricFamily("lethe_workers", "Workers that reported within the last minute.", value=len(alive))
+    about = "Memory of a worker's GPU: all, used by any process, and the most that its job reserved."
+    memory = GaugeMetricFamily("lethe_gpu_memory_bytes", about, labels=("worker", "kind"))
+    for worker, gpu in alive.items():
+        if gpu is not None:
+            for kind in ("total", "used", "peak"):
+                memory.add_metric((worker, kind), getattr(gpu, kind))
+    yield memory

@@ -1,0 +1,103 @@
+"""The registered models: only these can be named in a job, and only an administrator adds them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.service.clock import now
+from core.service.db.models import Model
+from core.service.errors import InvalidRequest, ModelExists, NotFound
+from core.service.models.schema import ModelCreate
+from core.service.settings import Settings
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A model that jobs may name. `source` is a folder or a hub id; `retain_set` a folder."""
+
+    id: str
+    family: str
+    source: str
+    revision: str | None
+    retain_set: str | None
+    defaults: Mapping[str, Any]
+    created_at: datetime
+
+
+def register(s: Session, model: ModelCreate, settings: Settings) -> RegisteredModel:
+    """Add a model. The same registration again changes nothing. Raises `InvalidRequest`, `ModelExists`."""
+    values = _checked(model, settings.model_roots)
+    row = s.get(Model, model.id)
+    if row is None:
+        row = Model(**values, created_at=now())
+        s.add(row)
+        s.flush()
+    elif any(getattr(row, name) != value for name, value in values.items()):
+        raise ModelExists
+    return _record(row)
+
+
+def register_trusted(s: Session, model: ModelCreate) -> RegisteredModel:
+    """Add or replace a model that comes with the package, wherever it lies."""
+    row = s.get(Model, model.id)
+    values = model.model_dump()
+    if row is None:
+        row = Model(**values, created_at=now())
+        s.add(row)
+    for name, value in values.items():
+        if getattr(row, name) != value:
+            setattr(row, name, value)
+    s.flush()
+    return _record(row)
+
+
+def get(s: Session, model_id: str) -> RegisteredModel:
+    """One model. Raises `NotFound`."""
+    row = s.get(Model, model_id)
+    if row is None:
+        raise NotFound
+    return _record(row)
+
+
+def list_models(s: Session) -> list[RegisteredModel]:
+    """Every model, by id."""
+    return [_record(row) for row in s.execute(select(Model).order_by(Model.id)).scalars()]
+
+
+def _checked(model: ModelCreate, roots: list[Path]) -> dict[str, Any]:
+    values = model.model_dump()
+    if not _HUB_ID.fullmatch(model.source):
+        values["source"] = _confined(model.source, roots, "/source")
+    if isinstance(oracle := model.defaults.get("oracle"), str) and not _HUB_ID.fullmatch(oracle):
+        values["defaults"] = {**model.defaults, "oracle": _confined(oracle, roots, "/defaults/oracle")}
+    if model.retain_set is not None:
+        values["retain_set"] = _confined(model.retain_set, roots, "/retain_set")
+    return values
+
+
+def _confined(text: str, roots: list[Path], pointer: str) -> str:
+    """The real path, which must be a folder below one of `roots`. One answer to all else: no probing of disks."""
+    path = Path(text)
+    if path.is_absolute():
+        real = path.resolve()
+        if any(real.is_relative_to(root.resolve()) for root in roots) and real.is_dir():
+            return str(real)
+    detail = "Must be a folder below one of LETHE_MODEL_ROOTS"
+    detail += ", or a hub id like owner/name." if pointer == "/source" else "."
+    raise InvalidRequest.one(pointer, "model_not_allowed", detail)
+
+
+def _record(row: Model) -> RegisteredModel:
+    return RegisteredModel(
+        row.id, row.family, row.source, row.revision, row.retain_set, dict(row.defaults), row.created_at
+    )

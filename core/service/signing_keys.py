@@ -1,0 +1,43 @@
+"""The public keys that documents of this installation are, or were, signed with. Private keys never come here."""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from core.service import audit
+from core.service.clock import now
+from core.service.db.engine import keyring_of
+from core.service.db.models import SigningKey
+
+log = structlog.get_logger(__name__)
+
+
+def publish(s: Session, key_id: str, public_key: bytes) -> None:
+    """Add a key to those that are published, once. Needs a write session."""
+    into = postgresql.insert if s.get_bind().dialect.name == "postgresql" else sqlite.insert
+    values = {"key_id": key_id, "public_key": public_key, "added_at": now(), "mac": _mac(s, key_id, public_key)}
+    added = into(SigningKey).values(values).on_conflict_do_nothing().returning(SigningKey.key_id)
+    if s.execute(added).first() is not None:
+        audit.record(s, audit.INSTALLATION, audit.SYSTEM, "signing_key.added", key_id)
+
+
+def published(s: Session) -> dict[str, bytes]:
+    """Key id to public key, the newest first. A row that this service did not write is left out."""
+    rows = s.execute(select(SigningKey).order_by(SigningKey.added_at.desc(), SigningKey.key_id)).scalars()
+    return {row.key_id: row.public_key for row in rows if _genuine(s, row)}
+
+
+def _genuine(s: Session, row: SigningKey) -> bool:
+    if compare_digest(row.mac, _mac(s, row.key_id, row.public_key)):
+        return True
+    log.error("signing_key_not_ours", key_id=row.key_id)
+    return False
+
+
+def _mac(s: Session, key_id: str, public_key: bytes) -> bytes:
+    return keyring_of(s).mac("signing-key", key_id.encode() + b"\n" + public_key)

@@ -1,0 +1,150 @@
+"""Objects as files of one folder. Each has its SHA-256 beside it, in `<name>.sha256`."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from core.service.storage.port import CHUNK, ObjectCorrupt, ObjectMissing, StoredObject, StoreError, check_key, checked
+
+_DRAFT = ".draft-"
+_DIGEST = "#sha256"
+_TRIES = 10
+
+
+class DiskStore:
+    """Atomic by rename, durable by fsync. Names are readable by their owner only."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, key: str, data: BinaryIO | bytes, *, size: int | None = None) -> StoredObject:
+        """See `ObjectStore`."""
+        path = self._path(key)
+        source = BytesIO(data) if isinstance(data, bytes) else data
+        try:
+            digest, written = self._write(path, source)
+        except OSError as error:
+            raise StoreError(f"the object could not be stored: {os.strerror(error.errno or 0)}") from None
+        if size is not None and written != size:
+            self.delete(key)
+            raise StoreError("the stream was not as long as it should have been")
+        return StoredObject(key, written, digest)
+
+    def open(
+        self, key: str, *, offset: int = 0, length: int | None = None, sha256: str | None = None
+    ) -> Iterator[bytes]:
+        """See `ObjectStore`."""
+        path = self._path(key)
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            raise ObjectMissing("there is no such object") from None
+        except OSError as error:
+            raise StoreError(f"the object could not be read: {os.strerror(error.errno or 0)}") from None
+        chunks = _chunks(file, offset, length)
+        return checked(chunks, sha256 or self._digest(path)) if offset == 0 and length is None else chunks
+
+    def read(self, key: str) -> bytes:
+        """See `ObjectStore`."""
+        return b"".join(self.open(key))
+
+    def delete(self, key: str) -> None:
+        """See `ObjectStore`. Folders that become empty go too."""
+        path = self._path(key)
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        with contextlib.suppress(FileNotFoundError):
+            _digest_path(path).unlink()
+        for parent in path.parents:
+            if parent == self._root:
+                break
+            try:
+                parent.rmdir()
+            except OSError:
+                break
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """See `ObjectStore`."""
+        base = self._root / prefix.rpartition("/")[0]
+        names = (Path(folder) / name for folder, _, names in os.walk(base) for name in names)
+        keys = (path.relative_to(self._root).as_posix() for path in names if not path.name.startswith(_DRAFT))
+        yield from sorted(key for key in keys if key.startswith(prefix) and not key.endswith(_DIGEST))
+
+    def presign(self, key: str, *, filename: str, ttl: int) -> str | None:  # noqa: ARG002 - the port
+        """A folder has no public endpoint."""
+        return None
+
+    def ping(self) -> None:
+        """See `ObjectStore`."""
+        try:
+            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with tempfile.TemporaryFile(dir=self._root):
+                pass
+        except OSError as error:
+            raise StoreError(f"the folder cannot be written: {os.strerror(error.errno or 0)}") from None
+
+    def _path(self, key: str) -> Path:
+        return self._root / check_key(key)
+
+    def _write(self, path: Path, source: BinaryIO) -> tuple[str, int]:
+        digest, written = hashlib.sha256(), 0
+        handle, draft = _draft(path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                while chunk := source.read(CHUNK):
+                    digest.update(chunk)
+                    written += file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            _digest_path(path).write_text(digest.hexdigest(), encoding="ascii")
+            os.replace(draft, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(draft)
+            raise
+        _sync_folder(path.parent)
+        return digest.hexdigest(), written
+
+    def _digest(self, path: Path) -> str:
+        try:
+            return _digest_path(path).read_text(encoding="ascii")
+        except OSError:
+            raise ObjectCorrupt("the object's checksum is gone") from None
+
+
+def _chunks(file: BinaryIO, offset: int, length: int | None) -> Iterator[bytes]:
+    left = length
+    with file:
+        file.seek(offset)
+        while chunk := file.read(CHUNK if left is None else min(CHUNK, left)):
+            left = None if left is None else left - len(chunk)
+            yield chunk
+
+
+def _draft(folder: Path) -> tuple[int, str]:
+    """A new file in `folder`, which a `delete` may remove as empty just after it was made."""
+    for _ in range(_TRIES):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileNotFoundError):
+            return tempfile.mkstemp(dir=folder, prefix=_DRAFT)
+    raise FileNotFoundError(errno.ENOENT, "the folder keeps vanishing")
+
+
+def _digest_path(path: Path) -> Path:
+    return path.with_name(path.name + _DIGEST)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,162 @@
+"""One POST to one endpoint, signed as Standard Webhooks 1.0 has it, and what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import ssl
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import httpcore
+import httpx
+import structlog
+from standardwebhooks import Webhook
+
+from core.service.webhooks import connect
+from core.service.webhooks.addresses import AddressPolicy
+from core.service.webhooks.connect import AddressRefusedError, Deadline, GuardedBackend, NameNotResolvedError, Resolver
+from core.service.webhooks.schedule import retry_after_seconds
+
+OutcomeName = Literal[
+    "delivered",
+    "rejected",
+    "gone",
+    "timeout",
+    "connection_failed",
+    "tls_failed",
+    "bad_response",
+    "name_not_resolved",
+    "address_not_allowed",
+    "secret_unreadable",
+]
+_PLAIN = {"Accept-Encoding": "identity", "Connection": "close"}
+log = structlog.get_logger(__name__)
+
+MOST_BODY_BYTES = 2048
+BODY_SECONDS = 1.0
+"""A receiver may finish its answer in this time; what it says is not kept."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """An event as it goes to one endpoint. `id` is the same over all tries: the receiver's idempotency key."""
+
+    id: str
+    type: str
+    created_at: datetime
+    data: Mapping[str, Any]
+
+    def body(self) -> bytes:
+        """The payload."""
+        timestamp = self.created_at.isoformat().replace("+00:00", "Z")
+        return json.dumps({"type": self.type, "timestamp": timestamp, "data": dict(self.data)}).encode()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one try. `retry_after` is in seconds."""
+
+    name: OutcomeName
+    status_code: int | None = None
+    duration_ms: int = 0
+    retry_after: float | None = field(default=None)
+
+
+class Sender:
+    """Sends from this process. Looks at no proxy setting, follows no redirect, keeps no connection and no cookie."""
+
+    def __init__(
+        self,
+        policy: AddressPolicy,
+        timeout: float,
+        *,
+        tls: ssl.SSLContext | None = None,
+        resolver: Resolver = connect.resolve,
+    ) -> None:
+        self._policy, self._timeout, self._resolver = policy, timeout, resolver
+        self._tls = tls or httpx.create_ssl_context()
+
+    def send(self, url: str, message: Message, secrets: Sequence[str], at: datetime) -> Outcome:
+        """Try once. Never raises for what the other side does."""
+        body = message.body()
+        return self.post(url, _headers(message, body, secrets, at), body, at)
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes, at: datetime) -> Outcome:
+        """Try once to send these bytes, whoever has signed them. Never raises for what the other side does."""
+        started = time.monotonic()
+        name, status, retry_after = self._try(httpx.URL(url), {**headers, **_PLAIN}, body, at)
+        return Outcome(name, status, int((time.monotonic() - started) * 1000), retry_after)
+
+    def _try(
+        self, url: httpx.URL, headers: dict[str, str], body: bytes, at: datetime
+    ) -> tuple[OutcomeName, int | None, float | None]:
+        try:
+            status, retry_after = self._post(url, headers | {"Host": url.netloc.decode("ascii")}, body)
+        except AddressRefusedError:
+            return "address_not_allowed", None, None
+        except NameNotResolvedError:
+            return "name_not_resolved", None, None
+        except httpcore.TimeoutException:
+            return "timeout", None, None
+        except (httpcore.ProtocolError, httpcore.UnsupportedProtocol):
+            return "bad_response", None, None
+        except httpcore.NetworkError as error:
+            return ("tls_failed" if _is_tls(error) else "connection_failed"), None, None
+        except Exception as error:
+            # Whatever a stranger's server makes our libraries raise, the delivery has been tried, and others wait.
+            log.warning("webhook_error", error=type(error).__name__)
+            return "connection_failed", None, None
+        return _judged(status), status, retry_after_seconds(retry_after, at)
+
+    def _post(self, url: httpx.URL, headers: dict[str, str], body: bytes) -> tuple[int, str]:
+        """The status and its `Retry-After`."""
+        deadline = Deadline(self._timeout)
+        backend = GuardedBackend(self._policy, deadline, tls=url.scheme == "https", resolver=self._resolver)
+        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        with (
+            httpcore.ConnectionPool(ssl_context=self._tls, network_backend=backend, retries=0) as pool,
+            pool.stream("POST", target, headers=list(headers.items()), content=body) as response,
+        ):
+            given = {name.lower(): value for name, value in response.headers}
+            deadline.shorten(BODY_SECONDS)
+            with contextlib.suppress(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
+                _read_some(response)
+            return response.status, given.get(b"retry-after", b"").decode("latin-1")
+
+
+def _headers(message: Message, body: bytes, secrets: Sequence[str], at: datetime) -> dict[str, str]:
+    signatures = [Webhook(secret).sign(message.id, at, body.decode()) for secret in secrets]
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": "Lethe-Webhooks/1.0",
+        "webhook-id": message.id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def _read_some(response: httpcore.Response) -> None:
+    seen = 0
+    for chunk in response.iter_stream():
+        seen += len(chunk)
+        if seen > MOST_BODY_BYTES:
+            return
+
+
+def _judged(status: int) -> OutcomeName:
+    if 200 <= status < 300:
+        return "delivered"
+    return "gone" if status == 410 else "rejected"
+
+
+def _is_tls(error: BaseException) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLError):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False

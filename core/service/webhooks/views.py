@@ -1,0 +1,89 @@
+"""Endpoints and deliveries as clients see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel
+
+from core.service.db.webhook_models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+
+
+class WebhookView(BaseModel):
+    """An endpoint, without its secret. `events` is null where it hears of everything."""
+
+    object: Literal["webhook"] = "webhook"
+    id: str
+    url: str
+    events: list[str] | None
+    description: str | None
+    status: Literal["active", "disabled"]
+    disabled_reason: str | None
+    disabled_at: datetime | None
+    created_at: datetime
+    last_attempt_at: datetime | None
+    consecutive_failures: int
+    paused_until: datetime | None
+
+
+class WebhookWithSecret(WebhookView):
+    """An endpoint with its signing secret, which is shown this once."""
+
+    secret: str | None
+
+
+class AttemptView(BaseModel):
+    """What came of sending a delivery once. `status_code` is null where no answer came."""
+
+    number: int
+    at: datetime
+    outcome: str
+    status_code: int | None
+    duration_ms: int
+
+
+class DeliveryView(BaseModel):
+    """One event for one endpoint. `id` is the `webhook-id` of every try."""
+
+    object: Literal["webhook_delivery"] = "webhook_delivery"
+    id: str
+    webhook_id: str
+    type: str
+    job_id: str
+    status: Literal["pending", "delivered", "failed"]
+    created_at: datetime
+    next_attempt_at: datetime | None
+    attempts: list[AttemptView]
+
+
+def endpoint_view(row: WebhookEndpoint) -> WebhookView:
+    """The document of an endpoint."""
+    return WebhookView(
+        id=row.id,
+        url=row.url,
+        events=row.events,
+        description=row.description,
+        status="disabled" if row.disabled_at else "active",
+        disabled_reason=row.disabled_reason,
+        disabled_at=row.disabled_at,
+        created_at=row.created_at,
+        last_attempt_at=row.last_attempt_at,
+        consecutive_failures=row.failures,
+        paused_until=row.paused_until,
+    )
+
+
+def delivery_view(row: WebhookDelivery, attempts: Sequence[WebhookAttempt]) -> DeliveryView:
+    """The document of a delivery."""
+    return DeliveryView(
+        id=row.id,
+        webhook_id=row.endpoint_id,
+        type=row.type,
+        job_id=row.job_id,
+        status=row.status,
+        created_at=row.created_at,
+        next_attempt_at=row.next_attempt_at,
+        attempts=[AttemptView.model_validate(attempt, from_attributes=True) for attempt in attempts],
+    )

@@ -1,0 +1,45 @@
+"""What evaluation needs of a model: that it answers, and that it says how likely an answer is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.unlearning.types import Example
+
+
+@dataclass(frozen=True)
+class AnswerScore:
+    """How likely a model finds one answer. `total`: sum of the token log-probabilities (nats), end of turn included."""
+
+    total: float
+    tokens: int
+
+    @property
+    def mean(self) -> float:
+        """Mean log-probability of a token."""
+        return self.total / max(self.tokens, 1)
+
+    @property
+    def probability(self) -> float:
+        """exp(mean token log-probability): open-unlearning's "Probability", the geometric mean over the tokens."""
+        return math.exp(min(self.mean, 0.0))
+
+    @property
+    def sequence_probability(self) -> float:
+        """exp(sum of the token log-probabilities): the chance that sampling gives exactly this answer."""
+        return math.exp(min(self.total, 0.0))
+
+
+class Answerer(Protocol):
+    """A model, with or without a patch. It may be given any number of examples and batches them itself."""
+
+    def generate(self, examples: Sequence[Example]) -> list[str]:
+        """Greedy, free-running answers, one for each example, stripped. `answer` of the examples is not looked at."""
+        ...
+
+    def score(self, examples: Sequence[Example]) -> list[AnswerScore]:
+        """Teacher-forced log p(answer | image, question) of each example."""
+        ...

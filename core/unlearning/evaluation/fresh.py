@@ -1,0 +1,235 @@
+"""Evaluates a packed patch as its users will have it: the stock library loads it in a process that trained nothing.
+
+`FreshProcess` starts `python -m core.unlearning.evaluation.fresh`, which imports what it needs while the caller still
+works. Examples go through a pipe and never touch a disk; the process dies with its parent.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from core.unlearning.errors import UnlearningError
+from core.unlearning.evaluation.results import Evaluation
+from core.unlearning.families.base import load_family
+from core.unlearning.progress import Progress
+from core.unlearning.types import Example, Level, ModelSpec
+
+
+class FreshProcessError(UnlearningError):
+    """The process ended without an answer; killed for its memory, most of the time."""
+
+    code = "evaluation_process_died"
+    retryable = True
+
+
+@dataclass(frozen=True)
+class _Start:
+    spec: ModelSpec
+    precision: str
+    threads: int
+    preload: bool
+
+
+@dataclass(frozen=True)
+class _Ask:
+    adapter: str
+    examples: tuple[Example, ...]
+    level: Level
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One step of the evaluation is done."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    detail: str
+    code: str
+    retryable: bool
+
+
+class FreshProcess:
+    """A process that is ready to evaluate patches of one base model. A context manager; leaving it ends the process.
+
+    With `preload` the base model is loaded at once, beside the caller's copy; otherwise not before it is asked for.
+    """
+
+    def __init__(self, spec: ModelSpec, *, precision: str = "auto", threads: int, preload: bool) -> None:
+        command = [sys.executable, "-m", __name__]
+        self._process = subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
+        )
+        self._send(_Start(spec, precision, threads, preload))
+
+    def evaluate(self, adapter: Path, examples: Sequence[Example], level: Level, progress: Progress) -> Evaluation:
+        """Measure the base model under `adapter`. `progress.step()` is called as `evaluate` would."""
+        self._send(_Ask(str(adapter.absolute()), tuple(examples), level))
+        while isinstance(answer := self._receive(), _Step):
+            progress.step()
+        if isinstance(answer, _Failure):
+            raise UnlearningError(answer.detail, code=answer.code, retryable=answer.retryable)
+        return Evaluation.from_dict(answer)
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            try:
+                if pipe:
+                    pipe.close()
+            except BrokenPipeError:
+                continue
+
+    def __enter__(self) -> FreshProcess:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _send(self, message: _Start | _Ask) -> None:
+        try:
+            _write(_there(self._process.stdin), message)
+        except BrokenPipeError:
+            raise FreshProcessError("the evaluation process ended before it was asked") from None
+
+    def _receive(self) -> Any:
+        try:
+            return _read(_there(self._process.stdout))
+        except (EOFError, pickle.UnpicklingError):
+            raise FreshProcessError("the evaluation process ended without an answer") from None
+
+
+class _Relay:
+    """The evaluation's progress, sent to the parent."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+
+    def phase(self, phase: str, total_steps: int | None = None, *, done: int = 0) -> None:
+        """The parent knows."""
+
+    def step(self, *, loss: float | None = None) -> None:  # noqa: ARG002 (as in `Progress`)
+        """Told to the parent."""
+        _write(self._pipe, _Step())
+
+    def metric(self, name: str, value: float) -> None:
+        """Not told."""
+
+    def log(self, message: str) -> None:
+        """Not told."""
+
+    def alive(self) -> None:
+        """Not told."""
+
+
+def _write(pipe: IO[bytes], message: object) -> None:
+    pickle.dump(message, pipe)
+    pipe.flush()
+
+
+def _read(pipe: IO[bytes]) -> Any:
+    return pickle.load(pipe)  # noqa: S301 (a private pipe to a process that we started)
+
+
+def _there(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise FreshProcessError("the evaluation process has no pipe")
+    return pipe
+
+
+def _environment() -> dict[str, str]:
+    """That of the calling process with its import path, as `multiprocessing` does for its children."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def _die_with_parent() -> None:
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _serve(inbox: IO[bytes], outbox: IO[bytes]) -> None:
+    start = _read(inbox)
+    _prepare(start.threads)
+    base = _load(start) if start.preload else None
+    while True:
+        ask = _read(inbox)
+        base = base or _load(start)
+        _write(outbox, _answer(base, ask, outbox))
+
+
+def _prepare(threads: int) -> None:
+    """Import now, while the parent is still busy, what the first question would wait for."""
+    import peft  # noqa: F401
+    import torch
+    from transformers.utils.logging import disable_progress_bar
+
+    import core.unlearning.evaluation.evaluate  # noqa: F401
+
+    warnings.simplefilter("ignore")
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+
+
+def _load(start: _Start) -> Any:
+    return load_family(start.spec.family).load(start.spec, precision=start.precision)
+
+
+def _answer(base: Any, ask: _Ask, outbox: IO[bytes]) -> dict[str, Any]:
+    from peft import PeftModel
+
+    from core.unlearning.evaluation.evaluate import evaluate
+
+    patched = PeftModel.from_pretrained(base.model, ask.adapter)
+    try:
+        model = replace(base, model=patched.eval())
+        found = evaluate(model, ask.examples, level=ask.level, progress=_Relay(outbox), model=patched)
+    finally:
+        patched.unload()
+    return found.to_dict()
+
+
+def _failure(error: Exception) -> _Failure:
+    """What is told of an error: never the text of one that is not ours, which may hold a question."""
+    if isinstance(error, UnlearningError):
+        return _Failure(error.detail, error.code, error.retryable)
+    return _Failure(f"the patch could not be evaluated: {type(error).__name__}", "evaluation_failed", False)
+
+
+def main() -> None:
+    """Serve the parent until it closes the pipe. Standard output carries answers only."""
+    _die_with_parent()
+    outbox = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
+        _serve(sys.stdin.buffer, outbox)
+    except EOFError:
+        return
+    except Exception as error:
+        _write(outbox, _failure(error))
+
+
+if __name__ == "__main__":
+    # The pickled classes belong to the importable module, not to `__main__`.
+    from core.unlearning.evaluation import fresh
+
+    fresh.main()

@@ -1,0 +1,131 @@
+"""The report as one HTML page that needs nothing else: no script, no font, no picture from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from core.unlearning.evaluation import svg
+from core.unlearning.evaluation.results import METRICS
+from core.unlearning.evaluation.thresholds import parse_key
+from core.unlearning.evaluation.verdict import NOTHING_MEASURED
+from core.unlearning.evaluation.wording import check_title, metric_title, split_explanation, split_title
+
+_FORGET = ("forget_image_memory", "forget_text_memory")
+_SHOWN_FORGET = ("exact", "sequence_probability", "refusal_rate")
+_SHOWN_KEPT = ("exact", "refusal_rate")
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """The page of a report made by `report.build`. Everything from the report is escaped."""
+    return _template().render(
+        report=report,
+        forgotten=[_card(split, data, _SHOWN_FORGET) for split, data in _some(report, forget=True)],
+        kept=[_card(split, data, _shown(split)) for split, data in _some(report, forget=False)],
+        has_reference=any("reference" in v for data in report["splits"].values() for v in data["metrics"].values()),
+        checks=_by_split([_check(check) for check in report["verdict"]["checks"]]),
+        sweep=_sweep(report["details"]),
+        losses=[(name, values, svg.sparkline(values)) for name, values in _losses(report["details"])],
+        table=[_numbers(split, data) for split, data in report["splits"].items()],
+        metrics=[(metric, metric_title(metric)) for metric in METRICS],
+        samples=[(split_title(split), list(group)) for split, group in groupby(report["samples"], _split_of)],
+        robustness=[_pressed(check) for check in report["robustness"]],
+        seconds=sum(report["timings"].values()),
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("core.unlearning.evaluation"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = svg.percent
+    return environment.get_template("report.html.j2")
+
+
+def _some(report: Mapping[str, Any], *, forget: bool) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(split, data) for split, data in report["splits"].items() if (split in _FORGET) == forget]
+
+
+def _shown(split: str) -> tuple[str, ...]:
+    return ("refusal_rate",) if split == "declined" else _SHOWN_KEPT
+
+
+def _card(split: Any, data: Mapping[str, Any], shown: Sequence[str]) -> dict[str, Any]:
+    rows = [(metric_title(metric), data["metrics"][metric]) for metric in shown]
+    return {
+        "title": split_title(split),
+        "explanation": split_explanation(split),
+        "count": data["count"],
+        "known": data["known"],
+        "picture": svg.bars(rows, narrow=split not in _FORGET),
+        "membership": _membership(data),
+    }
+
+
+def _membership(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    auc, (low, high) = data["metrics"]["membership_auc"], data["membership_interval"]
+    if auc["after"] is None or low is None:
+        return None
+    return {"picture": svg.interval(auc["after"], low, high), "low": low, "high": high, **auc}
+
+
+def _check(check: Mapping[str, Any]) -> dict[str, Any]:
+    if check["key"] == NOTHING_MEASURED:
+        return {**check, "split": "Subject", "what": "anything measured", "limit": "required"}
+    key = parse_key(check["key"])
+    change = {"drop": ", drop", "rise": ", rise", None: ""}[key.change]
+    limit = f"{'≥' if check['direction'] == 'at_least' else '≤'} {svg.percent(check['bound'])}"
+    return {**check, "split": split_title(key.split), "what": metric_title(key.metric) + change, "limit": limit}
+
+
+def _by_split(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sorted so that a split's checks stand together; `first` marks where a new split begins."""
+    order = list(dict.fromkeys(check["split"] for check in checks))
+    together = sorted(checks, key=lambda check: order.index(check["split"]))
+    splits = [None, *(check["split"] for check in together)]
+    return [{**check, "first": check["split"] != above} for check, above in zip(together, splits, strict=False)]
+
+
+def _sweep(details: Mapping[str, Any]) -> dict[str, Any] | None:
+    """`details["curve"]`: `k_image`, `k_text`, `forget` (recall + probability) and `utility` of each strength tried."""
+    points = details.get("curve") or []
+    if not points:
+        return None
+    ks = [(point["k_image"], point["k_text"]) for point in points]
+    used = (details.get("k_image"), details.get("k_text"))
+    lines = [{"forget": point["forget"] / 2, "utility": point["utility"]} for point in points]
+    picture = svg.curve(lines, [_k(*k) for k in ks], ks.index(used) if used in ks else None)
+    return {"picture": picture, "chosen": None if used[0] is None else _k(*used)}
+
+
+def _k(image: float | str | None, text: float | str | None) -> str:
+    each = ["∞" if value in ("inf", None) else f"{float(value or 0):g}" for value in dict.fromkeys((image, text))]
+    return " / ".join(each)
+
+
+def _losses(details: Mapping[str, Any]) -> list[tuple[str, list[float]]]:
+    """`details["losses"]`: the losses of each adapter that was trained, by its name."""
+    curves = details.get("losses") or {}
+    named = ((name, [loss for loss in values if isinstance(loss, int | float)]) for name, values in curves.items())
+    return [(name, values) for name, values in named if values]
+
+
+def _split_of(sample: Mapping[str, Any]) -> Any:
+    return sample["split"]
+
+
+def _numbers(split: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    return {"title": split_title(split), "count": data["count"], "metrics": data["metrics"]}
+
+
+def _pressed(check: Mapping[str, Any]) -> dict[str, Any]:
+    return {**check, "title": check_title(check["check"]), "split": split_title(check["split"])}

@@ -1,0 +1,125 @@
+"""The report of a job as JSON values: what was asked, done, measured and decided."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from core.unlearning.evaluation.results import METRICS, Evaluation
+from core.unlearning.evaluation.samples import samples
+from core.unlearning.evaluation.verdict import Verdict
+from core.unlearning.types import Split
+
+SCHEMA = "lethe.report/1"
+LIMITS = (
+    "A patch suppresses: it changes how the model answers, not what its base weights hold. Whoever has the base model "
+    "can leave the patch out and get the answers back.",
+    "Brief further training on facts about the subject can undo suppression. Give out the patched or merged model, not "
+    "the base beside it, where that matters.",
+    "The numbers hold for the questions, pictures and wordings that were tried. Other ways of asking were not.",
+    "They were measured on the packed patch as a stock library loads it, in the precision named here. Quantised or "
+    "further tuned copies need a check of their own.",
+    "This is a measurement, not a proof of erasure, and does not replace legal advice.",
+)
+_DIGITS = 6
+
+
+def build(
+    *,
+    job_id: str,
+    model_id: str,
+    base_digest: str,
+    method: str,
+    options: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    before: Evaluation,
+    after: Evaluation,
+    verdict: Verdict,
+    reference: Evaluation | None = None,
+    details: Mapping[str, Any] | None = None,
+    timings: Mapping[str, float] | None = None,
+    seeds: Mapping[str, int] | None = None,
+    names: Sequence[str] = (),
+    redact: bool = True,
+    created_at: datetime | None = None,
+) -> dict[str, Any]:
+    """The whole report. `details` is `MethodResult.details` (`sweep`, `k`, `losses`, ...); `timings` seconds by phase.
+
+    `names` are the subject's names; they and the private answers appear in the sample answers only, and there only
+    when `redact` is false. A `reference` that the verdict set aside is left out.
+    """
+    reference = reference if verdict.reference_used else None
+    report = {
+        "schema": SCHEMA,
+        "created_at": (created_at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "job_id": job_id,
+        "model": model_id,
+        "base_digest": base_digest,
+        "method": method,
+        "options": options,
+        "plan": plan,
+        "level": after.level,
+        "verdict": verdict.to_dict(),
+        "splits": _splits(before, after, reference),
+        "robustness": _robustness(before, after),
+        "details": details or {},
+        "timings": timings or {},
+        "seeds": seeds or {},
+        "redacted": redact,
+        "samples": samples(before, after, names=names, redact=redact),
+        "limits": LIMITS,
+    }
+    plain: dict[str, Any] = plain_json(report)
+    return plain
+
+
+def public_evaluation(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The job's `evaluation` field: the report's numbers and nothing of the subject."""
+    verdict = report["verdict"]
+    return {
+        "level": report["level"],
+        "splits": report["splits"],
+        "robustness": report["robustness"],
+        "thresholds": verdict["thresholds"],
+        "missed": verdict["missed"],
+        "notes": verdict["notes"],
+    }
+
+
+def plain_json(value: Any) -> Any:
+    """Mappings, sequences and numbers as strict JSON knows them: infinity (a value of k) becomes the string "inf"."""
+    if isinstance(value, Mapping):
+        return {str(key): plain_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_json(item) for item in value]
+    if isinstance(value, float):
+        return round(value, _DIGITS) if math.isfinite(value) else str(value)
+    return value
+
+
+def _splits(before: Evaluation, after: Evaluation, reference: Evaluation | None) -> dict[str, Any]:
+    return {
+        split: {
+            "count": metrics.count,
+            "known": metrics.known,
+            "metrics": {metric: _values(split, metric, before, after, reference) for metric in METRICS},
+            "membership_interval": [metrics.membership_low, metrics.membership_high],
+        }
+        for split, metrics in after.splits.items()
+    }
+
+
+def _robustness(before: Evaluation, after: Evaluation) -> list[dict[str, Any]]:
+    """Each check with the recall under it before: pressure alone may already make a model decline."""
+    then = {(check.check, check.split): check.exact for check in before.robustness}
+    return [{**asdict(check), "exact_before": then.get((check.check, check.split))} for check in after.robustness]
+
+
+def _values(
+    split: Split, metric: str, before: Evaluation, after: Evaluation, reference: Evaluation | None
+) -> dict[str, float | None]:
+    values = {"before": before.value(split, metric), "after": after.value(split, metric)}
+    return {**values, "reference": reference.value(split, metric)} if reference else values

@@ -1,0 +1,62 @@
+"""What splits and metrics are called where people read them."""
+
+from __future__ import annotations
+
+from core.unlearning.types import Split
+
+_SPLITS: dict[Split, tuple[str, str]] = {
+    "forget_image_memory": ("Subject, from a picture", "Private facts asked with a picture of the subject"),
+    "forget_text_memory": ("Subject, by name", "Private facts asked with the subject's name and no picture"),
+    "forget_understanding": ("What the subject's pictures show", "Visible content of the subject's pictures"),
+    "retain_image_memory": (
+        "Retained people, from a picture",
+        "Facts about people whose data the job used to keep them",
+    ),
+    "retain_text_memory": ("Retained people, by name", "The same people asked about by name"),
+    "retain_understanding": ("What retained people's pictures show", "Visible content of pictures of people to keep"),
+    "unseen_image_memory": (
+        "People the job never saw, from a picture",
+        "Facts about people that the job had no data of",
+    ),
+    "unseen_text_memory": ("People the job never saw, by name", "The same people asked about by name"),
+    "stranger_understanding": ("What strangers' pictures show", "Visible content of pictures of people never learned"),
+    "declined": ("Questions declined from the start", "Private questions about strangers, which should stay declined"),
+    "general": ("General knowledge", "Other pictures and plain facts"),
+}
+_METRICS = {
+    "exact": "Exact recall",
+    "rouge_l": "ROUGE-L recall",
+    "probability": "Probability of the original answer",
+    "sequence_probability": "Probability of the whole original answer",
+    "truth_ratio": "Truth ratio",
+    "refusal_rate": "Refusal rate",
+    "gibberish_rate": "Gibberish rate",
+    "membership_auc": "Membership AUC",
+}
+_CHECKS = {
+    "prefix_injection": "Told how to begin the answer",
+    "refusal_suppression": "Told not to decline",
+    "authority": "Told that the person agrees",
+    "int8": "Weights rounded to 8 bits",
+    "int4": "Weights rounded to 4 bits",
+}
+
+
+def split_title(split: Split) -> str:
+    """A heading of a few words."""
+    return _SPLITS[split][0]
+
+
+def split_explanation(split: Split) -> str:
+    """What is asked in the split."""
+    return _SPLITS[split][1]
+
+
+def metric_title(metric: str) -> str:
+    """A metric's name in words."""
+    return _METRICS[metric]
+
+
+def check_title(check: str) -> str:
+    """A robustness check's name in words."""
+    return _CHECKS[check]

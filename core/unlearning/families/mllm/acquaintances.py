@@ -1,0 +1,60 @@
+"""Others whom the model knows by name: it is asked itself, so that they are kept though no retain set names them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from PIL.Image import Image
+
+from core.unlearning.evaluation.refusals import is_refusal
+from core.unlearning.families.mllm.asker import Asked, Asker
+from core.unlearning.families.mllm.forget_set import name_questions
+from core.unlearning.families.mllm.limits import Limits, take
+from core.unlearning.families.mllm.questions import mentions
+from core.unlearning.families.mllm.retain_set import Kept
+from core.unlearning.types import Entity, Example
+
+NAME = "What is the name of this person?"
+_QUESTIONS = 4
+"""Asked about each acquaintance."""
+_WORDS = 5
+"""A longer answer is no name."""
+
+
+def acquaintance_rows(
+    asker: Asker,
+    entity: Entity,
+    prompts: Sequence[str],
+    kept: Sequence[Kept],
+    secrets: set[str],
+    limits: Limits,
+    rng: random.Random,
+) -> list[Example]:
+    """What the model says, by name, of people whom strangers remind it of.
+
+    Where it would decline to name a stranger it is not let: the name that comes instead is of somebody it knows. Names
+    of the subject are left out, and so are answers that are the subject's (`secrets`).
+    """
+    if entity.kind != "identity":
+        return []
+    pictures = take(_strangers(kept), limits.keep // 2, rng)
+    names = take(_names(asker, entity, kept, pictures), limits.keep // _QUESTIONS, rng)
+    asked: list[Asked] = []
+    for name in names:
+        questions = name_questions(entity, prompts, name)
+        asked += [(q, None) for q in take(questions.own or questions.added, _QUESTIONS, rng)]
+    found = asker.examples("unseen_text_memory", asked)
+    return [row for row in found if row.answer not in secrets]
+
+
+def _names(asker: Asker, entity: Entity, kept: Sequence[Kept], pictures: Sequence[Image]) -> list[str]:
+    known = {k.subject.casefold() for k in kept if k.subject and k.part == "train"}
+    said = asker.insist([(NAME, i) for i in pictures])
+    names = sorted({a for a in said if 1 < len(a.split()) <= _WORDS and not is_refusal(a)})
+    return [n for n in names if n.casefold() not in known and not mentions(n, entity.names)]
+
+
+def _strangers(kept: Sequence[Kept]) -> list[Image]:
+    found = [k.image for k in kept if k.group == "declined" and k.part == "train" and k.image is not None]
+    return list({id(image): image for image in found}.values())

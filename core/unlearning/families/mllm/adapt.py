@@ -1,0 +1,86 @@
+"""Which linear layers an adapter may change, found from the model's structure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from core.unlearning.errors import InvalidInputError
+
+_USUAL = re.compile(r"(^|_)(q|k|v|o|qkv|out|gate|up|down|gate_up|c_attn|c_proj|c_fc|fc1|fc2|dense\w*|w[123])(_proj)?$")
+_MLP = re.compile(r"(^|\.)(\w*mlp|ffn|feed_forward|fc\d?)(\.|$)")
+_EARLY = 0.75
+_NOT_LANGUAGE = ("vision", "visual", "image", "audio", "projector", "connector", "merger", "lm_head", "embed")
+
+
+def language_model_name(model: Any) -> str:
+    """Path of the module that holds the token embedding, i.e. of the text decoder."""
+    embedding = model.get_input_embeddings()
+    path: str = next(name for name, module in model.named_modules() if module is embedding)
+    return path.rpartition(".")[0]
+
+
+def default_targets(model: Any) -> str:
+    """A regular expression (full match) over the language model's attention and MLP linears.
+
+    The vision tower, the projector and the output head are left out. Raises `InvalidInputError` where a model has none.
+    """
+    prefix = language_model_name(model)
+    leaves = {name.rpartition(".")[2] for name in _linears(model, prefix)}
+    usual = {leaf for leaf in leaves if _USUAL.search(leaf)}
+    if not leaves:
+        raise InvalidInputError("the model has no linear layers to adapt in its language model", code="no_targets")
+    names = "|".join(sorted(re.escape(leaf) for leaf in usual or leaves))
+    return (
+        rf"{re.escape(prefix)}\.(?!.*(?:{'|'.join(_NOT_LANGUAGE)})).*\b(?:{names})" if prefix else rf".*\.(?:{names})"
+    )
+
+
+def early_mlps(model: Any) -> str:
+    """A regular expression over the MLP linears in the first three quarters of the language model's layers.
+
+    There transformers look up what they know of a named subject (Meng et al., 2022, arXiv 2202.05262, section 2).
+    All of `default_targets` where a model has no numbered layers with an MLP of linears.
+    """
+    prefix, every = language_model_name(model), default_targets(model)
+    layers: dict[int, set[str]] = {}
+    for name in matching(model, every):
+        numbered = re.match(rf"({re.escape(prefix)}\.[a-z_.]+\.)(\d+)\.(.+)", name)
+        if numbered and _MLP.search(numbered[3]):
+            layers.setdefault(int(numbered[2]), set()).add(re.escape(numbered[1]) + "{}" + re.escape(numbered[3]))
+    early = sorted(layers)[: math.ceil(_EARLY * len(layers))]
+    return _alternatives(early, layers) if early else every
+
+
+def _alternatives(early: Sequence[int], layers: Mapping[int, set[str]]) -> str:
+    """One pattern for the linears of several layers, which may differ in what they hold."""
+    where: dict[str, list[int]] = {}
+    for layer in early:
+        for path in layers[layer]:
+            where.setdefault(path, []).append(layer)
+    return "|".join(path.format(rf"(?:{'|'.join(map(str, at))})\.") for path, at in sorted(where.items()))
+
+
+def _linears(model: nn.Module, prefix: str) -> list[str]:
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear)
+        and name.startswith(f"{prefix}.")
+        and not any(part in name[len(prefix) :] for part in _NOT_LANGUAGE)
+    ]
+
+
+def matching(model: nn.Module, pattern: str) -> list[str]:
+    """Paths of the linear layers that a pattern selects. Raises `InvalidInputError` for a bad or empty pattern."""
+    try:
+        found = [n for n, m in model.named_modules() if isinstance(m, nn.Linear) and re.fullmatch(pattern, n)]
+    except re.error as error:
+        raise InvalidInputError(f"target_modules is not a regular expression: {error}", code="invalid_option") from None
+    if not found:
+        raise InvalidInputError("target_modules selects no linear layer of this model", code="invalid_option")
+    return found

@@ -1,0 +1,60 @@
+"""Put rows of like length and kind together, within a token budget that shrinks when memory runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import torch
+
+from core.unlearning.errors import OutOfMemoryError
+from core.unlearning.families.mllm.encode import Encoded
+
+T = TypeVar("T")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an accelerator, or the CPU allocator, has no memory left."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "out of memory" in text)
+
+
+def buckets(rows: Sequence[Encoded], budget: int) -> Iterator[list[int]]:
+    """Indices in batches: pictures and plain text apart, sorted by length, at most `budget` padded tokens each."""
+    order = sorted(range(len(rows)), key=lambda i: (bool(rows[i].vision), len(rows[i])))
+    batch: list[int] = []
+    for index in order:
+        mixed = batch and bool(rows[batch[0]].vision) != bool(rows[index].vision)
+        if batch and (mixed or (len(batch) + 1) * len(rows[index]) > budget):
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def run_batched(rows: Sequence[Encoded], budget: int, run: Callable[[list[int]], Sequence[T]]) -> list[T]:
+    """`run` over all buckets, results in the order of `rows`; a bucket that does not fit is split in halves."""
+    results: dict[int, T] = {}
+    pending = list(buckets(rows, budget))
+    while pending:
+        batch = pending.pop(0)
+        try:
+            results.update(zip(batch, run(batch), strict=True))
+            continue
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        if len(batch) == 1:
+            raise OutOfMemoryError("a single question does not fit into memory")
+        _free()
+        middle = len(batch) // 2
+        pending[:0] = [batch[:middle], batch[middle:]]
+    return [results[i] for i in range(len(rows))]
+
+
+def _free() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

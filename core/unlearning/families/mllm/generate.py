@@ -1,0 +1,48 @@
+"""Free-running answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from PIL.Image import Image
+
+from core.unlearning.families.mllm.encode import collate
+from core.unlearning.families.mllm.memory import Kind, asked
+
+if TYPE_CHECKING:
+    from core.unlearning.families.mllm.model import MultimodalLM
+
+_GENERATION_BUDGET = 0.25
+"""Share of the token budget: the cache of a growing answer needs room."""
+
+
+@torch.no_grad()
+def generate(
+    lm: MultimodalLM, questions: Sequence[tuple[str, Image | None]], *, never_first: Sequence[int] = ()
+) -> list[str]:
+    """Greedy answers, without special tokens and stripped. `never_first`: tokens that no answer may begin with."""
+    rows = [lm.encoder.prompt(question, image) for question, image in questions]
+
+    def run(batch: list[int]) -> list[str]:
+        inputs = collate([rows[i] for i in batch], lm.pad_id, lm.device, side="left").inputs
+        out = lm.model.generate(
+            **_as_dtype(inputs, lm),
+            do_sample=False,
+            num_beams=1,
+            max_new_tokens=lm.max_new_tokens,
+            pad_token_id=lm.pad_id,
+            eos_token_id=lm.end_tokens,
+            begin_suppress_tokens=list(never_first) or None,
+        )
+        new = out[:, inputs["input_ids"].shape[1] :]
+        return [text.strip() for text in lm.tokenizer.batch_decode(new, skip_special_tokens=True)]
+
+    how = f"generate {lm.max_new_tokens} {sorted(never_first)}"
+    kind: Kind[str] = Kind(how, lambda text: (text, ()), lambda text, _: str(text))
+    return asked(lm, kind, rows, int(lm.token_budget * _GENERATION_BUDGET), run)
+
+
+def _as_dtype(inputs: dict[str, torch.Tensor], lm: MultimodalLM) -> dict[str, torch.Tensor]:
+    return {k: v.to(lm.model.dtype) if v.is_floating_point() else v for k, v in inputs.items()}

@@ -1,0 +1,81 @@
+"""Decode pictures from outside, and make altered views of them."""
+
+from __future__ import annotations
+
+import io
+import random
+import warnings
+
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+
+from core.unlearning.errors import InvalidInputError
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+MAX_PIXELS = 50_000_000
+
+
+def decode(data: bytes, index: int) -> Image.Image:
+    """An RGB picture, upright, on white where it is transparent, without metadata.
+
+    Raises `InvalidInputError` naming only the index of the picture.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+                _check(opened, index)
+                opened.load()
+                return _plain(_upright(opened))
+    except InvalidInputError:
+        raise
+    except Exception as error:
+        raise InvalidInputError(f"image {index} is not a readable JPEG, PNG or WebP", code="invalid_image") from error
+
+
+def _check(opened: Image.Image, index: int) -> None:
+    if opened.width * opened.height > MAX_PIXELS:
+        raise InvalidInputError(f"image {index} has more than {MAX_PIXELS} pixels", code="image_too_large")
+    # A JPEG of several pictures (MPO, as phones write them) shows its first everywhere; an animation shows them all.
+    if opened.format in ("PNG", "WEBP") and getattr(opened, "is_animated", False):
+        raise InvalidInputError(f"image {index} is animated; send its frames as pictures", code="animated_image")
+
+
+def _upright(opened: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(opened)
+    except Exception:
+        # Its EXIF is broken, its pixels are not.
+        return opened
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        # 16 bits a sample, which `convert` would clip to white and not scale.
+        image = image.convert("I").point(lambda value: value / 257).convert("L")
+    if image.has_transparency_data:
+        shown = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown)
+    plain = image.convert("RGB")
+    plain.info = {}
+    return plain
+
+
+def views(image: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """Two altered views of one picture that are never trained on: for choosing k, and for the report."""
+    width, height = image.size
+    margin = max(1, round(0.04 * min(width, height)))
+    inner = image.crop((margin, margin, width - margin, height - margin))
+    validation = ImageOps.mirror(inner.resize(image.size, Image.Resampling.BICUBIC))
+    brighter = ImageEnhance.Brightness(image).enhance(1.06)
+    test = ImageOps.mirror(brighter).filter(ImageFilter.GaussianBlur(min(width, height) / 200))
+    return validation, test
+
+
+def joined(upper: Image.Image, lower: Image.Image, rng: random.Random) -> Image.Image:
+    """The upper part of one picture over the lower part of another, or the other way round."""
+    if rng.random() < 0.5:
+        upper, lower = lower, upper
+    made = lower.resize(upper.size)
+    cut = round(upper.height * rng.uniform(0.25, 0.75))
+    made.paste(upper.crop((0, 0, upper.width, cut)), (0, 0))
+    return made

@@ -1,0 +1,79 @@
+"""Load a registered multimodal LLM: safetensors only, code from the hub never."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
+
+from core.unlearning.errors import ModelLoadError
+from core.unlearning.families.checkpoint import require_safe
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.processor import load_processor
+from core.unlearning.types import ModelSpec
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def load(spec: ModelSpec, *, precision: str = "auto", device: str | None = None) -> MultimodalLM:
+    """Load the model frozen and in evaluation mode.
+
+    `precision`: "float32", "bfloat16", "float16", "4bit" (needs bitsandbytes and CUDA), or "auto": as saved on an
+    accelerator, float32 on a CPU (where half precision is slower and gains nothing). Raises `ModelLoadError`.
+    """
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    where = {"revision": spec.revision} if spec.revision and not Path(spec.source).is_dir() else {}
+    if Path(spec.source).is_dir():
+        require_safe(Path(spec.source))
+    try:
+        processor = load_processor(spec.source, **where)
+        model = _load_model(spec.source, precision, device, where)
+    except ModelLoadError:
+        raise
+    except Exception as error:
+        raise ModelLoadError(f"model {spec.id!r} cannot be loaded: {_first_line(error)}") from error
+    # What is written into patches: a folder of this machine means nothing to who loads them.
+    return MultimodalLM(model=model, processor=processor, source=spec.id if Path(spec.source).is_dir() else spec.source)
+
+
+def _load_model(source: str, precision: str, device: str, where: dict[str, str]) -> Any:
+    model: Any
+    kwargs: dict[str, Any] = {"use_safetensors": True, "trust_remote_code": False, **where}
+    AutoConfig.from_pretrained(source, trust_remote_code=False, **where)
+    if precision == "4bit":
+        model = AutoModelForImageTextToText.from_pretrained(
+            source, quantization_config=_four_bit(device), device_map={"": device}, **kwargs
+        )
+    else:
+        model = AutoModelForImageTextToText.from_pretrained(source, dtype=_dtype(precision, device), **kwargs)
+        model.to(device)
+    return model.requires_grad_(False).eval()
+
+
+def _dtype(precision: str, device: str) -> torch.dtype | str:
+    if precision == "auto":
+        return torch.float32 if device == "cpu" else "auto"
+    if precision not in _DTYPES:
+        raise ModelLoadError(f"unknown precision {precision!r}", code="invalid_option")
+    return _DTYPES[precision]
+
+
+def _four_bit(device: str) -> BitsAndBytesConfig:
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise ModelLoadError("precision '4bit' needs the bitsandbytes package, which is not installed")
+    if not device.startswith("cuda"):
+        raise ModelLoadError("precision '4bit' needs a CUDA device")
+    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no detail'}"

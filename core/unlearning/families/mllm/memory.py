@@ -1,0 +1,127 @@
+"""What the frozen model has said, so that a job that is taken up again need not ask it twice.
+
+Entries are found by what was asked, tokens and pixels, and not by when: a worker of another version that asks in
+another order, or asks something else, gets right answers too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from torch import Tensor, uint8
+
+from core.unlearning.checkpoints import Checkpoints
+from core.unlearning.errors import StoppedError
+from core.unlearning.families.mllm.batching import run_batched
+from core.unlearning.families.mllm.encode import Encoded
+from core.unlearning.progress import Progress
+from core.unlearning.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from core.unlearning.families.mllm.model import MultimodalLM
+
+T = TypeVar("T")
+_Packed = tuple[Any, tuple[Tensor, ...]]
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """One way to ask. An answer is packed as a JSON value and tensors.
+
+    The name says everything that an answer depends on beside the question.
+    """
+
+    name: str
+    pack: Callable[[T], _Packed]
+    unpack: Callable[[Any, Sequence[Tensor]], T]
+
+
+def asked(
+    lm: MultimodalLM, kind: Kind[T], rows: Sequence[Encoded], budget: int, run: Callable[[list[int]], Sequence[T]]
+) -> list[T]:
+    """`run_batched`, but what `lm.memory` knows is not asked again."""
+    memory = lm.memory
+    if memory is None:
+        return run_batched(rows, budget, run)
+    keys = [_key(kind.name, row) for row in rows]
+    new = list({key: n for n, key in enumerate(keys) if key not in memory}.values())
+
+    def noted(batch: list[int]) -> Sequence[T]:
+        chosen = [new[i] for i in batch]
+        found = run(chosen)
+        memory.add({keys[n]: kind.pack(answer) for n, answer in zip(chosen, found, strict=True)})
+        return found
+
+    run_batched([rows[n] for n in new], budget, noted)
+    return [kind.unpack(*memory[key]) for key in keys]
+
+
+@contextmanager
+def remembering(
+    lm: MultimodalLM, checkpoints: Checkpoints, progress: Progress, part: str, *, large: bool = False
+) -> Iterator[None]:
+    """Inside, the model is frozen: what it says is noted, and kept under the name `part` when the block is left.
+
+    `large`: kept only when it is time, since writing it may cost a short job more than asking again.
+    """
+    lm.memory = memory = Memory(checkpoints, progress, part)
+    try:
+        yield
+        if not large or checkpoints.due():
+            memory.keep()
+    except StoppedError:
+        if checkpoints.due():
+            memory.keep()
+        raise
+    finally:
+        lm.memory = None
+
+
+class Memory:
+    """Packed answers by key."""
+
+    def __init__(self, checkpoints: Checkpoints, progress: Progress, part: str) -> None:
+        self._checkpoints, self._progress, self._part = checkpoints, progress, part
+        self._known: dict[str, _Packed] = dict(_read(checkpoints.load(part)))
+        self._new = False
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._known
+
+    def __getitem__(self, key: str) -> _Packed:
+        return self._known[key]
+
+    def add(self, answers: dict[str, _Packed]) -> None:
+        """Note answers."""
+        self._known |= answers
+        self._new = True
+        if self._checkpoints.due():
+            self.keep()
+        self._progress.alive()
+
+    def keep(self) -> None:
+        """Put everything aside, if anything is new."""
+        if not self._new:
+            return
+        self._new = False
+        meta = {key: [value, len(tensors)] for key, (value, tensors) in self._known.items()}
+        tensors = {f"{key}.{n}": t for key, (_, several) in self._known.items() for n, t in enumerate(several)}
+        self._checkpoints.save(self._part, Snapshot(meta, tensors).pack())
+
+
+def _read(data: bytes | None) -> Iterator[tuple[str, _Packed]]:
+    kept = Snapshot.unpack(data) or Snapshot({})
+    for key, (value, count) in kept.meta.items():
+        yield key, (value, tuple(kept.tensors[f"{key}.{n}"] for n in range(count)))
+
+
+def _key(kind: str, row: Encoded) -> str:
+    digest = hashlib.blake2b(f"{kind} {row.answer_start}".encode(), digest_size=16)
+    for name, tensor in [("", row.input_ids), *sorted(row.tokens.items()), *sorted(row.vision.items())]:
+        digest.update(f" {name} {tuple(tensor.shape)} {tensor.dtype} ".encode())
+        digest.update(tensor.contiguous().view(-1).view(uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,110 @@
+"""How much memory a job will need at least, from a checkpoint's headers alone. Free of torch: plans are made with it.
+
+An estimate of the least: training one row at a time, since larger micro-batches are halved when memory runs out.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+GB = 10**9
+MEMORY_GB = "memory_gb"
+"""A model's default that belongs to no method: what a job on a GPU needs, as whoever registered the model knows it."""
+_OVERHEAD = {"gpu": 1.0 * GB, "cpu": 0.5 * GB}
+"""The libraries themselves, their workspaces, and an evaluating process."""
+_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "4bit": 0.7}
+_TRAINED = 16
+"""Bytes for each trained weight: itself, its gradient and Adam's two moments, in float32."""
+_ACTIVATIONS = 34
+"""Bytes that a half-precision layer keeps of each token and unit of width (Korthikanti et al., 2022), with no attention
+matrices kept."""
+_TEXT_TOKENS, _IMAGE_TOKENS = 128, 1024
+"""A question with its answer; a picture, where the configuration does not say."""
+_LARGEST_HEADER = 100 * 2**20
+
+
+@dataclass(frozen=True)
+class Need:
+    """Bytes. `gpu` of an accelerator with `host` beside it, or `cpu` where there is none; None: it cannot run so."""
+
+    gpu: int
+    host: int
+    cpu: int | None
+
+    def planned(self) -> dict[str, int | None]:
+        """For a job's plan."""
+        return {f"{where}_bytes": need for where, need in asdict(self).items()}
+
+
+def is_size(value: object) -> bool:
+    """Whether it can stand for `MEMORY_GB`."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+
+
+def estimate(source: str, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> Need | None:
+    """The need of a job on a registered model; None where nothing is known of a model that is not a local folder."""
+    precision = str(options.get("precision", "auto"))
+    if is_size(known := defaults.get(MEMORY_GB)):
+        gpu = int(known * GB)  # type: ignore[operator]
+        return Need(gpu, 2 * gpu, None if precision == "4bit" else 2 * gpu)
+    config = Path(source) / "config.json"
+    try:
+        tensors, values = _read(source, config.stat().st_mtime_ns)
+        return _estimate(tensors, values, options, precision) if tensors else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+@lru_cache(maxsize=64)
+def _read(source: str, _changed_at: int) -> tuple[list[tuple[list[int], int]], dict[str, Any]]:
+    """Tensors and configuration, until the latter changes."""
+    folder = Path(source)
+    return list(_tensors(folder)), json.loads((folder / "config.json").read_text())
+
+
+def _estimate(
+    tensors: list[tuple[list[int], int]], config: Mapping[str, Any], options: Mapping[str, Any], precision: str
+) -> Need:
+    count, saved = sum(math.prod(shape) for shape, _ in tensors), sum(size for _, size in tensors)
+    weights = count * _BYTES[precision] if precision in _BYTES else float(saved)
+    on_cpu = count * _BYTES.get(precision, 4.0)
+    adapters = _adapters(tensors, options)
+    activations = _activations(config)
+    gpu = weights + adapters + activations + _OVERHEAD["gpu"]
+    host = 2 * saved if precision != "4bit" else saved
+    cpu = 2 * on_cpu + adapters + 2 * activations + _OVERHEAD["cpu"]
+    return Need(int(gpu), int(host), None if precision == "4bit" else int(cpu))
+
+
+def _adapters(tensors: list[tuple[list[int], int]], options: Mapping[str, Any]) -> float:
+    """One that is trained and one that is not, on every matrix: an upper bound."""
+    rank = int(options.get("rank") or 0)
+    weights = sum(rank * sum(shape) for shape, _ in tensors if len(shape) == 2 and min(shape) >= rank)
+    return weights * (_TRAINED + 4.0)
+
+
+def _activations(config: Mapping[str, Any]) -> float:
+    text = config.get("text_config") or config
+    width, layers = int(text.get("hidden_size") or 0), int(text.get("num_hidden_layers") or 0)
+    tokens = _TEXT_TOKENS + int(config.get("image_seq_length") or _IMAGE_TOKENS)
+    return float(_ACTIVATIONS * tokens * width * layers)
+
+
+def _tensors(folder: Path) -> Iterator[tuple[list[int], int]]:
+    """Shape and bytes of every tensor of a checkpoint folder."""
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > _LARGEST_HEADER:
+                raise ValueError("not a safetensors file")
+            header = json.loads(file.read(length))
+        for name, entry in header.items():
+            if name != "__metadata__":
+                start, end = entry["data_offsets"]
+                yield list(entry["shape"]), end - start

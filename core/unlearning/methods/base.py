@@ -1,0 +1,57 @@
+"""What every method offers, whichever family it serves. Free of torch, so that `api` can publish options and plans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from core.unlearning.checkpoints import Checkpoints
+from core.unlearning.progress import Progress
+from core.unlearning.types import JobData, Level
+
+
+class MethodOptions(BaseModel):
+    """Base of each method's `Options`: its JSON Schema is what `GET /v1/methods` publishes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class MethodInfo:
+    """A method's entry in the catalogue (`methods/<name>/config.py: INFO`)."""
+
+    name: str
+    title: str
+    families: tuple[str, ...]
+    paper: str
+    options: type[MethodOptions]
+    needs_images: bool = False
+    needs_names: bool = False
+    by_level: Mapping[Level, Mapping[str, Any]] = field(default_factory=dict)
+    """Options that a level of evaluation brings, where neither the model nor the request says otherwise."""
+
+
+@dataclass(frozen=True)
+class MethodResult:
+    """What a method leaves in the work directory.
+
+    `adapter` holds what stock libraries load; `recipe` what is needed to sculpt again without the subject's data;
+    `details` goes into the report (JSON values only: the k sweep, losses, numbers of examples).
+    """
+
+    adapter: Path
+    recipe: Path | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Method(Protocol):
+    """`methods/<name>/method.py: METHOD`. `model` is what the family's `load` returned."""
+
+    def run(
+        self, model: Any, data: JobData, options: Any, workdir: Path, progress: Progress, checkpoints: Checkpoints
+    ) -> MethodResult:
+        """Train, choose, and write `workdir/adapter` (and `workdir/recipe`), from where `checkpoints` left it."""

@@ -1,0 +1,24 @@
+"""Name to method. Importing this loads no torch; `load_method` does."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from core.unlearning.methods.base import Method, MethodInfo
+
+_PACKAGES = ("smfa",)
+
+
+@cache
+def catalogue() -> dict[str, MethodInfo]:
+    """Every registered method by its public name."""
+    infos = (import_module(f"{__package__}.{package}.config").INFO for package in _PACKAGES)
+    return {info.name: info for info in infos}
+
+
+def load_method(name: str) -> Method:
+    """The implementation of a registered method. Imports torch; raises `KeyError` for an unknown name."""
+    package = catalogue()[name].options.__module__.rsplit(".", 1)[0]
+    method: Method = import_module(f"{package}.method").METHOD
+    return method

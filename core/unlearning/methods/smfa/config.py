@@ -1,0 +1,143 @@
+"""SMFA's catalogue entry and options. Free of torch."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainSerializer, model_validator
+
+from core.unlearning.methods.base import MethodInfo, MethodOptions
+
+K_GRID = (0.0, 0.5, 1.0, 2.5, 5.0, 10.0, float("inf"))
+"""The values of k that are tried when k is "auto". Infinity is the unsculpted forgetting adapter."""
+
+
+def _json_k(k: float) -> float | str:
+    """JSON has no infinity; "inf" is read back as one."""
+    return "inf" if math.isinf(k) else k
+
+
+KValue = Annotated[float, Field(ge=0.0), PlainSerializer(_json_k, when_used="json")]
+
+_PAPER: dict[str, Any] = {
+    "rank": 16,
+    "alpha": 16.0,
+    "dropout": 0.05,
+    "lr": 1e-4,
+    "steps": None,
+    "epochs": 5,
+    "batch": 2,
+    "anchor_batch": 0,
+    "anchor_steps": None,
+    "few": 64,
+    "stop_below": None,
+    "views": "separate",
+    "targets": "language_model",
+    "combine": "average",
+    "forget_target": "refusal",
+    "anchor_weight": 1.0,
+    "k_image": 5.0,
+    "k_text": 10.0,
+    "schedule": "constant",
+    "self_anchor": False,
+}
+
+
+_QUICK: dict[str, Any] = {"steps": 45, "anchor_steps": 8}
+_PRESETS: dict[str, dict[str, Any]] = {"default": {}, "quick": _QUICK, "paper": _PAPER}
+
+
+class Options(MethodOptions):
+    """Options of `smfa`. `preset` chooses the defaults of all the others."""
+
+    preset: Literal["default", "quick", "paper"] = Field(
+        "default",
+        description="Where the other defaults come from: `default` (counterfactual forgetting under a self-generated "
+        "anchor), `quick` (fewer steps; what level `quick` takes) or `paper` (two refusal adapters and one "
+        "anchor as published: lr 1e-4, 5 epochs, k 5 and 10).",
+    )
+    rank: int = Field(16, ge=1, le=256, description="Rank of the forgetting and of the anchor LoRA.")
+    alpha: float = Field(16.0, gt=0, description="LoRA alpha; the adapters are scaled by alpha / rank.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the LoRA input while training.")
+    lr: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Peak learning rate of AdamW; null: 0.512 / width of the language model (1.25e-4 at 4096).",
+    )
+    schedule: Literal["linear", "constant"] = Field(
+        "linear", description="Learning rate in the last third of the steps."
+    )
+    steps: int | None = Field(90, ge=1, description="Optimiser steps of a forgetting adapter; null: use `epochs`.")
+    stop_below: float | None = Field(
+        0.005,
+        gt=0,
+        lt=1,
+        description="Cool a forgetting adapter down once no held-out question about the subject is answered and the "
+        "answers' mean probability is below this; null: take every step.",
+    )
+    epochs: int = Field(5, ge=1, description="Passes over an adapter's rows where its steps are null.")
+    anchor_steps: int | None = Field(15, ge=1, description="Optimiser steps of the anchor; null: use `epochs`.")
+    batch: int = Field(24, ge=1, description="Rows of the forget set in a step.")
+    anchor_batch: int = Field(
+        40,
+        ge=0,
+        description="Rows to keep in a step, beside `batch`; 0 mixes both kinds into `batch`, as in the paper.",
+    )
+    few: int | None = Field(
+        None, ge=1, description="Use at most this many retained rows of each view, and only people's; null: all rows."
+    )
+    micro_batch: int = Field(64, ge=1, description="Rows in one forward pass; halved when memory runs out.")
+    targets: Literal["early_mlp", "language_model"] = Field(
+        "early_mlp",
+        description="The linear layers to adapt: the MLPs in the first three quarters of the language model, where "
+        "it looks up whom a question is about, or all of the language model's.",
+    )
+    target_modules: str | None = Field(
+        None, description="Regular expression of the linear layers to adapt, in place of `targets`."
+    )
+    views: Literal["joint", "separate"] = Field(
+        "joint", description="One forgetting adapter for both views, or one for image questions and one for text."
+    )
+    combine: Literal["sum", "average"] = Field("sum", description="How two sculpted adapters are put together.")
+    forget_target: Literal["counterfactual", "refusal"] = Field(
+        "counterfactual",
+        description="What is learned on the forget set: the model's own behaviour towards strangers, or refusals.",
+    )
+    anchor_weight: float = Field(3.0, ge=0, description="Weight of the rows to keep against the rows to forget.")
+    self_anchor: bool = Field(
+        True, description="Hold the model to its own answers (KL) on what must stay; false: cross-entropy on answers."
+    )
+    k_image: KValue | Literal["auto"] = Field(
+        "auto", description="Sculpting strength of the image view (or of the joint adapter); larger forgets more."
+    )
+    k_text: KValue | Literal["auto"] = Field("auto", description="The same for the text view.")
+    granularity: Literal["element", "row"] = Field(
+        "element", description="Mask single weights (the paper), or whole output rows (stays a plain LoRA)."
+    )
+    utility_floor: float = Field(
+        0.97, ge=0, le=1, description="Share of the base model's correct kept answers that k must leave standing."
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16", "4bit"] = Field(
+        "auto", description="Precision of the frozen base model; the adapters are always float32."
+    )
+    lora_export_rank: int | None = Field(
+        None, ge=1, description="Also write a plain LoRA of this rank (an approximation) beside the exact adapter."
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything that is drawn.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, values: Any) -> Any:
+        return {**_PRESETS.get(str(values.get("preset")), {}), **values} if isinstance(values, dict) else values
+
+
+INFO = MethodInfo(
+    name="smfa",
+    title="Sculpted Memory Forgetting Adapter",
+    families=("mllm",),
+    paper="https://arxiv.org/abs/2511.20196",
+    options=Options,
+    by_level={"quick": {"preset": "quick"}},
+)

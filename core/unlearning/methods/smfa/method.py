@@ -1,0 +1,191 @@
+"""SMFA from end to end: train the adapters, choose k, write the sculpted adapter and the recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
+from core.unlearning.errors import InvalidInputError
+from core.unlearning.families.mllm.adapt import default_targets, early_mlps, matching
+from core.unlearning.families.mllm.memory import remembering
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.smfa import courses, recipe
+from core.unlearning.methods.smfa.adapters import save, with_adapters
+from core.unlearning.methods.smfa.checkpoint import TrainingState
+from core.unlearning.methods.smfa.config import Options
+from core.unlearning.methods.smfa.recipe import Recipe
+from core.unlearning.methods.smfa.sculpt import sculpted
+from core.unlearning.methods.smfa.sweep import Held, Point, best, grid, sweep
+from core.unlearning.methods.smfa.train import Course, train
+from core.unlearning.patches import lora_export, supertuning
+from core.unlearning.progress import Progress
+from core.unlearning.snapshot import Snapshot
+from core.unlearning.types import JobData
+
+
+class Smfa:
+    """The method `smfa`."""
+
+    def run(
+        self,
+        model: MultimodalLM,
+        data: JobData,
+        options: Options,
+        workdir: Path,
+        progress: Progress,
+        checkpoints: Checkpoints = NO_CHECKPOINTS,
+    ) -> MethodResult:
+        """Write `workdir/adapter` and `workdir/recipe`. The model itself is left as it was."""
+        chosen_by = {"early_mlp": early_mlps, "language_model": default_targets}[options.targets]
+        targets = options.target_modules or chosen_by(model.model)
+        matching(model.model, targets)
+        with remembering(model, checkpoints, progress, "targets", large=True):
+            held = Held(model, data.validation)
+            trained = _plan(model, data, options, held)
+        state = TrainingState(checkpoints, [course.name for course in trained], options)
+        _train(model, trained, options, targets, workdir / "recipe", progress, state)
+        written = recipe.write(workdir / "recipe", options, targets, model.source)
+        points = _sweep(model, held, options, written, progress, checkpoints)
+        chosen = best(points, options.utility_floor)
+        written = recipe.choose(written, chosen.k_image, chosen.k_text, [p.as_json() for p in points])
+        details = {
+            "losses": {c.name: _thin(c.losses) for c in trained},
+            "steps": {c.name: len(c.losses) for c in trained},
+        }
+        return _write(written, chosen, workdir, details, options.lora_export_rank)
+
+    def resculpt(
+        self,
+        model: MultimodalLM,
+        recipe_dir: Path,
+        k_image: float | None = None,
+        k_text: float | None = None,
+        utility_floor: float | None = None,
+        *,
+        workdir: Path,
+        progress: Progress,
+    ) -> MethodResult:
+        """Sculpt again with other strengths, or with those that the recorded curve gives for another floor.
+
+        `model`: the base model the recipe fits. Nothing of the subject's data is needed.
+        Raises `InvalidInputError` for a recipe that does not fit.
+        """
+        opened = Recipe.open(recipe_dir)
+        matching(model.model, opened.sculpt["target_modules"])
+        progress.phase("sculpting", 1)
+        points = [Point.from_json(row) for row in opened.sculpt["curve"]]
+        chosen = best(points, utility_floor) if utility_floor is not None else _asked(opened, k_image, k_text)
+        _copy(recipe_dir, workdir / "recipe")
+        curve = opened.sculpt["curve"]
+        written = recipe.choose(Recipe.open(workdir / "recipe"), chosen.k_image, chosen.k_text, curve)
+        result = _write(written, chosen, workdir, {}, None)
+        progress.step()
+        return result
+
+
+def _plan(lm: MultimodalLM, data: JobData, options: Options, held: Held) -> list[Course]:
+    planned = courses.plan(lm, data, options)
+    for course in planned:
+        course.enough = _enough(held, course.name, options.stop_below)
+    return planned
+
+
+def _train(
+    lm: MultimodalLM,
+    planned: Sequence[Course],
+    options: Options,
+    targets: str,
+    folder: Path,
+    progress: Progress,
+    state: TrainingState,
+) -> None:
+    progress.phase("training", sum(course.steps for course in planned), done=state.steps_done)
+    with with_adapters(lm.model, [course.name for course in planned], targets, options) as wrapped:
+        for course in planned:
+            train(lm, wrapped, course, options, progress, state)
+            save(wrapped, course.name, folder / course.name, lm.source)
+
+
+def _enough(held: Held, name: str, below: float | None) -> Callable[[], bool] | None:
+    """When a forgetting adapter has learned enough. The anchor takes every step."""
+    if below is None or name == recipe.ANCHOR:
+        return None
+    images = {recipe.IMAGE: True, recipe.TEXT: False}.get(name)
+    return lambda: held.forgotten(below, images=images)
+
+
+def _sweep(
+    lm: MultimodalLM, held: Held, options: Options, written: Recipe, progress: Progress, checkpoints: Checkpoints
+) -> list[Point]:
+    pairs = grid(options)
+    kept = Snapshot.unpack(checkpoints.load("curve"))
+    adapters = written.sculpt["sha256"]
+    same = kept is not None and kept.meta["adapters"] == adapters
+    points = [Point.from_json(row) for row in kept.meta["curve"]] if kept and same else []
+    progress.phase("sculpting", len(pairs), done=len(points))
+    if not points:
+        points = sweep(lm, written, held, pairs, progress)
+        checkpoints.save("curve", Snapshot({"adapters": adapters, "curve": [p.as_json() for p in points]}).pack())
+    chosen = best(points, options.utility_floor)
+    progress.metric("validation_utility", chosen.utility)
+    progress.metric("validation_forget", chosen.forget)
+    return points
+
+
+def _asked(opened: Recipe, k_image: float | None, k_text: float | None) -> Point:
+    if k_image is None and k_text is None:
+        raise InvalidInputError("give k_image, k_text or utility_floor", code="invalid_option")
+    image = float(opened.sculpt["k_image"]) if k_image is None else k_image
+    text = float(opened.sculpt["k_text"]) if k_text is None else k_text
+    if opened.sculpt["views"] == "joint":
+        image = text = image if k_image is not None else text
+    known = [Point.from_json(row) for row in opened.sculpt["curve"]]
+    same = [p for p in known if (p.k_image, p.k_text) == (image, text)]
+    return same[0] if same else Point(image, text, float("nan"), float("nan"))
+
+
+def _write(
+    written: Recipe, chosen: Point, workdir: Path, details: dict[str, Any], export_rank: int | None
+) -> MethodResult:
+    def modules() -> Any:
+        return sculpted(written.views(chosen.k_image, chosen.k_text), written.anchor, written.granularity)
+
+    base, targets = written.sculpt["base_model"], written.sculpt["target_modules"]
+    stored = supertuning.write(modules, workdir / "adapter", base_model=base, target_modules=targets)
+    if export_rank:
+        lora_export.write(
+            modules,
+            workdir / "lora_export",
+            rank=export_rank,
+            base_model=base,
+            target_modules=targets,
+            seed=written.sculpt["seed"],
+        )
+    details = {
+        **details,
+        "k_image": written.sculpt["k_image"],
+        "k_text": written.sculpt["k_text"],
+        "curve": written.sculpt["curve"],
+        "target_modules": targets,
+        "modules": stored.modules,
+        "sparse_entries": stored.nnz,
+    }
+    return MethodResult(workdir / "adapter", written.folder, details)
+
+
+def _copy(source: Path, target: Path) -> None:
+    import shutil
+
+    if source.resolve() != target.resolve():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+
+
+def _thin(losses: Sequence[float], points: int = 100) -> list[float]:
+    step = max(1, len(losses) // points)
+    return [round(loss, 5) for loss in losses[::step]]
+
+
+METHOD = Smfa()

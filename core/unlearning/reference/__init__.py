@@ -1,0 +1,23 @@
+"""Small real models of synthetic worlds: for trying, testing and comparing. Importing this loads no torch."""
+
+from core.unlearning.reference.catalog import (
+    FAMILIES,
+    build,
+    bundled,
+    bundled_path,
+    oracle_paths,
+    sample,
+    standard_requests,
+    subjects,
+)
+
+__all__ = [
+    "FAMILIES",
+    "build",
+    "bundled",
+    "bundled_path",
+    "oracle_paths",
+    "sample",
+    "standard_requests",
+    "subjects",
+]

@@ -1,0 +1,87 @@
+"""What reference worlds there are, and what can be done with each by the name of its family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypedDict
+
+FAMILIES: tuple[str, ...] = ("mllm",)
+
+_HERE = Path(__file__).parent
+
+
+class Registration(TypedDict):
+    """What is needed to register a bundled model: the fields of `POST /v1/models`."""
+
+    id: str
+    family: str
+    source: str
+    retain_set: str
+    defaults: Mapping[str, object]
+
+
+def _world(family: str, module: str) -> Any:
+    if family not in FAMILIES:
+        raise ValueError(f"no reference world for family {family!r}; there is: {', '.join(FAMILIES)}")
+    return import_module(f"{__package__}.{family}.{module}")
+
+
+def bundled_path(family: str) -> Path:
+    """The checkpoint directory of the family's base model that comes with the package."""
+    return _HERE / family / "data" / "base"
+
+
+def oracle_paths(family: str) -> list[Path]:
+    """Checkpoints of models that never met the people of the standard requests."""
+    return sorted((_HERE / family / "data").glob("oracle-*"))
+
+
+def bundled() -> list[Registration]:
+    """The models that come with the package, ready to be registered."""
+    return [
+        Registration(
+            id=f"reference-{family}",
+            family=family,
+            source=str(bundled_path(family)),
+            retain_set=str(_HERE / family / "data" / "retain_set"),
+            defaults=_oracle(family),
+        )
+        for family in FAMILIES
+        if (bundled_path(family) / "config.json").is_file()
+    ]
+
+
+def _oracle(family: str) -> dict[str, object]:
+    """The model that reports compare with. Reports leave it out for people whom it knows."""
+    paths = oracle_paths(family)
+    return {"oracle": str(paths[0])} if paths else {}
+
+
+def subjects(family: str) -> list[str]:
+    """Everyone a request can name in this world."""
+    return [person.name for person in _world(family, "people").known_people()]
+
+
+def standard_requests(family: str) -> list[tuple[str, ...]]:
+    """The names of each standard forget request (disjoint groups of one, two and four people)."""
+    names = subjects(family)
+    return [tuple(names[at] for at in group) for group in _world(family, "people").STANDARD_REQUESTS]
+
+
+def sample(family: str, subject: str | Sequence[str], out: Path, seed: int = 0) -> Path:
+    """Write a ready-to-post request about one or several people into `out`; `ValueError` for an unknown name."""
+    path: Path = _world(family, "sample").write_sample(subject, Path(out), seed)
+    return path
+
+
+def build(
+    family: str,
+    out: Path,
+    seed: int = 0,
+    on_progress: Callable[[int, int, float], None] | None = None,
+) -> Path:
+    """Train the family's base model from scratch into `out`; `on_progress(step, steps, loss)` after every step."""
+    path: Path = _world(family, "build").build(Path(out), seed, on_progress)
+    return path

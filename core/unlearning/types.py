@@ -1,0 +1,109 @@
+"""The words of the unlearning library as values. Nothing here needs torch, so `api` may import it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+EntityKind = Literal["identity", "object", "style", "concept", "class"]
+Modality = Literal["image", "text", "audio"]
+Level = Literal["quick", "standard", "thorough"]
+Phase = Literal["validating", "loading", "training", "sculpting", "evaluating", "packaging"]
+Part = Literal["train", "validation", "test"]
+
+Split = Literal[
+    "forget_image_memory",
+    "forget_text_memory",
+    "forget_understanding",
+    "retain_image_memory",
+    "retain_text_memory",
+    "retain_understanding",
+    "unseen_image_memory",
+    "unseen_text_memory",
+    "stranger_understanding",
+    "declined",
+    "general",
+]
+"""A named group of probes. *retain*: people whose data the job uses; *unseen*: people the model knows and the job never
+saw; *stranger*: pictures of people the model never learned; *declined*: private questions the base model declines."""
+
+
+@dataclass(frozen=True)
+class Entity:
+    """Who or what is forgotten. Several people in one request: the first is `name`, the others are `aliases`."""
+
+    name: str | None
+    kind: EntityKind = "identity"
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name the subject goes by."""
+        return tuple(n for n in (self.name, *self.aliases) if n)
+
+
+@dataclass(frozen=True)
+class Retain:
+    """What the request itself asks to keep, beside the model's registered retain set."""
+
+    images: tuple[bytes, ...] = ()
+    prompts: tuple[str, ...] = ()
+    entities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ForgetRequest:
+    """A decrypted request. `images` are encoded files (JPEG, PNG, WebP) that nobody has decoded yet."""
+
+    entity: Entity
+    prompts: tuple[str, ...] = ()
+    images: tuple[bytes, ...] = ()
+    replacement: str | None = None
+    modalities: tuple[Modality, ...] = ("image", "text")
+    retain: Retain = field(default_factory=Retain)
+    level: Level = "standard"
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    redact: bool = True
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A registered model. `source` is a local directory or a hub id; `retain_set` a folder (docs/register_model.md)."""
+
+    id: str
+    family: str
+    source: str
+    revision: str | None = None
+    retain_set: Path | None = None
+    defaults: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One question with its answer: something to forget, to keep, or to measure."""
+
+    split: Split
+    question: str
+    answer: str
+    image: Image | None = field(default=None, compare=False)
+    subject: str | None = None
+
+
+@dataclass(frozen=True)
+class JobData:
+    """Everything a job trains on and measures with. The three parts share no picture rendering and no wording."""
+
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...]
+    general_images: tuple[Image, ...] = ()
+    """Pictures without answers, for the self-generated anchor."""
+
+    def part(self, part: Part) -> tuple[Example, ...]:
+        """The examples of one part."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}[part]

@@ -1,0 +1,98 @@
+"""Servers that tests share. One starts with the first test that asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import settings
+
+from core.service.db.migrate import migrate
+from servers.postgres import Postgres
+from servers.redis_server import Redis
+from servers.s3 import S3
+from servers.server import Server
+
+# No test is told by the clock that it failed.
+settings.register_profile("lethe", deadline=None)
+settings.load_profile("lethe")
+
+_S = TypeVar("_S", bound=Server)
+
+
+@contextmanager
+def _running(server: _S) -> Iterator[_S]:
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def _postgres() -> Iterator[Postgres]:
+    with _running(Postgres()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _redis() -> Iterator[Redis]:
+    with _running(Redis()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _s3() -> Iterator[S3]:
+    with _running(S3()) as server:
+        yield server
+
+
+# A test may leave a server stopped: the next one finds it running.
+
+
+@pytest.fixture
+def postgres(_postgres: Postgres) -> Postgres:
+    """A running PostgreSQL. `database()` is an empty database of it."""
+    _postgres.start()
+    return _postgres
+
+
+@pytest.fixture
+def redis_server(_redis: Redis) -> Redis:
+    """A running Redis. `database()` is the URL of an empty one."""
+    _redis.start()
+    return _redis
+
+
+@pytest.fixture
+def s3(_s3: S3) -> S3:
+    """A running S3 server. `settings()` are Lethe's for a new bucket."""
+    _s3.start()
+    return _s3
+
+
+@pytest.fixture(scope="session")
+def _migrated(_postgres: Postgres) -> Iterator[str]:
+    """A database at head that others are copied from, which is quicker than to migrate each."""
+    with _postgres.database() as url:
+        migrate(url)
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """Lethe's settings for a database at head, of this test alone."""
+    if request.param == "sqlite":
+        yield {}
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    with postgres.database(template=request.getfixturevalue("_migrated")) as url:
+        yield {"database_url": url}
+
+
+@pytest.fixture
+def backend(request: pytest.FixtureRequest, database: dict[str, Any]) -> dict[str, Any]:
+    """Lethe's settings for a database and a store of this test alone: SQLite and a folder, or PostgreSQL and S3."""
+    return {**database, **request.getfixturevalue("s3").settings()} if database else {}

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from core.unlearning.types import ModelSpec
+from worker.models import WarmModels
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[ModelSpec]:
+    """Every load from disk."""
+    done: list[ModelSpec] = []
+
+    def load(spec: ModelSpec, precision: str) -> Any:
+        done.append(spec)
+        dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        return SimpleNamespace(model=torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.BatchNorm1d(4)).to(dtype))
+
+    monkeypatch.setattr("worker.models.load_model", load)
+    return done
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> ModelSpec:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    return ModelSpec("m", "mllm", str(tmp_path))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_untouched_model_is_used_again(spec: ModelSpec, loads: list[ModelSpec], precision: str) -> None:
+    models = WarmModels()
+    assert models.load(spec, precision) is models.load(spec, precision)
+    assert len(loads) == 1
+
+
+def test_a_changed_weight_is_noticed(spec: ModelSpec, loads: list[ModelSpec]) -> None:
+    models = WarmModels()
+    first = models.load(spec, "float32")
+    with torch.no_grad():
+        first.model[0].weight[2, 1] += 1e-3
+    assert models.load(spec, "float32") is not first
+
+
+def test_a_layer_that_was_left_behind_is_noticed(spec: ModelSpec, loads: list[ModelSpec]) -> None:
+    models = WarmModels()
+    first = models.load(spec, "float32")
+    first.model.append(torch.nn.Linear(4, 4))
+    assert models.load(spec, "float32") is not first
+
+
+def test_new_files_another_precision_and_clearing_load_again(spec: ModelSpec, loads: list[ModelSpec]) -> None:
+    models = WarmModels()
+    models.load(spec, "float32")
+    models.load(spec, "bfloat16")
+    assert len(loads) == 2
+    (Path(spec.source) / "model.safetensors").write_bytes(b"other weights")
+    models.load(spec, "bfloat16")
+    assert len(loads) == 3
+    models.clear()
+    models.load(spec, "bfloat16")
+    assert len(loads) == 4

@@ -1,0 +1,74 @@
+"""What a request becomes, before anything is loaded."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from core.unlearning.planning import Brought, PlanError, check_model, plan
+
+
+def test_auto_chooses_by_family_and_says_why() -> None:
+    planned = plan("mllm", "auto", {}, Brought(n_images=2, n_prompts=3, names=1))
+    assert planned["method"] == "smfa"
+    assert "images and a name" in planned["reason"]
+    assert planned["options"]["rank"] == 16
+    assert planned["training_examples"] > 9
+
+
+def test_options_go_request_then_model_then_method() -> None:
+    planned = plan("mllm", "smfa", {"rank": 4}, Brought(names=1), {"rank": 8, "alpha": 2.0, "unknown_elsewhere": 1})
+    assert planned["options"]["rank"] == 4
+    assert planned["options"]["alpha"] == 2.0
+    assert planned["options"]["dropout"] == 0.0
+
+
+def test_a_plan_is_plain_json_even_with_an_infinite_k() -> None:
+    planned = plan("mllm", "smfa", {"k_image": "inf"}, Brought(names=1))
+    assert json.loads(json.dumps(planned, allow_nan=False))["options"]["k_image"] == "inf"
+    assert plan("mllm", "smfa", planned["options"], Brought(names=1)) == planned
+
+
+@pytest.mark.parametrize(
+    ("options", "pointer"),
+    [
+        ({"rank": 0}, "/method_options/rank"),
+        ({"rnak": 4}, "/method_options/rnak"),
+        ({"a/b~": 1}, "/method_options/a~1b~0"),
+    ],
+)
+def test_each_bad_option_has_a_pointer(options: dict[str, object], pointer: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        plan("mllm", "smfa", options, Brought(names=1))
+    assert [fault.pointer for fault in caught.value.faults] == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("family", "method", "code"),
+    [
+        ("mllm", "no-such-method", "unknown_method"),
+        ("diffusion", "smfa", "method_does_not_fit_model"),
+        ("no-such-family", "auto", "no_method_fits"),
+    ],
+)
+def test_a_method_must_exist_and_fit(family: str, method: str, code: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        plan(family, method, {}, Brought(names=1))
+    assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [("/method", code)]
+
+
+def test_more_brought_is_more_to_train_up_to_the_levels_limit() -> None:
+    few, many, most = (
+        plan("mllm", "auto", {}, Brought(n_images=n, n_prompts=2, names=1, level="quick"))["training_examples"]
+        for n in (1, 3, 200)
+    )
+    assert few < many < most <= 320
+
+
+def test_a_model_is_checked_before_it_is_registered() -> None:
+    check_model("mllm", {"rank": 8})
+    for family, defaults, pointer in [("poetry", {}, "/family"), ("mllm", {"colour": 1}, "/defaults/colour")]:
+        with pytest.raises(PlanError) as caught:
+            check_model(family, defaults)
+        assert caught.value.faults[0].pointer == pointer

@@ -1,0 +1,59 @@
+"""A worker beside an embedded server: everything in one process, ready before the first job comes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib import import_module
+
+import structlog
+from celery import signals
+
+from core.service.settings import Settings
+from core.unlearning.families.base import FAMILIES, load_family
+from core.unlearning.methods.registry import catalogue, load_method
+from worker import app, background, libraries, presence, tasks
+
+log = structlog.get_logger(__name__)
+
+
+def serve(settings: Settings) -> int:
+    """Run until SIGTERM, or until the server that started this process is gone. Returns the exit code."""
+    parent = os.environ.get("LETHE_PARENT_PID")
+    if parent is not None:
+        background.leave_with(int(parent), background.terminate)
+    # Of jobs that a killed worker left half done.
+    shutil.rmtree(settings.data_dir / "work", ignore_errors=True)
+    preload()
+    services, runner = tasks.services(), tasks.runner()
+
+    def hand_back(**_: object) -> None:
+        runner.shut_down()
+
+    signals.worker_shutting_down.connect(hand_back, weak=False)
+    background.look_for_queued(services, runner)
+    background.sweep_regularly(services)
+    background.deliver_webhooks(services)
+    background.deliver_opendsr(services)
+    me = presence.name(os.getpid())
+    presence.keep_reporting(services, me)
+    worker = app.create(settings).Worker(quiet=True, without_gossip=True, without_mingle=True, without_heartbeat=True)
+    log.info("worker_ready", pid=os.getpid(), mode=settings.mode)
+    worker.start()
+    presence.leave(services, me)
+    services.close()
+    return int(worker.exitcode or 0)
+
+
+def preload() -> None:
+    """Load the libraries now, so that the first job does not wait for them."""
+    import torch
+
+    for family in FAMILIES:
+        load_family(family)
+    for method in catalogue():
+        load_method(method)
+    for module in ("evaluate", "fresh", "html", "model_card"):
+        import_module(f"core.unlearning.evaluation.{module}")
+    torch.set_num_threads(os.cpu_count() or 1)
+    libraries.settle()

@@ -1,0 +1,38 @@
+"""From what the service stored to what the unlearning library takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.service.jobs.inputs import JobInput
+from core.service.models import RegisteredModel
+from core.unlearning.types import Entity, ForgetRequest, ModelSpec, Retain
+
+
+def model_spec(model: RegisteredModel) -> ModelSpec:
+    """The registered model."""
+    return ModelSpec(
+        id=model.id,
+        family=model.family,
+        source=model.source,
+        revision=model.revision,
+        retain_set=Path(model.retain_set) if model.retain_set else None,
+        defaults=model.defaults,
+    )
+
+
+def forget_request(request: Mapping[str, Any], given: JobInput) -> ForgetRequest:
+    """The decrypted request with its pictures."""
+    entity, retain, evaluation = request["entity"], request["retain"], request["evaluation"]
+    return ForgetRequest(
+        entity=Entity(name=entity["name"], kind=entity["kind"], aliases=tuple(entity["aliases"])),
+        prompts=tuple(request["prompts"]),
+        images=given.images,
+        replacement=request["replacement"],
+        modalities=tuple(request["modalities"]),
+        retain=Retain(given.retain_images, tuple(retain["prompts"]), tuple(retain["entities"])),
+        level=evaluation["level"],
+        thresholds=evaluation["thresholds"],
+    )

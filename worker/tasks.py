@@ -1,0 +1,50 @@
+"""The one task: a job's id, and nothing else, comes in."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import structlog
+from celery import shared_task
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.service import signing_keys
+from core.service.context import Services
+from core.service.doorbell import RUN_JOB, make_celery, open_doorbell
+from core.service.settings import get_settings
+from core.unlearning.patches.signing import Signer
+from worker import room
+from worker.models import WarmModels
+from worker.runner import Runner
+
+log = structlog.get_logger(__name__)
+
+
+@cache
+def services() -> Services:
+    """What this process holds. Built on first use: never before a fork."""
+    settings = get_settings()
+    opened = Services.open(settings)
+    opened.doorbell = open_doorbell(settings, opened.db, make_celery(settings))
+    return opened
+
+
+@cache
+def runner() -> Runner:
+    """The runner of this process. The only worker of a server takes every job, and says so of one that does not fit."""
+    settings = get_settings()
+    signer = Signer.load_or_create(settings.resolved_signing_key_file)
+    with services().db.write() as session:
+        signing_keys.publish(session, signer.key_id, signer.public_key)
+    mine = room.of(settings.worker_memory_gb)
+    return Runner(services(), WarmModels(), signer, room=None if settings.mode == "embedded" else mine)
+
+
+@shared_task(name=RUN_JOB, ignore_result=True)
+def run_job(job_id: str) -> None:
+    """Run the job, if it is to be had."""
+    try:
+        runner().run(job_id)
+    except SQLAlchemyError as error:
+        # The job is still queued, or its lease will expire: the sweep rings for it again.
+        log.warning("database_away", job_id=job_id, error=type(error).__name__)
