@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy import NullPool, create_engine, text
 
 from core.unlearning import reference
 
@@ -37,6 +38,7 @@ class Running:
     client: httpx.Client
     data: Path
     log: Path
+    database: str
 
     def job(self, job_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.client.get(f"/v1/jobs/{job_id}").raise_for_status().json()
@@ -92,8 +94,9 @@ class Running:
 
     def worker(self, job_id: str) -> int:
         """The process that runs the job."""
-        with sqlite3.connect(f"file:{self.data}/lethe.db?mode=ro", uri=True) as db:
-            (owner,) = db.execute("SELECT lease_owner FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        engine = create_engine(self.database, poolclass=NullPool)
+        with engine.connect() as connection:
+            owner = connection.execute(text("SELECT lease_owner FROM jobs WHERE id = :id"), {"id": job_id}).scalar_one()
         return int(owner.rpartition(":")[2])
 
 
@@ -111,7 +114,7 @@ def serving(data: Path, **settings: str) -> Iterator[Running]:
         url = json.loads(process.stdout.readline())["url"]
         key = (data / "api-key").read_text().strip()
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
-            yield Running(process, client, data, log)
+            yield Running(process, client, data, log, settings.get("database_url", f"sqlite:///{data}/lethe.db"))
     finally:
         process.stdout.close()
         process.send_signal(signal.SIGTERM)
@@ -169,6 +172,15 @@ def admin(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LETHE_")} | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "client.cli", "--data-dir", str(data), "admin", *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+
+
+def assert_told_in_order(running: Running, job_id: str, attempts: int) -> None:
+    """Events without a gap: each attempt is queued, then runs; the last one succeeds."""
+    events = running.events(job_id)
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    states = [(e["data"]["status"], e["data"].get("attempt")) for e in events if e["type"] == "status"]
+    assert [state for state, _ in states] == ["queued", "running"] * attempts + ["succeeded"]
+    assert [attempt for state, attempt in states if state == "running"] == list(range(1, attempts + 1))
 
 
 def alive(pid: int) -> bool:

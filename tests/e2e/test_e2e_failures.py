@@ -14,6 +14,7 @@ from e2e_support import (
     a_canary_request,
     assert_no_canary,
     assert_nothing_left_after_purge,
+    assert_told_in_order,
     eventually,
     gone,
     serving,
@@ -52,14 +53,6 @@ def test_killed_in_every_phase_and_still_one_result(tmp_path: Path) -> None:
         assert_nothing_left_after_purge(running, job_id)
 
 
-def assert_told_in_order(running: Running, job_id: str, attempts: int) -> None:
-    events = running.events(job_id)
-    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
-    states = [(e["data"]["status"], e["data"].get("attempt")) for e in events if e["type"] == "status"]
-    assert [state for state, _ in states] == ["queued", "running"] * attempts + ["succeeded"]
-    assert [attempt for state, attempt in states if state == "running"] == list(range(1, attempts + 1))
-
-
 def assert_one_set_of_artefacts(running: Running, job: dict[str, Any]) -> None:
     """What the last attempt made, and nothing else: no checkpoint, nothing of attempts that died."""
 
@@ -69,7 +62,7 @@ def assert_one_set_of_artefacts(running: Running, job: dict[str, Any]) -> None:
 
     wanted = {(str(job["attempt"]), artifact["name"]) for artifact in job["artifacts"]}
     assert len(wanted) == 4
-    eventually(lambda: {(attempt, name.partition("#")[0]) for attempt, *_, name in stored()} == wanted)
+    eventually(lambda: stored() == wanted)
 
 
 def test_cancelling_in_training_stops_at_once(tmp_path: Path) -> None:

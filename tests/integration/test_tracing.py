@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,14 @@ def run(server: Server, job_id: str, tmp_path: Path) -> None:
     Runner(server.services, WarmModels(), Signer.load_or_create(tmp_path / "key")).run(job_id)
 
 
+def finished(exported: InMemorySpanExporter, count: int) -> Sequence[ReadableSpan]:
+    """The spans once there are `count`: a request's ends after its answer was sent."""
+    deadline = time.monotonic() + 30
+    while len(exported.get_finished_spans()) < count and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return exported.get_finished_spans()
+
+
 def test_one_trace_from_the_client_to_the_phases(
     server: Server, exported: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -59,7 +68,7 @@ def test_one_trace_from_the_client_to_the_phases(
     headers = {"traceparent": CLIENT, "X-Request-Id": "request-77"}
     job_id = server.client.post("/v1/jobs", json=request(), headers=headers).json()["id"]
     run(server, job_id, tmp_path)
-    spans = {span.name: span for span in exported.get_finished_spans()}
+    spans = {span.name: span for span in finished(exported, 4)}
     asked, job = spans["POST /v1/jobs"], spans["job"]
     assert {_trace(span) for span in spans.values()} == {TRACE}
     assert _parent(asked) == int(CLIENT.split("-")[2], 16)
@@ -74,7 +83,7 @@ def test_one_trace_from_the_client_to_the_phases(
 def test_a_trace_that_is_no_trace_begins_anew(server: Server, exported: InMemorySpanExporter) -> None:
     headers = {"traceparent": f"00-{CANARY}"}
     assert server.client.post("/v1/jobs", json=request(), headers=headers).status_code == 202
-    (span,) = exported.get_finished_spans()
+    (span,) = finished(exported, 1)
     assert span.parent is None
 
 

@@ -1,4 +1,4 @@
-"""Objects as files of one folder. Each has its SHA-256 beside it, in `<name>.sha256`."""
+"""Objects as files of one folder. Each begins with a line that names its SHA-256: one rename puts both in place."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from io import BytesIO
@@ -15,7 +16,8 @@ from typing import BinaryIO
 from core.service.storage.port import CHUNK, ObjectCorrupt, ObjectMissing, StoredObject, StoreError, check_key, checked
 
 _DRAFT = ".draft-"
-_DIGEST = "#sha256"
+_HEADER = re.compile(rb"lethe object, sha256 ([0-9a-f]{64})\n")
+_HEADER_SIZE = 86
 _TRIES = 10
 
 
@@ -30,12 +32,9 @@ class DiskStore:
         path = self._path(key)
         source = BytesIO(data) if isinstance(data, bytes) else data
         try:
-            digest, written = self._write(path, source)
+            digest, written = self._write(path, source, size)
         except OSError as error:
             raise StoreError(f"the object could not be stored: {os.strerror(error.errno or 0)}") from None
-        if size is not None and written != size:
-            self.delete(key)
-            raise StoreError("the stream was not as long as it should have been")
         return StoredObject(key, written, digest)
 
     def open(
@@ -45,12 +44,13 @@ class DiskStore:
         path = self._path(key)
         try:
             file = path.open("rb")
+            noted = _noted(file)
         except FileNotFoundError:
             raise ObjectMissing("there is no such object") from None
         except OSError as error:
             raise StoreError(f"the object could not be read: {os.strerror(error.errno or 0)}") from None
         chunks = _chunks(file, offset, length)
-        return checked(chunks, sha256 or self._digest(path)) if offset == 0 and length is None else chunks
+        return checked(chunks, sha256 or noted) if offset == 0 and length is None else chunks
 
     def read(self, key: str) -> bytes:
         """See `ObjectStore`."""
@@ -61,8 +61,6 @@ class DiskStore:
         path = self._path(key)
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
-        with contextlib.suppress(FileNotFoundError):
-            _digest_path(path).unlink()
         for parent in path.parents:
             if parent == self._root:
                 break
@@ -76,7 +74,7 @@ class DiskStore:
         base = self._root / prefix.rpartition("/")[0]
         names = (Path(folder) / name for folder, _, names in os.walk(base) for name in names)
         keys = (path.relative_to(self._root).as_posix() for path in names if not path.name.startswith(_DRAFT))
-        yield from sorted(key for key in keys if key.startswith(prefix) and not key.endswith(_DIGEST))
+        yield from sorted(key for key in keys if key.startswith(prefix))
 
     def presign(self, key: str, *, filename: str, ttl: int) -> str | None:  # noqa: ARG002 - the port
         """A folder has no public endpoint."""
@@ -94,17 +92,21 @@ class DiskStore:
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)
 
-    def _write(self, path: Path, source: BinaryIO) -> tuple[str, int]:
+    def _write(self, path: Path, source: BinaryIO, size: int | None) -> tuple[str, int]:
         digest, written = hashlib.sha256(), 0
         handle, draft = _draft(path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
+                file.seek(_HEADER_SIZE)
                 while chunk := source.read(CHUNK):
                     digest.update(chunk)
                     written += file.write(chunk)
+                if size is not None and written != size:
+                    raise StoreError("the stream was not as long as it should have been")
+                file.seek(0)
+                file.write(_header(digest.hexdigest()))
                 file.flush()
                 os.fsync(file.fileno())
-            _digest_path(path).write_text(digest.hexdigest(), encoding="ascii")
             os.replace(draft, path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
@@ -113,17 +115,24 @@ class DiskStore:
         _sync_folder(path.parent)
         return digest.hexdigest(), written
 
-    def _digest(self, path: Path) -> str:
-        try:
-            return _digest_path(path).read_text(encoding="ascii")
-        except OSError:
-            raise ObjectCorrupt("the object's checksum is gone") from None
+
+def _header(sha256: str) -> bytes:
+    return f"lethe object, sha256 {sha256}\n".encode()
+
+
+def _noted(file: BinaryIO) -> str:
+    """The SHA-256 that the object's header names."""
+    header = _HEADER.fullmatch(file.read(_HEADER_SIZE))
+    if header is None:
+        file.close()
+        raise ObjectCorrupt("what is stored there does not begin as an object")
+    return header[1].decode()
 
 
 def _chunks(file: BinaryIO, offset: int, length: int | None) -> Iterator[bytes]:
     left = length
     with file:
-        file.seek(offset)
+        file.seek(_HEADER_SIZE + offset)
         while chunk := file.read(CHUNK if left is None else min(CHUNK, left)):
             left = None if left is None else left - len(chunk)
             yield chunk
@@ -136,10 +145,6 @@ def _draft(folder: Path) -> tuple[int, str]:
         with contextlib.suppress(FileNotFoundError):
             return tempfile.mkstemp(dir=folder, prefix=_DRAFT)
     raise FileNotFoundError(errno.ENOENT, "the folder keeps vanishing")
-
-
-def _digest_path(path: Path) -> Path:
-    return path.with_name(path.name + _DIGEST)
 
 
 def _sync_folder(folder: Path) -> None:

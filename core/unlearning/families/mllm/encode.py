@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from core.unlearning.families.mllm.chat import ChatFormat
+from core.unlearning.families.mllm.prompt_cache import PromptCache
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class Encoded:
 
     def __len__(self) -> int:
         return len(self.input_ids)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all its tensors."""
+        return sum(t.nbytes for t in (self.input_ids, *self.tokens.values(), *self.vision.values()))
 
 
 @dataclass(frozen=True)
@@ -48,9 +55,14 @@ class Encoder:
         self._tokenizer = getattr(processor, "tokenizer", processor)
         self._chat = ChatFormat(processor)
         self._ends = {*end_tokens, self._tokenizer.eos_token_id} - {None}
+        self._prompts = PromptCache()
+        self._before = lru_cache(maxsize=4096)(self._plain)
 
     def prompt(self, question: str, image: Image | None) -> Encoded:
-        """A question, ready to be answered."""
+        """A question, ready to be answered. The tensors may be shared with others that were given out."""
+        return self._prompts.get(question, image, lambda: self._encode(question, image))
+
+    def _encode(self, question: str, image: Image | None) -> Encoded:
         text = self._chat.frame(image=image is not None).prompt(question)
         kwargs: dict[str, Any] = {"text": [text], "return_tensors": "pt"}
         if self._tokenizer.bos_token and text.startswith(self._tokenizer.bos_token):
@@ -74,7 +86,7 @@ class Encoder:
         """Tokens of the answer. Tokenised together with the question where the question's tokens stay the same."""
         frame = self._chat.frame(image=image)
         start, rest = frame.prompt(question), frame.answer(answer)
-        before, whole = self._plain(start), self._plain(start + rest)
+        before, whole = self._before(start), self._plain(start + rest)
         ids = whole[len(before) :] if whole[: len(before)] == before else self._plain(rest)
         end = next((i for i, token in enumerate(ids) if token in self._ends), None)
         return ids[: end + 1] if end is not None else [*ids, self._tokenizer.eos_token_id]

@@ -1,0 +1,77 @@
+"""The servers below a job are killed, empty or full, one after the other, and nothing is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cluster_support import working
+from e2e_support import Running, a_canary_request, assert_told_in_order, eventually, serving
+
+from core.service.settings import Settings
+from core.service.storage import open_store
+from core.unlearning.run import PATCH
+from servers.postgres import Postgres
+from servers.redis_server import Redis
+from servers.s3 import S3
+
+pytestmark = pytest.mark.slow
+PATIENCE = 900.0
+TRIES_OF_30_SECONDS = 6
+"""After 1, 2, 4, 8 and 16 seconds an upload tries again: the sixth try in vain is 31 seconds after the first."""
+
+
+@pytest.mark.timeout(2 * PATIENCE)
+def test_a_broker_a_database_and_a_store_that_fall(
+    cluster: dict[str, str], postgres: Postgres, redis_server: Redis, s3: S3, tmp_path: Path
+) -> None:
+    settings = {**cluster, "checkpoint_seconds": "0", "sweep_seconds": "1"}
+    request, images = a_canary_request(tmp_path / "sample")
+    with (
+        serving(tmp_path / "api", worker="none", **settings) as api,
+        working(tmp_path / "worker", settings) as worker,
+    ):
+        first = api.submit(request, images)
+        api.at(first, "training", 1)
+        redis_server.kill()
+        second = api.submit(request, images)
+        redis_server.start()
+        _goes_on(api, first)
+        postgres.kill()
+        postgres.start()
+        _goes_on(api, first)
+        s3.kill()
+        eventually(lambda: len(worker.lines(event="store_away", job_id=first)) >= TRIES_OF_30_SECONDS, PATIENCE)
+        assert api.job(first)["status"] == "running"
+        s3.start()
+        for job_id in (first, second):
+            job = api.ended(job_id)
+            assert (job["status"], job["attempt"], job["error"]) == ("succeeded", 1, None)
+            assert_told_in_order(api, job_id, attempts=1)
+    store = open_store(Settings(**settings))  # type: ignore[arg-type]
+    kept = {key for key in store.list("jobs/") if key.endswith(PATCH)}
+    assert kept == {f"jobs/{job_id}/attempts/1/{PATCH}" for job_id in (first, second)}
+
+
+def test_a_disk_that_is_full_while_packing(tmp_path: Path) -> None:
+    request, images = a_canary_request(tmp_path / "sample")
+    with serving(tmp_path / "data", checkpoint_seconds="0") as running:
+        job_id = running.submit(request, images)
+        running.at(job_id, "training", 1)
+        # Whatever is written there finds no space left on the device.
+        (running.data / "work" / f"{job_id}-1" / PATCH).symlink_to("/dev/full")
+        job = running.ended(job_id)
+        assert (job["status"], job["error"]["code"], job["error"]["retryable"]) == ("failed", "disk_full", True)
+        assert not list((running.data / "work").iterdir())
+        assert running.client.post(f"/v1/jobs/{job_id}/retry").status_code == 202
+        job = running.ended(job_id)
+        assert (job["status"], job["attempt"], job["error"]) == ("succeeded", 2, None)
+        answer = running.client.get(f"/v1/jobs/{job_id}/patch", params={"accept_failed": "true"})
+        assert answer.raise_for_status().content.startswith(b"PK")
+
+
+def _goes_on(api: Running, job_id: str) -> None:
+    """The same attempt makes further steps."""
+    step = api.job(job_id)["progress"]["step"]
+    api.until(job_id, lambda job: job["phase"] != "training" or job["progress"]["step"] > step)
+    assert api.job(job_id)["attempt"] == 1

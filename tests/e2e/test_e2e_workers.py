@@ -1,0 +1,83 @@
+"""Workers of a cluster that are killed, frozen and sent home: one job, one result, and no write of a zombie's."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from cluster_support import Worker, working
+from e2e_support import (
+    TERMINAL,
+    Running,
+    a_canary_request,
+    assert_told_in_order,
+    eventually,
+    gone,
+    serving,
+)
+
+from core.service import doorbell
+from core.service.settings import Settings
+from core.service.storage import open_store
+
+pytestmark = pytest.mark.slow
+PATIENCE = 900.0
+LIVES = {"max_attempts": "10", "checkpoint_seconds": "0", "sweep_seconds": "1"}
+LEASE = {"lease_seconds": "15", "heartbeat_seconds": "3"}
+
+
+@pytest.mark.timeout(2 * PATIENCE)
+def test_one_job_through_the_hands_of_dying_workers(cluster: dict[str, str], tmp_path: Path) -> None:
+    settings = {**cluster, **LIVES, **LEASE}
+    request, images = a_canary_request(tmp_path / "sample")
+    request["method_options"] = {"steps": 60}
+    with ExitStack() as stack:
+        api = stack.enter_context(serving(tmp_path / "api", worker="none", **settings))
+        workers = [stack.enter_context(working(tmp_path / f"worker-{n}", settings)) for n in range(2)]
+        job_id = api.submit(request, images)
+        _ring_again(settings, job_id)
+        api.at(job_id, "training", 1)
+        os.kill(api.worker(job_id), signal.SIGKILL)
+        api.at(job_id, "training", 2)
+        zombie, of = api.worker(job_id), _holder(api, job_id, workers)
+        os.kill(zombie, signal.SIGSTOP)
+        api.at(job_id, "training", 3)
+        os.kill(zombie, signal.SIGCONT)
+        eventually(lambda: bool(of.lines(event="lease_lost", attempt=2)))
+        leaving = _holder(api, job_id, workers)
+        step = api.job(job_id)["progress"]["step"]
+        leaving.process.terminate()
+        assert leaving.process.wait(120) == 0
+        assert api.at(job_id, "training", 4)["progress"]["step"] >= step, "training began anew"
+        (staying,) = (worker for worker in workers if worker is not leaving)
+        child = api.worker(job_id)
+        staying.process.kill()
+        staying.ends = -signal.SIGKILL
+        gone(child)
+        stack.enter_context(working(tmp_path / "worker-2", settings))
+        job = api.until(job_id, lambda job: job["status"] in TERMINAL, PATIENCE)
+        assert (job["status"], job["attempt"], job["error"]) == ("succeeded", 5, None)
+        assert_told_in_order(api, job_id, attempts=5)
+        reasons = [e["data"].get("reason") for e in api.events(job_id) if e["data"].get("status") == "queued"]
+        assert reasons == [None, "lease_expired", "lease_expired", "handed_back", "handed_back"]
+    store = open_store(Settings(**settings))  # type: ignore[arg-type]
+    kept = {key.split("/", 3)[3] for key in store.list(f"jobs/{job_id}/attempts/")}
+    assert kept == {f"5/{artifact['name']}" for artifact in job["artifacts"]}
+
+
+def _ring_again(settings: dict[str, str], job_id: str) -> None:
+    """Messages that come twice, to a queue that every worker hears."""
+    celery = doorbell.make_celery(Settings(**settings))  # type: ignore[arg-type]
+    for _ in range(4):
+        doorbell.ring(celery, job_id)
+
+
+def _holder(api: Running, job_id: str, workers: Sequence[Worker]) -> Worker:
+    """The worker of whose pool the process is that runs the job."""
+    pid = api.worker(job_id)
+    (holder,) = (worker for worker in workers if worker.runs(pid))
+    return holder
