@@ -15,6 +15,7 @@ from api.opendsr import Intake, answering, pointing_below, processor_key, read_r
 from api.plans import resolve
 from api.schemas import WITH_BODY, OpendsrDiscovery, OpendsrReceipt, OpendsrStatus, problems
 from core.service import audit
+from core.service.clock import now
 from core.service.context import Services
 from core.service.db.opendsr_models import OpendsrRequest
 from core.service.jobs import lifecycle
@@ -66,7 +67,7 @@ def create_opendsr_request(
     intake: Annotated[Intake, Depends(read_request)],
 ) -> Response:
     """Ask for an erasure. The same request again is answered as the first time."""
-    key = processor_key(request)
+    key, received = processor_key(request), now()
 
     def make(session: Session) -> OpendsrRequest:
         row = requests.repeated(session, principal.tenant_id, intake.dsr, intake.raw)
@@ -75,8 +76,11 @@ def create_opendsr_request(
         with pointing_below(f"/extensions/{key.domain}"):
             create = opendsr.as_job(intake.dsr, key.domain, services.settings)
             plan = resolve(services, session, create, [])
-            job = store_job(services, session, principal, create, plan=plan, base_url=base_url(services))
-        made = requests.add(session, principal.tenant_id, intake.dsr, intake.raw, job.id)
+            since = requests.clock_start(intake.dsr, received)
+            job = store_job(
+                services, session, principal, create, plan=plan, base_url=base_url(services), received_at=since
+            )
+        made = requests.add(session, principal.tenant_id, intake.dsr, intake.raw, job.id, received)
         details = {"subject_request_id": made.subject_request_id, "regulation": made.regulation}
         audit.record(session, principal.tenant_id, principal.key_id, "opendsr.received", job.id, details)
         return made

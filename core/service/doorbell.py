@@ -106,4 +106,4 @@ def _broker(settings: Settings) -> dict[str, Any]:
             "broker_transport_options": options,
         }
     options = {"socket_connect_timeout": 2, "socket_timeout": 10, "socket_keepalive": True, "health_check_interval": 25}
-    return {"broker_url": settings.broker_url, "broker_transport_options": options}
+    return {"broker_url": settings.broker_url.get_secret_value(), "broker_transport_options": options}

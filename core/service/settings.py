@@ -21,8 +21,8 @@ class Settings(BaseSettings):
 
     mode: Literal["embedded", "cluster"] = "embedded"
     data_dir: Path = Path("lethe-data")
-    database_url: str | None = Field(None, repr=False, description="Default: SQLite in data_dir.")
-    broker_url: str | None = Field(None, repr=False, description="Default: a folder in data_dir.")
+    database_url: SecretStr | None = Field(None, description="Default: SQLite in data_dir.")
+    broker_url: SecretStr | None = Field(None, description="Default: a folder in data_dir.")
     storage_url: str | None = Field(None, description="file:///folder or s3://bucket. Default: a folder in data_dir.")
     s3_endpoint: str = "127.0.0.1:9000"
     s3_public_endpoint: str | None = Field(None, description="host:port in presigned URLs. Default: none are made.")
@@ -107,9 +107,9 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _name_driver(cls, value: str | None) -> str | None:
-        scheme, colon, rest = (value or "").partition(":")
-        return f"{_DRIVERS.get(scheme, scheme)}:{rest}" if colon else value
+    def _name_driver(cls, value: SecretStr | None) -> SecretStr | None:
+        scheme, colon, rest = (value.get_secret_value() if value else "").partition(":")
+        return SecretStr(f"{_DRIVERS.get(scheme, scheme)}:{rest}") if colon else value
 
     @field_validator("webhook_networks")
     @classmethod
@@ -131,7 +131,8 @@ class Settings(BaseSettings):
     @property
     def resolved_database_url(self) -> str:
         """Where the database is."""
-        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'lethe.db'}"
+        given = self.database_url
+        return given.get_secret_value() if given else f"sqlite:///{self.data_dir.absolute() / 'lethe.db'}"
 
     @property
     def resolved_storage_url(self) -> str:

@@ -64,7 +64,7 @@ def test_each_change_is_told_once_and_signed(controller: Controller, receiver: R
     assert {body["request_status"] for body in bodies} == {"in_progress", "completed"}
     for body in bodies:
         assert body["status_callback_url"] == receiver.url
-        assert (body["subject_request_id"], body["expected_completion_time"]) == (request_id, "2026-02-28T15:00:00Z")
+        assert (body["subject_request_id"], body["expected_completion_time"]) == (request_id, "2026-03-02T15:00:00Z")
         assert set(body) >= {"controller_id", "results_url", "results_count"}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from pydantic import SecretStr
 from service_support import open_services, png, settings_for
 
 from core.service.access import keys
@@ -92,7 +93,7 @@ def test_keys_that_open_nothing(services: Services) -> None:
 def test_a_key_made_under_another_pepper_opens_nothing(services: Services, tmp_path: Path) -> None:
     _, secret = make_key(services)
     other = services.settings.model_copy(update={"master_key": None, "data_dir": tmp_path / "other"})
-    stranger = Services.open(other.model_copy(update={"database_url": services.db.url}))
+    stranger = Services.open(other.model_copy(update={"database_url": SecretStr(services.db.url)}))
     with stranger, pytest.raises(Unavailable):
         who(stranger, secret)
 

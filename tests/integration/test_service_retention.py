@@ -55,7 +55,7 @@ def purge(settings: Settings, *arguments: str) -> dict[str, object]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LETHE_")}
     environment["LETHE_MASTER_KEY"] = "m" * 40
     if settings.database_url is not None:
-        environment["LETHE_DATABASE_URL"] = settings.database_url
+        environment["LETHE_DATABASE_URL"] = settings.database_url.get_secret_value()
     command = [sys.executable, "-m", "api.admin", "--data-dir", str(settings.data_dir), "purge", "--json", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
     assert (done.returncode, done.stderr) == (0, "")

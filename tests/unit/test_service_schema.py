@@ -103,6 +103,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp
         url = Settings(database_url=f"{given}://u:hush@h/db")
         assert url.resolved_database_url == "postgresql+psycopg://u:hush@h/db"
         assert "hush" not in repr(url)
+        assert "hush" not in str(url.model_dump())
     assert Settings(metrics_token="").metrics_token is None
     for wrong in ({"lease_seconds": 10, "heartbeat_seconds": 6}, {"metrics_token": "too short"}):
         with pytest.raises(ValidationError):

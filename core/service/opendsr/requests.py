@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import calendar
 import hashlib
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.service.clock import now
 from core.service.crypto import Keyring, WrappedKey
 from core.service.db.engine import keyring_of
 from core.service.db.models import Job
 from core.service.db.opendsr_models import OpendsrRequest
 from core.service.errors import Conflict, NotFound
+from core.service.jobs.due import due_at
 from core.service.opendsr import mapping
 from core.service.opendsr.schema import API_VERSION, OpendsrCreate
 
@@ -47,9 +46,11 @@ def repeated(s: Session, tenant: str, dsr: OpendsrCreate, raw: bytes) -> Opendsr
     return row
 
 
-def add(s: Session, tenant: str, dsr: OpendsrCreate, raw: bytes, job_id: str) -> OpendsrRequest:
+def add(
+    s: Session, tenant: str, dsr: OpendsrCreate, raw: bytes, job_id: str, received: datetime
+) -> OpendsrRequest:
     """Tie a request to its job, in the job's own transaction."""
-    job, received = s.get_one(Job, job_id), now()
+    job = s.get_one(Job, job_id)
     row = OpendsrRequest(
         tenant_id=tenant,
         subject_request_id=dsr.subject_request_id,
@@ -57,7 +58,7 @@ def add(s: Session, tenant: str, dsr: OpendsrCreate, raw: bytes, job_id: str) ->
         regulation=dsr.regulation,
         submitted_at=dsr.submitted_time,
         received_at=received,
-        expected_at=one_month_after(clock_start(dsr, received)),
+        expected_at=due_at(clock_start(dsr, received)),
         sealed=_sealed(keyring_of(s), job, {"urls": dsr.status_callback_urls, "sha256": _digest(raw)}),
         callback_count=len(dsr.status_callback_urls),
     )
@@ -123,13 +124,6 @@ def moment(at: datetime) -> str:
 def of_job(s: Session, job_id: str) -> OpendsrRequest | None:
     """The request that a job serves."""
     return s.execute(select(OpendsrRequest).where(OpendsrRequest.job_id == job_id)).scalar_one_or_none()
-
-
-def one_month_after(moment: datetime) -> datetime:
-    """Art. 12(3) GDPR: the same date of the next month, or its last day."""
-    following = moment.replace(day=1) + timedelta(days=31)
-    last = calendar.monthrange(following.year, following.month)[1]
-    return following.replace(day=min(moment.day, last))
 
 
 def _sealed(keyring: Keyring, job: Job, private: dict[str, Any]) -> bytes:
