@@ -39,6 +39,8 @@ def test_a_broker_a_database_and_a_store_that_fall(
         _goes_on(api, first)
         postgres.kill()
         postgres.start()
+        # The connections that it had are found broken once.
+        eventually(lambda: api.client.get(f"/v1/jobs/{first}").is_success)
         _goes_on(api, first)
         s3.kill()
         eventually(lambda: len(worker.lines(event="store_away", job_id=first)) >= TRIES_OF_30_SECONDS, PATIENCE)
