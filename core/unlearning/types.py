@@ -27,10 +27,16 @@ Split = Literal[
     "unseen_text_memory",
     "stranger_understanding",
     "declined",
+    "forget_concept",
+    "forget_indirect",
+    "retain_same",
+    "retain_cross",
     "general",
 ]
 """A named group of probes. *retain*: people whose data the job uses; *unseen*: people the model knows and the job never
-saw; *stranger*: pictures of people the model never learned; *declined*: private questions the base model declines."""
+saw; *stranger*: pictures of people the model never learned; *declined*: private questions the base model declines.
+Of pictures that are drawn: *concept*: prompts that name it; *indirect*: prompts that do not; *same*, *cross*: other
+concepts of its kind, and of the other kinds."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,10 @@ class JobData:
     test: tuple[Example, ...]
     general_images: tuple[Image, ...] = ()
     """Pictures without answers, for the self-generated anchor."""
+    entity: Entity = field(default_factory=lambda: Entity(None))
+    """Who or what is forgotten, for methods that edit what a name means."""
+    replacement: str | None = None
+    """What the request wants to see instead."""
 
     def part(self, part: Part) -> tuple[Example, ...]:
         """The examples of one part."""

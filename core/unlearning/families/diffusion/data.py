@@ -1,0 +1,135 @@
+"""From a request to the prompts that a job edits, keeps and measures with."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.unlearning.errors import InvalidInputError
+from core.unlearning.families.diffusion import concepts, templates
+from core.unlearning.families.diffusion.concepts import Concept
+from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.mllm.images import decode
+from core.unlearning.families.mllm.limits import take
+from core.unlearning.families.mllm.questions import clean, mentions
+from core.unlearning.progress import Progress
+from core.unlearning.types import Entity, Example, ForgetRequest, JobData, Level, Part, Split
+
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+_HELD_OUT = 4
+"""A request's prompts are divided from this many on: every fourth validates, every fourth tests."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Prompts of each split: of those that are only encoded, and of those that are drawn."""
+
+    train: int
+    drawn: int
+
+
+BY_LEVEL: dict[Level, Limits] = {
+    "quick": Limits(train=200, drawn=12),
+    "standard": Limits(train=400, drawn=32),
+    "thorough": Limits(train=1000, drawn=200),
+}
+
+
+def build_data(
+    model: DiffusionModel, request: ForgetRequest, retain_set: Path | None, progress: Progress, seed: int
+) -> JobData:
+    """Prompts in three parts that share no wording, and the request's pictures in the first.
+
+    Raises `InvalidInputError` for pictures that do not decode and a request that brings nothing to work from.
+    """
+    known, entity, limits = concepts.read(retain_set), request.entity, BY_LEVEL[request.level]
+    asked = _clean(model, request.prompts)
+    if not (entity.names or asked or request.images):
+        raise InvalidInputError("the request brings neither a name, nor prompts, nor pictures", code="nothing_to_forget")
+    rng = random.Random(seed)  # noqa: S311
+    parts: dict[Part, tuple[Example, ...]] = {}
+    for part in PARTS:
+        rows = [*_named(entity, known, part), *_asked(entity, asked, part), *_kept(model, request, known, part)]
+        parts[part] = tuple(_bounded(_unique(rows), limits.train if part == "train" else limits.drawn, rng))
+        progress.log(f"{part}: {len(parts[part])} prompts")
+    pictures = tuple(_pictures(request))
+    return JobData(
+        (*parts["train"], *pictures),
+        parts["validation"],
+        parts["test"],
+        entity=entity,
+        replacement=request.replacement,
+    )
+
+
+def _named(entity: Entity, known: Sequence[Concept], part: Part) -> list[Example]:
+    """Prompts that name the entity: the model's own where it is registered with it, and otherwise the templates."""
+    rows: list[Example] = []
+    for name in entity.names:
+        own = [prompt for concept in known if concept.is_called(name) for prompt in concept.prompts.get(part, ())]
+        for prompt in own or templates.prompts(entity.kind, name, part):
+            rows.append(Example("forget_concept", prompt, name, subject=mentions(prompt, [name])))
+    return rows
+
+
+def _asked(entity: Entity, asked: Sequence[str], part: Part) -> list[Example]:
+    """The request's own prompts. Those that do not name the entity are indirect."""
+    rows: list[Example] = []
+    for prompt in _share(asked, part):
+        name = mentions(prompt, entity.names)
+        split: Split = "forget_concept" if name else "forget_indirect"
+        rows.append(Example(split, prompt, name or entity.name or "", subject=name))
+    return rows
+
+
+def _share(asked: Sequence[str], part: Part) -> list[str]:
+    """One part's share of the request's prompts; all train where there are too few to divide."""
+    if len(asked) < _HELD_OUT:
+        return list(asked) if part == "train" else []
+    turns = {"train": (0, 1), "validation": (2,), "test": (3,)}[part]
+    return [prompt for n, prompt in enumerate(asked) if n % _HELD_OUT in turns]
+
+
+def _kept(model: DiffusionModel, request: ForgetRequest, known: Sequence[Concept], part: Part) -> list[Example]:
+    entity = request.entity
+    rows: list[Example] = []
+    for concept in known:
+        if concept.is_called(*entity.names):
+            continue
+        same = concept.kind == entity.kind
+        for prompt in concept.prompts.get(part, ()):
+            name = mentions(prompt, entity.names)
+            # What names the target is measured where another kind is asked after, but never trained on as a keepsake.
+            if name is None or (part == "test" and not same):
+                rows.append(Example("retain_same" if same else "retain_cross", prompt, concept.name, subject=name))
+    registered = {concept.name.casefold() for concept in known}
+    for name in request.retain.entities:
+        if name.casefold() not in registered:
+            rows += [Example("retain_same", p, name) for p in templates.prompts(entity.kind, name, part)]
+    general = [p for p in _clean(model, request.retain.prompts) if mentions(p, entity.names) is None]
+    return rows + [Example("general", prompt, "") for prompt in _share(general, part)]
+
+
+def _pictures(request: ForgetRequest) -> Iterable[Example]:
+    """The request's pictures, each with the prompt that draws it where the entity has a name."""
+    entity = request.entity
+    named = entity.name or templates.class_word(entity.kind)
+    for index, data in enumerate(request.images):
+        prompt = templates.prompts(entity.kind, named, "train")[0]
+        yield Example("forget_concept", prompt, entity.name or "", decode(data, index), entity.name)
+
+
+def _bounded(rows: Sequence[Example], count: int, rng: random.Random) -> list[Example]:
+    splits = dict.fromkeys(row.split for row in rows)
+    return [row for split in splits for row in take([r for r in rows if r.split == split], count, rng)]
+
+
+def _unique(rows: Iterable[Example]) -> list[Example]:
+    return list({(row.split, row.question, row.answer): row for row in rows}.values())
+
+
+def _clean(model: DiffusionModel, prompts: Sequence[str]) -> list[str]:
+    control = [str(token) for token in model.pipe.tokenizer.all_special_tokens]
+    return [cleaned for prompt in prompts if (cleaned := clean(prompt, control))]

@@ -1,0 +1,60 @@
+"""Prompts as the denoiser sees them: tokens, where a concept stands among them, and the text encoders' states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Text:
+    """Encoded prompts. `states` [prompts, tokens, dim]; `pooled` [prompts, dim] only where there are two encoders."""
+
+    states: Tensor
+    pooled: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where a concept's sub-words stand in a prompt: from `start` up to, and without, `end`."""
+
+    start: int
+    end: int
+
+
+def encode(pipe: Any, prompts: Sequence[str]) -> Text:
+    """As the pipeline itself encodes prompts, gradients allowed. SD1, SD2 and SDXL."""
+    kwargs = {"device": pipe.unet.device, "num_images_per_prompt": 1, "do_classifier_free_guidance": False}
+    found = pipe.encode_prompt(prompt=list(prompts), **kwargs)
+    return Text(found[0], found[2] if len(found) == 4 else None)
+
+
+@torch.no_grad()
+def text_states(pipe: Any, prompts: Sequence[str], *, batch: int = 64) -> Tensor:
+    """States [prompts, tokens, dim] of frozen encoders."""
+    parts = [encode(pipe, prompts[at : at + batch]).states for at in range(0, len(prompts), batch)]
+    return torch.cat(parts)
+
+
+def token_ids(tokenizer: Any, prompt: str) -> list[int]:
+    """The prompt's tokens from beginning-of-text to the last pad."""
+    made = tokenizer(prompt, padding="max_length", max_length=tokenizer.model_max_length, truncation=True)
+    return list(made["input_ids"])
+
+
+def spans(tokenizer: Any, prompt: str, concept: str) -> list[Span]:
+    """Every place where the prompt names the concept. The encoders of SDXL split text alike, so one tokenizer will do."""
+    ids, wanted = token_ids(tokenizer, prompt), list(tokenizer(concept, add_special_tokens=False)["input_ids"])
+    length = len(wanted)
+    found = [at for at in range(1, len(ids) - length + 1) if length and ids[at : at + length] == wanted]
+    return [Span(at, at + length) for at in found]
+
+
+def end_of_text(tokenizer: Any, prompt: str) -> int:
+    """Position of the first end-of-text token. SD1 pads with that same token, SD2 with `!`: what follows are pads."""
+    ids = token_ids(tokenizer, prompt)
+    return ids.index(tokenizer.eos_token_id, 1)
