@@ -11,7 +11,9 @@ from core.unlearning.errors import ModelLoadError, UnlearningError
 from core.unlearning.patches.tensor_file import TensorEntry, TensorFileError, read_header
 
 _CHUNK = 1 << 20
-_SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
+_NAMES = ("model", "diffusion_pytorch_model")
+"""How transformers and diffusers call weight files."""
+_PIPELINE = "model_index.json"
 
 
 class BaseMismatchError(UnlearningError):
@@ -23,19 +25,20 @@ class BaseMismatchError(UnlearningError):
 def base_digest(source: Path | str, *, revision: str | None = None) -> str:
     """`sha256:<hex>` over the name, dtype, shape and bytes of every tensor, in the order of the names.
 
-    `source` is a model directory, or a hub id that is already in the local cache. Raises `ModelLoadError` when there
+    A diffusers pipeline's tensors are named after the folder they are in, `unet/…`. `source` is a model directory, or a hub id that is already in the local cache. Raises `ModelLoadError` when there
     are no safetensors weights or they cannot be read.
     """
     folder = Path(source)
     if not folder.is_dir():
         folder = _cached(str(source), revision)
     tensors: dict[str, str] = {}
-    for path in _weight_files(folder):
+    for prefix, path in _all_weights(folder):
         for entry, digest in _hash_file(path):
-            if entry.name in tensors:
-                raise ModelLoadError(f"The base model holds the tensor {entry.name} twice.")
-            line = [entry.name, entry.dtype, list(entry.shape), digest]
-            tensors[entry.name] = json.dumps(line, separators=(",", ":"))
+            name = prefix + entry.name
+            if name in tensors:
+                raise ModelLoadError(f"The base model holds the tensor {name} twice.")
+            line = [name, entry.dtype, list(entry.shape), digest]
+            tensors[name] = json.dumps(line, separators=(",", ":"))
     whole = hashlib.sha256("\n".join(tensors[name] for name in sorted(tensors)).encode())
     return f"sha256:{whole.hexdigest()}"
 
@@ -72,15 +75,31 @@ def _cached(repository: str, revision: str | None) -> Path:
         raise ModelLoadError(f"There is no model {repository}, neither as a directory nor in the hub cache.") from error
 
 
+def _all_weights(folder: Path) -> list[tuple[str, Path]]:
+    """The files, each with what goes before the names of its tensors. What a safety checker sees is not the base."""
+    if not (folder / _PIPELINE).is_file():
+        return [("", path) for path in _weight_files(folder)]
+    parts = [part for part in sorted(folder.iterdir()) if part.name != "safety_checker" and any(_found(part))]
+    if not parts:
+        raise ModelLoadError(f"There are no safetensors weights in {folder}.")
+    return [(f"{part.name}/", path) for part in parts for path in _weight_files(part)]
+
+
+def _found(folder: Path) -> list[tuple[Path, Path]]:
+    """A whole file and an index, of which one exists at least."""
+    pairs = [(folder / f"{name}.safetensors", folder / f"{name}.safetensors.index.json") for name in _NAMES]
+    return [pair for pair in pairs if any(path.is_file() for path in pair)]
+
+
 def _weight_files(folder: Path) -> list[Path]:
-    """The files that transformers would load, by its own order of preference."""
-    if (folder / _SINGLE).is_file():
-        return [folder / _SINGLE]
-    if (folder / _INDEX).is_file():
+    """The files that transformers, or diffusers, would load, by its own order of preference."""
+    for whole, index in _found(folder):
+        if whole.is_file():
+            return [whole]
         try:
-            names = set(json.loads((folder / _INDEX).read_text())["weight_map"].values())
+            names = set(json.loads(index.read_text())["weight_map"].values())
         except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise ModelLoadError(f"The weight index {_INDEX} of the base model cannot be read.") from error
+            raise ModelLoadError(f"The weight index {index.name} of the base model cannot be read.") from error
         return sorted(folder / name for name in names)
     raise ModelLoadError(f"There are no safetensors weights in {folder}.")
 

@@ -1,0 +1,51 @@
+"""The catalogue entry and options of `closed-form`. Free of torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from core.unlearning.methods.base import MethodInfo, MethodOptions
+
+
+class Options(MethodOptions):
+    """Options of `closed-form`."""
+
+    anchor: str | None = Field(
+        None,
+        max_length=200,
+        description="What is drawn in the entity's place; null: the request's `replacement`, or else what things of "
+        "the entity's kind are called.",
+    )
+    erase_weight: float = Field(1.0, gt=0, description="Weight of the erased text states' mean error.")
+    keep_weight: float = Field(1.0, ge=0, description="Weight of the kept text states' mean error.")
+    ridge: float = Field(
+        1e-4, gt=0, le=1, description="How much all else is held, as a part of the text states' mean square."
+    )
+    rank: int | None = Field(
+        8,
+        ge=1,
+        le=512,
+        description="Rank of the patch for each name in the request; null: exactly the solution, of whatever rank.",
+    )
+    rounds: int = Field(
+        3, ge=0, le=20, description="Rounds at most in which what would bring the entity back is erased too."
+    )
+    stop_below: float = Field(
+        0.1, ge=0, le=1, description="No more rounds once the best embedding restores less than this part of it."
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Of the frozen base model."
+    )
+    seed: int = Field(0, ge=0, description="Of everything that is drawn.")
+
+
+INFO = MethodInfo(
+    name="closed-form",
+    title="Closed-form erasure of cross-attention keys and values",
+    families=("diffusion",),
+    paper="Gandikota et al., Unified Concept Editing (WACV 2024); Gong et al., RECE (ECCV 2024)",
+    options=Options,
+    needs_names=True,
+)

@@ -1,0 +1,65 @@
+"""Solve, look for what would bring the concept back, solve again; then one pair of factors for each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.unlearning.errors import DivergedError
+from core.unlearning.methods.closed_form.config import Options
+from core.unlearning.methods.closed_form.pairs import States
+from core.unlearning.methods.closed_form.rece import revive
+from core.unlearning.methods.closed_form.solve import Operator, Weights, balanced, normal, solve, truncate
+
+
+@dataclass(frozen=True)
+class Edit:
+    """The operator, and after each solution the part of the concept that the best embedding restores."""
+
+    operator: Operator
+    restored: tuple[float, ...]
+
+
+def edit(states: States, gram: Tensor, options: Options, rank: int | None, step: Callable[[], None]) -> Edit:
+    """Everything that is erased, the names of one request too, is solved for jointly. `gram` K [dim, dim], float64.
+
+    `step` is called after every solution. Raises `DivergedError`.
+    """
+    weights = Weights(options.erase_weight, options.keep_weight, options.ridge)
+    erased, anchors = states.erased, states.anchors
+    restored: list[float] = []
+    while True:
+        operator = _solved(erased, anchors, states.kept, weights, gram, rank)
+        revival = revive(operator, gram, states.erased, states.anchors)
+        restored.append(revival.restored)
+        step()
+        if revival.restored < options.stop_below or len(restored) > options.rounds:
+            return Edit(operator, tuple(restored))
+        erased = torch.cat([erased, revival.states])
+        anchors = torch.cat([anchors, states.anchors])
+
+
+def _solved(
+    erased: Tensor, anchors: Tensor, kept: Tensor, weights: Weights, gram: Tensor, rank: int | None
+) -> Operator:
+    operator = solve(erased, anchors, kept, weights)
+    if not bool(torch.isfinite(operator.right).all()):
+        raise DivergedError("the edit has no finite solution")
+    lowest = min(operator.right.shape)
+    if rank is None and lowest == len(operator.right):
+        return balanced(operator)
+    return truncate(operator, normal(erased, kept, weights), gram, min(rank or lowest, lowest))
+
+
+def gram_of(layers: Mapping[str, Tensor]) -> Tensor:
+    """K = sum WᵀW over the weights [out, dim], float64."""
+    return torch.stack([weight.double().T @ weight.double() for weight in layers.values()]).sum(0)
+
+
+def factors(operator: Operator, layers: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
+    """A [rank, dim], the same for all, and B [out, rank] for each weight [out, dim]."""
+    shared = operator.right.float()
+    return {path: (shared, (weight.double() @ operator.left).float()) for path, weight in layers.items()}

@@ -1,0 +1,57 @@
+"""`closed-form` from end to end: encode, solve, write the patch. No training."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
+from core.unlearning.families.diffusion import lora_file
+from core.unlearning.families.diffusion.attention import key_values
+from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.closed_form.config import Options
+from core.unlearning.methods.closed_form.edit import edit, factors, gram_of
+from core.unlearning.methods.closed_form.pairs import collect
+from core.unlearning.patches.digest import base_digest
+from core.unlearning.progress import Progress
+from core.unlearning.types import JobData
+
+
+class ClosedForm:
+    """The method `closed-form`."""
+
+    def run(
+        self,
+        model: DiffusionModel,
+        data: JobData,
+        options: Options,
+        workdir: Path,
+        progress: Progress,
+        checkpoints: Checkpoints = NO_CHECKPOINTS,  # noqa: ARG002 (seconds need none)
+    ) -> MethodResult:
+        """Write `workdir/adapter`. The model itself is left as it was."""
+        begun = time.perf_counter()
+        progress.phase("training", options.rounds + 1)
+        states = collect(model.pipe, data, options.anchor)
+        layers = {path: layer.weight for path, layer in key_values(model.pipe.unet).items()}
+        rank = options.rank * max(1, len(data.entity.names)) if options.rank else None
+        made = edit(states, gram_of(layers), options, rank, progress.step)
+        changes = factors(made.operator, layers)
+        seconds = time.perf_counter() - begun
+        progress.metric("restored", made.restored[-1])
+        adapter, digest = workdir / "adapter", base_digest(model.pipe.name_or_path)
+        sizes = lora_file.write(changes, adapter, method="closed-form", base_digest=digest)
+        details = {
+            "erased_states": len(states.erased),
+            "kept_states": len(states.kept),
+            "restored": [round(value, 5) for value in made.restored],
+            "rank": len(made.operator.right),
+            "modules": len(layers),
+            "bytes": sizes,
+            "method_seconds": round(seconds, 3),
+        }
+        return MethodResult(adapter, details=details)
+
+
+METHOD = ClosedForm()

@@ -1,0 +1,40 @@
+"""What would bring an erased concept back (RECE), without training: the best text states, and how near they come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.unlearning.methods.closed_form.solve import Operator
+
+_RIDGE = 1e-3
+"""Of the adversarial states' length, as a part of the weights' mean square: text states cannot be of any length."""
+
+
+@dataclass(frozen=True)
+class Revival:
+    """`states` [n, dim]; `restored` in [0, 1]: the part of the way from anchor to concept that they come back, mean."""
+
+    states: Tensor
+    restored: float
+
+
+def revive(operator: Operator, gram: Tensor, erased: Tensor, anchors: Tensor) -> Revival:
+    """c' = (sum W'ᵀW' + l I)⁻¹ (sum W'ᵀW) c, for W' = W (I + D) and K = sum WᵀW = `gram` [dim, dim].
+
+    A concept is restored in so far as  |W'c' - W c|  is smaller than  |W g - W c|,  over all weights together.
+    """
+    identity = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    edited = identity + operator.dense()
+    ridge = _RIDGE * gram.diagonal().mean() * identity
+    states = torch.linalg.solve(edited.T @ gram @ edited + ridge, edited.T @ gram @ erased.T).T
+    left, whole = _length(states @ edited.T - erased, gram), _length(anchors - erased, gram)
+    restored = (1 - left / whole.clamp_min(torch.finfo(gram.dtype).tiny)).clamp(0, 1)
+    return Revival(states, float(restored[whole > 0].mean()) if bool((whole > 0).any()) else 0.0)
+
+
+def _length(rows: Tensor, gram: Tensor) -> Tensor:
+    """|W row| over all weights, [n]."""
+    return ((rows @ gram) * rows).sum(-1).clamp_min(0).sqrt()
