@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.unlearning.errors import UnlearningError
-from core.unlearning.patches import adapter_check, bundle, manifest, signing
+from core.unlearning.patches import adapter_check, bundle, lora_check, manifest, signing
 from core.unlearning.patches.adapter_check import AdapterError
 from core.unlearning.patches.archive import Archive, Limits, UnsafeArchiveError
 from core.unlearning.patches.digest import base_digest, mismatch, short
@@ -118,7 +118,10 @@ def _sha256(archive: Archive, name: str) -> str:
 
 
 def _adapters(archive: Archive) -> list[Check]:
-    checks = [_ask("adapter", lambda: _adapter(archive, bundle.ADAPTER))]
+    # What the folder holds says which library the patch is for.
+    pipeline = f"{bundle.ADAPTER}/{lora_check.WEIGHTS}" in archive.sizes
+    look = _pipeline_lora if pipeline else _adapter
+    checks = [_ask("adapter", lambda: look(archive, bundle.ADAPTER))]
     if any(name.startswith(f"{bundle.LORA_EXPORT}/") for name in archive.sizes):
         checks.append(_ask("lora_export", lambda: _adapter(archive, bundle.LORA_EXPORT)))
     return checks
@@ -134,6 +137,17 @@ def _adapter(archive: Archive, folder: str) -> str:
     if not found.effective:
         raise AdapterError("The adapter changes nothing: every delta in it is zero.")
     return f"{found.peft_type} adapter for {found.modules} modules"
+
+
+def _pipeline_lora(archive: Archive, folder: str) -> str:
+    with archive.open(f"{folder}/{lora_check.WEIGHTS}") as member:
+        found = lora_check.check(member)
+    if not found.effective:
+        raise AdapterError("The adapter changes nothing: every delta in it is zero.")
+    if (twin := f"{folder}/{lora_check.KOHYA}") in archive.sizes:
+        with archive.open(twin) as member:
+            lora_check.check_twin(member, found)
+    return f"diffusers LoRA for {len(found.modules)} modules"
 
 
 def _base(expected: str, base: Path) -> str:

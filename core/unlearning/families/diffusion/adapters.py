@@ -1,0 +1,48 @@
+"""A LoRA on the cross-attention of a frozen denoiser: put on, taken off, and read as plain factors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model_state_dict
+from torch import Tensor
+
+NAME = "lethe"
+KEY_VALUES = ("attn2.to_k", "attn2.to_v")
+ALL = (*KEY_VALUES, "attn2.to_q", "attn2.to_out.0")
+_A, _B = ".lora_A.weight", ".lora_B.weight"
+
+
+@contextmanager
+def with_lora(unet: Any, targets: Sequence[str], rank: int, seed: int) -> Iterator[list[torch.nn.Parameter]]:
+    """The denoiser with a fresh float32 LoRA, alpha = rank; its parameters. Afterwards it is as it was."""
+    torch.manual_seed(seed)
+    unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(targets)), adapter_name=NAME)
+    try:
+        parameters = [parameter for parameter in unet.parameters() if parameter.requires_grad]
+        for parameter in parameters:
+            parameter.data = parameter.data.float()
+        yield parameters
+    finally:
+        unet.unload_lora()
+        unet.requires_grad_(False)
+
+
+@contextmanager
+def without_lora(unet: Any) -> Iterator[None]:
+    """Inside, the denoiser is the base: its own teacher."""
+    unet.disable_adapters()
+    try:
+        yield
+    finally:
+        unet.enable_adapters()
+
+
+def factors(unet: Any) -> dict[str, tuple[Tensor, Tensor]]:
+    """A [rank, in] and B [out, rank] by the path of each layer."""
+    state = get_peft_model_state_dict(unet, adapter_name=NAME)
+    paths = [name.removesuffix(_A) for name in state if name.endswith(_A)]
+    return {path: (state[path + _A].detach().clone(), state[path + _B].detach().clone()) for path in paths}

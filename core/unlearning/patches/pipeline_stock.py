@@ -1,0 +1,163 @@
+"""Loads a diffusion patch the way its users do, in a process of its own that imports diffusers and nothing of ours.
+
+That process runs this module, reads `Ask` as JSON from its input and prints `Found` as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from core.unlearning.errors import UnlearningError
+
+_TOLERANCE = 2e-2
+"""Of rounding, as a part of the patch's own effect."""
+_NAME, _SECOND = "lethe", "another"
+_STEPS = 2
+
+
+@dataclass(frozen=True)
+class Ask:
+    """`text`: any prompt. `second`: another patch of the same base, to be loaded together with the first."""
+
+    base: str
+    adapter: str
+    text: str = "a picture"
+    second: str | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """Largest absolute differences of the denoiser's output."""
+
+    adapters: int
+    """In the pipeline's list of adapters."""
+    modules: int
+    """Layers that hold the adapter."""
+    expected: int
+    """Modules that the file is for."""
+    effect: float
+    """Of scale 1 from the base."""
+    off: float
+    """Of scale 0 from the base: 0.0 means the very same bits."""
+    fused: float
+    """Of the fused weights from scale 1."""
+    unfused: float
+    """Of the weights after unfusing from the base."""
+    together: float | None = None
+    """Of both patches from the sum of each alone, on the weights; None where there was one only."""
+
+    def check(self) -> None:
+        """Raise `UnlearningError` (`patch_does_not_fit`) unless everything is as it must be."""
+        faults = {
+            "diffusers loads it as nothing: its tensors are not named after the unet": not self.adapters,
+            f"{self.expected - self.modules} of its modules are not in the model": self.modules != self.expected,
+            "scale 0 is not the base": self.off != 0.0,
+            "scale 1 is the base": self.effect == 0.0,
+            "fusing changes what it does": self.fused > _TOLERANCE * self.effect,
+            "unfusing does not give the base back": self.unfused > _TOLERANCE * self.effect,
+            "together with another patch it does something else": (self.together or 0.0) > _TOLERANCE,
+        }
+        wrong = [fault for fault, there in faults.items() if there]
+        if wrong:
+            raise UnlearningError(f"The patch does not work in a stock pipeline: {wrong[0]}.", code="patch_does_not_fit")
+
+
+def check(ask: Ask, *, timeout: float = 600) -> Found:
+    """Look at the patch in a process of its own. Raises `UnlearningError` when it does not work there."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run(  # noqa: S603 (our own module)
+        [sys.executable, "-m", __name__],
+        input=json.dumps(asdict(ask)),
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=timeout,
+        check=False,
+    )
+    if done.returncode:
+        raise UnlearningError("The patch could not be loaded by a stock pipeline.", code="patch_does_not_fit")
+    found = Found(**json.loads(done.stdout.splitlines()[-1]))
+    found.check()
+    return found
+
+
+def look(ask: Ask) -> Found:
+    """What `check` asks, in this process."""
+    from diffusers import DiffusionPipeline
+
+    pipe: Any = DiffusionPipeline.from_pretrained(ask.base, use_safetensors=True, safety_checker=None)
+    pipe.set_progress_bar_config(disable=True)
+    expected, base = _modules_of(Path(ask.adapter)), _latents(pipe, ask.text)
+    pipe.load_lora_weights(ask.adapter, adapter_name=_NAME)
+    listed = pipe.get_list_adapters().get("unet", [])
+    if _NAME not in listed:
+        return Found(0, 0, expected, 0.0, 0.0, 0.0, 0.0)
+    modules = sum(_NAME in getattr(module, "lora_A", {}) for module in pipe.unet.modules())
+    pipe.set_adapters([_NAME], [0.0])
+    off = _largest(_latents(pipe, ask.text) - base)
+    pipe.set_adapters([_NAME], [1.0])
+    alone = _latents(pipe, ask.text)
+    together = _together(pipe, ask.second) if ask.second else None
+    pipe.fuse_lora(adapter_names=[_NAME])
+    fused = _latents(pipe, ask.text)
+    pipe.unfuse_lora()
+    pipe.unload_lora_weights()
+    left = _latents(pipe, ask.text)
+    effect = _largest(alone - base)
+    return Found(len(listed), modules, expected, effect, off, _largest(fused - alone), _largest(left - base), together)
+
+
+def _modules_of(adapter: Path) -> int:
+    from safetensors import safe_open
+
+    with safe_open(adapter / "pytorch_lora_weights.safetensors", framework="pt") as file:
+        return sum(name.endswith(".lora_A.weight") for name in file.keys())  # noqa: SIM118 - not a mapping
+
+
+def _latents(pipe: Any, text: str) -> Any:
+    """Of a short draw, always the same."""
+    import torch
+
+    generator = torch.Generator("cpu").manual_seed(0)
+    return pipe(prompt=text, generator=generator, num_inference_steps=_STEPS, output_type="latent").images
+
+
+def _together(pipe: Any, second: str) -> float:
+    """How far two patches' effect on any layer is from the sum of their effects, as a part of it. Leaves the first."""
+    import torch
+
+    pipe.load_lora_weights(second, adapter_name=_SECOND)
+    layers = [m for m in pipe.unet.modules() if {_NAME, _SECOND} <= set(getattr(m, "lora_A", {}))]
+    generator = torch.Generator("cpu").manual_seed(0)
+    inputs = [torch.randn(4, layer.in_features, generator=generator) for layer in layers]
+
+    @torch.no_grad()
+    def effects(*names: str) -> list[Any]:
+        pipe.set_adapters(list(names), [1.0] * len(names))
+        return [layer(x) - layer.base_layer(x) for layer, x in zip(layers, inputs, strict=True)]
+
+    both, first, other = effects(_NAME, _SECOND), effects(_NAME), effects(_SECOND)
+    pipe.delete_adapters(_SECOND)
+    pipe.set_adapters([_NAME], [1.0])
+    ratios = [_largest(b - f - o) / max(_largest(b), 1e-12) for b, f, o in zip(both, first, other, strict=True)]
+    return max(ratios, default=0.0)
+
+
+def _largest(tensor: Any) -> float:
+    return float(tensor.abs().max())
+
+
+def main() -> None:
+    """Answer the one question on standard input."""
+    found = look(Ask(**json.loads(sys.stdin.read())))
+    print(json.dumps(asdict(found)))  # noqa: T201 (the answer to the parent)
+
+
+if __name__ == "__main__":
+    main()
