@@ -1,4 +1,4 @@
-"""Loads a diffusion patch the way its users do, in a process of its own that imports diffusers and nothing of ours.
+"""Loads a diffusion patch the way its users do: in a process of its own, with diffusers alone.
 
 That process runs this module, reads `Ask` as JSON from its input and prints `Found` as JSON.
 """

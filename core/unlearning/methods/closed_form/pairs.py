@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.diffusion import templates
+from core.unlearning.families.diffusion.anchor import anchor_words, instead
 from core.unlearning.families.diffusion.text import Span, end_of_text, spans, text_states
 from core.unlearning.types import Example, JobData
 
@@ -25,13 +24,6 @@ class States:
     kept: Tensor
 
 
-def anchor_words(data: JobData, anchor: str | None) -> str:
-    """What is drawn in the entity's place."""
-    if anchor is not None:
-        return anchor
-    return data.replacement if data.replacement is not None else templates.class_word(data.entity.kind)
-
-
 def collect(pipe: Any, data: JobData, anchor: str | None) -> States:
     """Encode the training prompts. Raises `InvalidInputError` when none of them says anything to erase."""
     words = anchor_words(data, anchor)
@@ -39,33 +31,25 @@ def collect(pipe: Any, data: JobData, anchor: str | None) -> States:
     wanted = list({(e.question, e.subject): e for e in rows}.values())
     if not wanted:
         raise InvalidInputError("the request brings no prompt and no name to erase", code="nothing_to_forget")
-    instead = [_instead(example, words) for example in wanted]
-    before, after = text_states(pipe, [e.question for e in wanted]), text_states(pipe, instead)
+    replaced = [instead(example, words) for example in wanted]
+    before, after = text_states(pipe, [e.question for e in wanted]), text_states(pipe, replaced)
     erased, anchors = [], []
     for n, example in enumerate(wanted):
-        at, to = _aligned(pipe.tokenizer, example, instead[n], words, before.shape[1])
+        at, to = _aligned(pipe.tokenizer, example, replaced[n], words, before.shape[1])
         erased.append(before[n, at])
         anchors.append(after[n, to])
-    kept = ["", *dict.fromkeys([*instead, *(e.question for e in data.train if not e.split.startswith("forget_"))])]
+    kept = ["", *dict.fromkeys([*replaced, *(e.question for e in data.train if not e.split.startswith("forget_"))])]
     held = text_states(pipe, kept).flatten(0, 1)
     return States(torch.cat(erased).double(), torch.cat(anchors).double(), torch.unique(held.double(), dim=0))
 
 
-def _instead(example: Example, words: str) -> str:
-    """The prompt with the anchor in the entity's place; the anchor alone for a prompt that does not name it."""
-    if example.subject is None:
-        return words
-    named = rf"(?<!\w){re.escape(example.subject)}(?!\w)"
-    return " ".join(re.sub(named, lambda _: words, example.question, flags=re.IGNORECASE).split())
-
-
-def _aligned(tokenizer: Any, example: Example, instead: str, words: str, length: int) -> tuple[list[int], list[int]]:
+def _aligned(tokenizer: Any, example: Example, replaced: str, words: str, length: int) -> tuple[list[int], list[int]]:
     """Positions from the concept to the last pad, and those whose states they take: sub-word by sub-word, then on.
 
     States before the concept do not know of it: text encoders look back only.
     """
     at = _span(tokenizer, example.question, example.subject)
-    to = _span(tokenizer, instead, words if example.subject is not None else None, start=at.start)
+    to = _span(tokenizer, replaced, words if example.subject is not None else None, start=at.start)
     last = max(to.start, to.end - 1)
     inside = [(at.start + k, min(to.start + k, last)) for k in range(at.end - at.start)]
     behind = [(at.end + k, min(to.end + k, length - 1)) for k in range(length - at.end)]

@@ -1,0 +1,55 @@
+"""Noised latents, and what the denoiser makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import DDPMScheduler
+from PIL.Image import Image
+from torch import Tensor
+
+from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.text import Text
+
+
+@dataclass(frozen=True)
+class Noised:
+    """`latents` [rows, channels, height, width] at `times` [rows]; `target`: what the denoiser should predict."""
+
+    latents: Tensor
+    times: Tensor
+    target: Tensor
+
+
+@torch.no_grad()
+def latents_of(model: DiffusionModel, images: Sequence[Image]) -> Tensor:
+    """Pictures as latents [pictures, channels, height, width], scaled as the denoiser wants them."""
+    vae, side = model.pipe.vae, model.side
+    pixels = model.pipe.image_processor.preprocess(list(images), height=side, width=side)
+    encoded = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mean
+    return encoded * vae.config.scaling_factor  # type: ignore[no-any-return]
+
+
+def noised(model: DiffusionModel, clean: Tensor, generator: torch.Generator) -> Noised:
+    """Each row at a random time. `generator` is a CPU's, so that every device draws the same."""
+    schedule = DDPMScheduler.from_config(model.pipe.scheduler.config)
+    noise = torch.randn(clean.shape, generator=generator).to(clean)
+    steps = int(schedule.config.num_train_timesteps)
+    times = torch.randint(0, steps, (len(clean),), generator=generator).to(clean.device)
+    velocity = schedule.config.prediction_type == "v_prediction"
+    target = schedule.get_velocity(clean, noise, times) if velocity else noise
+    return Noised(schedule.add_noise(clean, noise, times), times, target)
+
+
+def predict(model: DiffusionModel, rows: Noised, text: Text) -> Tensor:
+    """The denoiser's prediction, of the shape of the latents; gradients where they are wanted."""
+    unet = model.pipe.unet
+    conditions = {}
+    if text.pooled is not None:
+        size = torch.tensor([model.side, model.side, 0, 0, model.side, model.side], device=rows.latents.device)
+        conditions = {"text_embeds": text.pooled, "time_ids": size.expand(len(rows.times), -1).to(text.pooled)}
+    made: Any = unet(rows.latents, rows.times, text.states, added_cond_kwargs=conditions or None)
+    return made.sample  # type: ignore[no-any-return]

@@ -1,0 +1,89 @@
+"""The catalogue entry and options of `forget-me-not`. Free of torch."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from core.unlearning.methods.base import MethodInfo, MethodOptions
+
+_PUBLISHED: dict[str, Any] = {
+    "modules": "attn2",
+    "steps": 35,
+    "lr": 2e-6,
+    "batch": 1,
+    "norm": "joined",
+    "columns": "name_and_end",
+    "anchor_weight": 0.0,
+    "keep_weight": 0.0,
+    "stop_below": None,
+}
+_PRESETS: dict[str, dict[str, Any]] = {"default": {}, "published": _PUBLISHED}
+
+
+class Options(MethodOptions):
+    """Options of `forget-me-not`. `preset` chooses the defaults of all the others."""
+
+    preset: Literal["default", "published"] = Field(
+        "default",
+        description="Where the other defaults come from: `default`, or `published` (35 steps at 2e-6 on the attention "
+        "loss alone, as a LoRA).",
+    )
+    modules: Literal["kv", "attn2"] = Field(
+        "kv", description="What the LoRA adapts: keys and values of the cross-attention, or all four projections."
+    )
+    rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA.")
+    steps: int = Field(150, ge=1, description="Optimiser steps.")
+    lr: float = Field(3e-3, gt=0, le=1, description="Learning rate of AdamW.")
+    batch: int = Field(4, ge=1, description="Prompts to forget in a step, and as many to keep.")
+    norm: Literal["layers", "joined"] = Field(
+        "layers",
+        description="The attention loss: the mean of each layer's root mean square, or one norm over all layers, "
+        "which the largest dominate.",
+    )
+    columns: Literal["name", "name_and_end", "all"] = Field(
+        "all",
+        description="Whose attention is lost: the name's sub-words, the first end-of-text token too, or everything "
+        "from the name on.",
+    )
+    attention_weight: float = Field(1.0, gt=0, description="Weight of the attention loss.")
+    anchor_weight: float = Field(
+        1.0, ge=0, description="Weight of predicting what the base does for the anchor in the name's place."
+    )
+    keep_weight: float = Field(10.0, ge=0, description="Weight of predicting what the base does for what is kept.")
+    anchor: str | None = Field(
+        None, max_length=200, description="As in `closed-form`: what is drawn in the entity's place."
+    )
+    stop_below: float | None = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="Stop once held-out prompts have less than this part of the way from anchor to entity left; "
+        "null: take every step.",
+    )
+    check_every: int = Field(10, ge=1, description="Steps between two looks at the held-out prompts.")
+    pictures: int = Field(8, ge=1, le=64, description="Drawn by the model itself, where the request brings none.")
+    gradient_checkpointing: bool = Field(False, description="Less memory, more time.")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Of the frozen base model."
+    )
+    seed: int = Field(0, ge=0, description="Of everything that is drawn.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: Any) -> Any:
+        """What is not given comes from the preset."""
+        if not isinstance(given, dict):
+            return given
+        return {**_PRESETS.get(str(given.get("preset", "default")), {}), **given}
+
+
+INFO = MethodInfo(
+    name="forget-me-not",
+    title="Forget-Me-Not: attention re-steering",
+    families=("diffusion",),
+    paper="Zhang et al., Forget-Me-Not (CVPR Workshops 2024), https://arxiv.org/abs/2303.17591",
+    options=Options,
+    needs_names=True,
+)

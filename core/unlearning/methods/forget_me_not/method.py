@@ -1,0 +1,77 @@
+"""`forget-me-not` from end to end: pictures, a LoRA trained on the attention loss, the patch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
+from core.unlearning.families.diffusion import adapters, lora_file
+from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.noise import latents_of
+from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.forget_me_not.config import Options
+from core.unlearning.methods.forget_me_not.probe import Probe
+from core.unlearning.methods.forget_me_not.rows import forgotten, kept
+from core.unlearning.methods.forget_me_not.train import Course, train
+from core.unlearning.patches.digest import base_digest
+from core.unlearning.progress import Progress
+from core.unlearning.types import Example, JobData
+
+
+class ForgetMeNot:
+    """The method `forget-me-not`."""
+
+    def run(
+        self,
+        model: DiffusionModel,
+        data: JobData,
+        options: Options,
+        workdir: Path,
+        progress: Progress,
+        checkpoints: Checkpoints = NO_CHECKPOINTS,  # noqa: ARG002 (half a minute needs none)
+    ) -> MethodResult:
+        """Write `workdir/adapter`. The model itself is left as it was."""
+        progress.phase("training", options.steps)
+        course = _course(model, data, options)
+        held = forgotten(model, data.validation or data.train, data, options)
+        unet, targets = model.pipe.unet, adapters.KEY_VALUES if options.modules == "kv" else adapters.ALL
+        with adapters.with_lora(unet, targets, options.rank, options.seed) as parameters:
+            probe = Probe(model, held, course.clean, options.seed)
+            trained = train(model, course, probe, parameters, options, progress)
+            changes = adapters.factors(unet)
+        progress.metric("left", trained.left[-1])
+        adapter, digest = workdir / "adapter", base_digest(model.pipe.name_or_path)
+        sizes = lora_file.write(changes, adapter, method="forget-me-not", base_digest=digest)
+        details = {
+            "losses": [round(loss, 5) for loss in trained.losses],
+            "left": [round(left, 5) for left in trained.left],
+            "steps": len(trained.losses),
+            "rank": options.rank,
+            "modules": len(changes),
+            "bytes": sizes,
+        }
+        return MethodResult(adapter, details=details)
+
+
+def _course(model: DiffusionModel, data: JobData, options: Options) -> Course:
+    keep = ["", *dict.fromkeys(e.question for e in data.train if not e.split.startswith("forget_"))]
+    named = [e for e in data.train if e.split.startswith("forget_")]
+    other = _drawn(model, keep, options)
+    return Course(forgotten(model, data.train, data, options), kept(model, keep), _shown(model, named, options), other)
+
+
+def _shown(model: DiffusionModel, named: Sequence[Example], options: Options) -> Tensor:
+    """The request's pictures as latents, or where it brings none, the model's own of the entity."""
+    pictures = [e.image for e in named if e.image is not None]
+    return latents_of(model, pictures) if pictures else _drawn(model, [e.question for e in named], options)
+
+
+def _drawn(model: DiffusionModel, prompts: Sequence[str], options: Options) -> Tensor:
+    seeds = range(options.seed, options.seed + options.pictures)
+    return latents_of(model, model.draw([prompts[n % len(prompts)] for n in range(options.pictures)], list(seeds)))
+
+
+METHOD = ForgetMeNot()

@@ -1,0 +1,35 @@
+"""How much of a concept is left in what the denoiser predicts for prompts that were not trained on."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from core.unlearning.families.diffusion.adapters import without_lora
+from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.noise import Noised, noised, predict
+from core.unlearning.methods.forget_me_not.rows import Prompts, choose
+
+_ROWS = 16
+
+
+class Probe:
+    """Asks the same rows of noise again and again."""
+
+    @torch.no_grad()
+    def __init__(self, model: DiffusionModel, prompts: Prompts, clean: Tensor, seed: int) -> None:
+        rows = torch.arange(_ROWS, device=model.device)
+        self._model = model
+        self._rows: Noised = noised(model, clean[rows % len(clean)], torch.Generator("cpu").manual_seed(seed))
+        chosen = rows % len(prompts.columns)
+        self._forget = choose(prompts.forget, chosen)
+        with without_lora(model.pipe.unet):
+            self._anchor = predict(model, self._rows, choose(prompts.anchor, chosen))
+            self._way = predict(model, self._rows, self._forget) - self._anchor
+
+    @torch.no_grad()
+    def left(self) -> float:
+        """Share of the way from the base's prediction for the anchor to that for the concept: 1 for the base itself."""
+        moved = predict(self._model, self._rows, self._forget) - self._anchor
+        square = self._way.square().sum().clamp_min(torch.finfo(self._way.dtype).tiny)
+        return float((moved * self._way).sum() / square)

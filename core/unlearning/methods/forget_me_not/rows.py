@@ -1,0 +1,66 @@
+"""The prompts of a step, encoded once: what is steered away from, what takes its place, what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.unlearning.errors import InvalidInputError
+from core.unlearning.families.diffusion.anchor import anchor_words, instead
+from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.text import Span, Text, encode, end_of_text, spans
+from core.unlearning.methods.forget_me_not.config import Options
+from core.unlearning.types import Example, JobData
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """`forget` and `anchor` row by row the same but for the entity; `columns` [rows, tokens] marks it in `forget`."""
+
+    forget: Text
+    anchor: Text
+    columns: Tensor
+
+
+def forgotten(model: DiffusionModel, examples: Sequence[Example], data: JobData, options: Options) -> Prompts:
+    """Of one part's examples. Raises `InvalidInputError` when none is to be forgotten."""
+    rows = list({e.question: e for e in examples if e.split.startswith("forget_")}.values())
+    if not rows:
+        raise InvalidInputError("the request brings no prompt and no name to forget", code="nothing_to_forget")
+    words = anchor_words(data, options.anchor)
+    marked = torch.stack([_columns(model, row, options) for row in rows])
+    forget = kept(model, [row.question for row in rows])
+    return Prompts(forget, kept(model, [instead(row, words) for row in rows]), marked.to(model.device))
+
+
+@torch.no_grad()
+def kept(model: DiffusionModel, prompts: Sequence[str]) -> Text:
+    """Prompts as they are."""
+    return encode(model.pipe, prompts)
+
+
+def choose(text: Text, rows: Tensor) -> Text:
+    """Some of the prompts."""
+    return Text(text.states[rows], None if text.pooled is None else text.pooled[rows])
+
+
+def join(*several: Text) -> Text:
+    """Prompts after prompts."""
+    pooled = [text.pooled for text in several if text.pooled is not None]
+    return Text(torch.cat([text.states for text in several]), torch.cat(pooled) if pooled else None)
+
+
+def _columns(model: DiffusionModel, example: Example, options: Options) -> Tensor:
+    """[tokens]; a prompt that does not name the entity is marked as a whole."""
+    tokenizer = model.pipe.tokenizer
+    end = end_of_text(tokenizer, example.question)
+    named = spans(tokenizer, example.question, example.subject) if example.subject else []
+    marked = torch.zeros(tokenizer.model_max_length, dtype=torch.bool)
+    for span in named or [Span(1, end)]:
+        marked[span.start : len(marked) if options.columns == "all" else span.end] = True
+    if options.columns == "name_and_end":
+        marked[end] = True
+    return marked

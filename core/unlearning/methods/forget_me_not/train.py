@@ -1,0 +1,122 @@
+"""The steps of Forget-Me-Not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import mse_loss
+
+from core.unlearning.errors import DivergedError
+from core.unlearning.families.diffusion.adapters import without_lora
+from core.unlearning.families.diffusion.attention import Captured, capturing
+from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.noise import noised, predict
+from core.unlearning.families.diffusion.text import Text
+from core.unlearning.methods.forget_me_not.config import Options
+from core.unlearning.methods.forget_me_not.losses import attention_loss
+from core.unlearning.methods.forget_me_not.probe import Probe
+from core.unlearning.methods.forget_me_not.rows import Prompts, choose, join
+from core.unlearning.progress import Progress
+
+_CLIP, _DECAY = 1.0, 0.01
+"""As published."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is trained on. `clean`: latents of pictures that show the entity; `other`: of anything."""
+
+    forget: Prompts
+    keep: Text
+    clean: Tensor
+    other: Tensor
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Losses by step; `left` as the probe saw it."""
+
+    losses: Sequence[float]
+    left: Sequence[float]
+
+
+def train(
+    model: DiffusionModel,
+    course: Course,
+    probe: Probe,
+    parameters: Sequence[torch.nn.Parameter],
+    options: Options,
+    progress: Progress,
+) -> Trained:
+    """Train until the probe finds little left, or to the last step. Raises `DivergedError`."""
+    optimizer = torch.optim.AdamW(parameters, lr=options.lr, weight_decay=_DECAY)
+    generator = torch.Generator("cpu").manual_seed(options.seed)
+    losses: list[float] = []
+    left: list[float] = []
+    with capturing(model.pipe.unet) as captured, _checkpointing(model, options):
+        for step in range(1, options.steps + 1):
+            loss = _loss(model, course, captured, options, generator)
+            if not bool(torch.isfinite(loss)):
+                raise DivergedError("the training loss is not finite")
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(parameters, _CLIP)
+            optimizer.step()
+            losses.append(float(loss.detach()))
+            progress.step(loss=losses[-1])
+            if step % options.check_every == 0 or step == options.steps:
+                left.append(probe.left())
+                if options.stop_below is not None and left[-1] < options.stop_below:
+                    break
+    return Trained(losses, left)
+
+
+def _loss(
+    model: DiffusionModel, course: Course, captured: Captured, options: Options, generator: torch.Generator
+) -> Tensor:
+    """Attention to the entity, and the distance from the base: under its anchor, and under what is kept."""
+    picked = _draw(len(course.forget.columns), options.batch, generator, model.device)
+    keeping = options.batch if options.keep_weight else 0
+    held = _draw(len(course.keep.states), keeping, generator, model.device)
+    pictures = course.clean[_draw(len(course.clean), options.batch, generator, model.device)]
+    others = course.other[_draw(len(course.other), keeping, generator, model.device)]
+    rows = noised(model, torch.cat([pictures, others]), generator)
+    teacher = None
+    if options.anchor_weight or options.keep_weight:
+        wanted = join(choose(course.forget.anchor, picked), choose(course.keep, held))
+        with torch.no_grad(), without_lora(model.pipe.unet):
+            teacher = predict(model, rows, wanted)
+    captured.clear()
+    made = predict(model, rows, join(choose(course.forget.forget, picked), choose(course.keep, held)))
+    steered = [layer[: options.batch].float() for layer in captured.layers.values()]
+    loss = options.attention_weight * attention_loss(steered, course.forget.columns[picked], options.norm)
+    if teacher is not None:
+        split = options.batch
+        loss = loss + options.anchor_weight * mse_loss(made[:split].float(), teacher[:split].float())
+        if keeping:
+            loss = loss + options.keep_weight * mse_loss(made[split:].float(), teacher[split:].float())
+    return loss
+
+
+def _draw(count: int, wanted: int, generator: torch.Generator, device: torch.device) -> Tensor:
+    return torch.randint(0, count, (wanted,), generator=generator).to(device)
+
+
+@contextmanager
+def _checkpointing(model: DiffusionModel, options: Options) -> Iterator[None]:
+    """diffusers checkpoints only what is in training mode; nothing of the denoiser draws dropout unless it has some."""
+    if not options.gradient_checkpointing:
+        yield
+        return
+    unet = model.pipe.unet
+    unet.enable_gradient_checkpointing()
+    unet.train()
+    try:
+        yield
+    finally:
+        unet.eval()
+        unet.disable_gradient_checkpointing()
