@@ -1,0 +1,101 @@
+"""Both methods on tiny pipelines: the patch as stock diffusers loads it is the model that was made."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
+from diffusion_support import Shape, saved
+
+from core.unlearning.errors import UnlearningError
+from core.unlearning.families.diffusion.attention import key_values
+from core.unlearning.families.diffusion.load import load
+from core.unlearning.families.diffusion.lora_file import KOHYA, WEIGHTS
+from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.methods.closed_form import config as closed_form
+from core.unlearning.methods.closed_form.method import METHOD as CLOSED_FORM
+from core.unlearning.methods.forget_me_not import config as forget_me_not
+from core.unlearning.methods.forget_me_not.method import METHOD as FORGET_ME_NOT
+from core.unlearning.patches import pipeline_stock
+from core.unlearning.progress import Silent
+from core.unlearning.types import Entity, Example, JobData, ModelSpec
+
+DATA = JobData(
+    train=(
+        Example("forget_concept", "a bob", "bob", subject="bob"),
+        Example("forget_concept", "see bob now", "bob", subject="bob"),
+        Example("retain_same", "a pat", "pat"),
+    ),
+    validation=(Example("forget_concept", "one bob", "bob", subject="bob"),),
+    test=(),
+    entity=Entity("bob", "object"),
+    replacement="cat",
+)
+
+
+def _model(folder: Path, shape: Shape) -> DiffusionModel:
+    return load(ModelSpec("tiny", "diffusion", str(saved(folder, shape)), defaults={"draw_steps": 2}), device="cpu")
+
+
+def _state(model: DiffusionModel) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in model.pipe.unet.state_dict().items()}
+
+
+@pytest.mark.parametrize("shape", ["sd1", "sd2", "sdxl"])
+def test_a_closed_form_patch_is_the_full_weight_edit(shape: Shape, tmp_path: Path) -> None:
+    model = _model(tmp_path / "base", shape)
+    before = _state(model)
+    result = CLOSED_FORM.run(model, DATA, closed_form.Options(rank=None), tmp_path, Silent())
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.pipe.unet.state_dict().items())
+    tensors = load_file(result.adapter / WEIGHTS)
+    layers = key_values(model.pipe.unet)
+    assert len(tensors) == 2 * len(layers)
+    model.pipe.load_lora_weights(str(result.adapter), adapter_name="patch")
+    model.pipe.fuse_lora()
+    for path in layers:
+        delta = tensors[f"unet.{path}.lora_B.weight"].float() @ tensors[f"unet.{path}.lora_A.weight"].float()
+        fused: Any = model.pipe.unet.get_submodule(path)
+        assert torch.allclose(fused.base_layer.weight, before[f"{path}.weight"] + delta, atol=1e-4)
+
+
+def test_the_twin_says_the_same(tmp_path: Path) -> None:
+    model = _model(tmp_path / "base", "sd1")
+    result = CLOSED_FORM.run(model, DATA, closed_form.Options(), tmp_path, Silent())
+    ours, twin = load_file(result.adapter / WEIGHTS), load_file(result.adapter / KOHYA)
+    path = next(iter(key_values(model.pipe.unet)))
+    name = f"lora_unet_{path.replace('.', '_')}"
+    assert torch.equal(twin[f"{name}.lora_down.weight"], ours[f"unet.{path}.lora_A.weight"])
+    assert float(twin[f"{name}.alpha"]) == len(ours[f"unet.{path}.lora_A.weight"])
+
+
+@pytest.mark.parametrize("shape", ["sd1", "sdxl"])
+def test_forget_me_not_trains_a_lora_and_leaves_the_model(shape: Shape, tmp_path: Path) -> None:
+    model = _model(tmp_path / "base", shape)
+    before = _state(model)
+    options = forget_me_not.Options(steps=3, batch=2, rank=2, pictures=2, check_every=1, stop_below=None)
+    result = FORGET_ME_NOT.run(model, DATA, options, tmp_path, Silent())
+    after = model.pipe.unet.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert result.details["steps"] == 3
+
+
+@pytest.mark.slow
+def test_a_stock_pipeline_loads_the_patch_and_catches_a_wrong_prefix(tmp_path: Path) -> None:
+    model = _model(tmp_path / "base", "sd1")
+    result = CLOSED_FORM.run(model, DATA, closed_form.Options(), tmp_path, Silent())
+    adapter = str(result.adapter)
+    found = pipeline_stock.check(pipeline_stock.Ask(str(tmp_path / "base"), adapter, "a bob", second=adapter))
+    assert (found.off, found.modules) == (0.0, len(key_values(model.pipe.unet)))
+    wrong = tmp_path / "wrong"
+    wrong.mkdir()
+    renamed = {name.replace("unet.", "model."): t for name, t in load_file(result.adapter / WEIGHTS).items()}
+    save_file(renamed, wrong / WEIGHTS)
+    with pytest.raises(UnlearningError, match="loads it as nothing"):
+        pipeline_stock.check(pipeline_stock.Ask(str(tmp_path / "base"), str(wrong)))
