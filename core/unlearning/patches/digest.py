@@ -25,8 +25,9 @@ class BaseMismatchError(UnlearningError):
 def base_digest(source: Path | str, *, revision: str | None = None) -> str:
     """`sha256:<hex>` over the name, dtype, shape and bytes of every tensor, in the order of the names.
 
-    A diffusers pipeline's tensors are named after the folder they are in, `unet/…`. `source` is a model directory, or a hub id that is already in the local cache. Raises `ModelLoadError` when there
-    are no safetensors weights or they cannot be read.
+    A diffusers pipeline's tensors are named after the folder they are in, `unet/…`. `source` is a model directory, or a
+    hub id that is already in the local cache. Raises `ModelLoadError` when there are no safetensors weights or they
+    cannot be read.
     """
     folder = Path(source)
     if not folder.is_dir():
