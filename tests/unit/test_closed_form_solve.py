@@ -16,7 +16,8 @@ WEIGHTS = Weights(erase=1.0, keep=0.5, ridge=1e-3)
 @pytest.fixture
 def states() -> tuple[Tensor, Tensor, Tensor]:
     made = torch.Generator().manual_seed(0)
-    return tuple(torch.randn(n, 12, generator=made, dtype=torch.float64) for n in (3, 3, 20))  # type: ignore[return-value]
+    erased, anchors, kept = (torch.randn(n, 12, generator=made, dtype=torch.float64) for n in (3, 3, 20))
+    return erased, anchors, kept
 
 
 def objective(edited: Tensor, weight: Tensor, states: tuple[Tensor, Tensor, Tensor]) -> Tensor:

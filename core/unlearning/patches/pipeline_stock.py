@@ -65,7 +65,8 @@ class Found:
         }
         wrong = [fault for fault, there in faults.items() if there]
         if wrong:
-            raise UnlearningError(f"The patch does not work in a stock pipeline: {wrong[0]}.", code="patch_does_not_fit")
+            detail = f"The patch does not work in a stock pipeline: {wrong[0]}."
+            raise UnlearningError(detail, code="patch_does_not_fit")
 
 
 def check(ask: Ask, *, timeout: float = 600) -> Found:

@@ -47,7 +47,7 @@ def build_data(
     known, entity, limits = concepts.read(retain_set), request.entity, BY_LEVEL[request.level]
     asked = _clean(model, request.prompts)
     if not (entity.names or asked or request.images):
-        raise InvalidInputError("the request brings neither a name, nor prompts, nor pictures", code="nothing_to_forget")
+        raise InvalidInputError("the request brings no name, no prompt and no picture", code="nothing_to_forget")
     rng = random.Random(seed)  # noqa: S311
     parts: dict[Part, tuple[Example, ...]] = {}
     for part in PARTS:

@@ -47,7 +47,7 @@ def token_ids(tokenizer: Any, prompt: str) -> list[int]:
 
 
 def spans(tokenizer: Any, prompt: str, concept: str) -> list[Span]:
-    """Every place where the prompt names the concept. The encoders of SDXL split text alike, so one tokenizer will do."""
+    """Every place where the prompt names the concept. SDXL's two tokenizers split text alike, so one will do."""
     ids, wanted = token_ids(tokenizer, prompt), list(tokenizer(concept, add_special_tokens=False)["input_ids"])
     length = len(wanted)
     found = [at for at in range(1, len(ids) - length + 1) if length and ids[at : at + length] == wanted]

@@ -1,8 +1,8 @@
 """The edit in closed form. Everything is float64: the matrix that is inverted is ill-conditioned.
 
-For erased states c_i with anchors g_i, kept states p_j and every weight W that text goes through, Unified Concept Editing
-minimises  a mean|W'c_i - W g_i|^2 + b mean|W'p_j - W p_j|^2 + l|W' - W|^2.  With M = a CᵀC/n + b PᵀP/m + l I its solution
-is  W' = W (I + D),  D = (a/n) (G - C)ᵀ C M⁻¹:  one operator for all weights.
+For erased states c_i with anchors g_i, kept states p_j and every weight W that text goes through, Unified Concept
+Editing minimises  a mean|W'c_i - W g_i|^2 + b mean|W'p_j - W p_j|^2 + l|W' - W|^2.  With M = a CᵀC/n + b PᵀP/m + l I
+its solution is  W' = W (I + D),  D = (a/n) (G - C)ᵀ C M⁻¹:  one operator for all weights.
 """
 
 from __future__ import annotations
