@@ -46,9 +46,7 @@ def repeated(s: Session, tenant: str, dsr: OpendsrCreate, raw: bytes) -> Opendsr
     return row
 
 
-def add(
-    s: Session, tenant: str, dsr: OpendsrCreate, raw: bytes, job_id: str, received: datetime
-) -> OpendsrRequest:
+def add(s: Session, tenant: str, dsr: OpendsrCreate, raw: bytes, job_id: str, received: datetime) -> OpendsrRequest:
     """Tie a request to its job, in the job's own transaction."""
     job = s.get_one(Job, job_id)
     row = OpendsrRequest(

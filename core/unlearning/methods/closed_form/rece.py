@@ -22,7 +22,7 @@ class Revival:
 
 
 def revive(operator: Operator, gram: Tensor, erased: Tensor, anchors: Tensor) -> Revival:
-    """c' = (sum W'ᵀW' + l I)⁻¹ (sum W'ᵀW) c, for W' = W (I + D) and K = sum WᵀW = `gram` [dim, dim].
+    """C' = (sum W'ᵀW' + l I)⁻¹ (sum W'ᵀW) c, for W' = W (I + D) and K = sum WᵀW = `gram` [dim, dim].
 
     A concept is restored in so far as  |W'c' - W c|  is smaller than  |W g - W c|,  over all weights together.
     """

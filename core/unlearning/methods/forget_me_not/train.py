@@ -108,7 +108,7 @@ def _draw(count: int, wanted: int, generator: torch.Generator, device: torch.dev
 
 @contextmanager
 def _checkpointing(model: DiffusionModel, options: Options) -> Iterator[None]:
-    """diffusers checkpoints only what is in training mode; nothing of the denoiser draws dropout unless it has some."""
+    """Diffusers checkpoints only what is in training mode; nothing of the denoiser draws dropout unless it has some."""
     if not options.gradient_checkpointing:
         yield
         return
