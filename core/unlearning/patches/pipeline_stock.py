@@ -92,7 +92,8 @@ def look(ask: Ask) -> Found:
     """What `check` asks, in this process."""
     from diffusers import DiffusionPipeline
 
-    pipe: Any = DiffusionPipeline.from_pretrained(ask.base, use_safetensors=True, safety_checker=None)
+    pipelines: Any = DiffusionPipeline
+    pipe = pipelines.from_pretrained(ask.base, use_safetensors=True, safety_checker=None)
     pipe.set_progress_bar_config(disable=True)
     expected, base = _modules_of(Path(ask.adapter)), _latents(pipe, ask.text)
     pipe.load_lora_weights(ask.adapter, adapter_name=_NAME)

@@ -71,4 +71,5 @@ class _Capture:
         self._captured.layers.setdefault(self._path, by_row)
         mixed = attn.batch_to_head_dim(bmm(probabilities, value))
         projected: Tensor = attn.to_out[1](attn.to_out[0](mixed))
-        return projected / attn.rescale_output_factor
+        scaled: Tensor = projected / attn.rescale_output_factor
+        return scaled

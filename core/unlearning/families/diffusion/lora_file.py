@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import torch
-from diffusers.utils import convert_state_dict_to_kohya
+from diffusers.utils import state_dict_utils
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -40,6 +41,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     header = {"format": "pt", "method": method, "base_digest": base_digest, "lethe": metadata.version("lethe")}
     save_file(tensors, folder / WEIGHTS, metadata=header)
-    twin = {name: tensor.contiguous() for name, tensor in convert_state_dict_to_kohya(tensors).items()}
+    convert: Any = state_dict_utils
+    twin = {name: tensor.contiguous() for name, tensor in convert.convert_state_dict_to_kohya(tensors).items()}
     save_file(twin, folder / KOHYA, metadata=header)
     return {name: (folder / name).stat().st_size for name in (WEIGHTS, KOHYA)}

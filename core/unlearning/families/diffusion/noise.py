@@ -35,7 +35,8 @@ def latents_of(model: DiffusionModel, images: Sequence[Image]) -> Tensor:
 
 def noised(model: DiffusionModel, clean: Tensor, generator: torch.Generator) -> Noised:
     """Each row at a random time. `generator` is a CPU's, so that every device draws the same."""
-    schedule = DDPMScheduler.from_config(model.pipe.scheduler.config)
+    schedules: Any = DDPMScheduler
+    schedule = schedules.from_config(model.pipe.scheduler.config)
     noise = torch.randn(clean.shape, generator=generator).to(clean)
     steps = int(schedule.config.num_train_timesteps)
     times = torch.randint(0, steps, (len(clean),), generator=generator).to(clean.device)
