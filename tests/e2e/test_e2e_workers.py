@@ -21,6 +21,7 @@ from e2e_support import (
 )
 
 from core.service import doorbell
+from core.service.jobs.states import LOST_CODE
 from core.service.settings import Settings
 from core.service.storage import open_store
 
@@ -63,7 +64,9 @@ def test_one_job_through_the_hands_of_dying_workers(cluster: dict[str, str], tmp
         assert (job["status"], job["attempt"], job["error"]) == ("succeeded", 5, None)
         assert_told_in_order(api, job_id, attempts=5)
         reasons = [e["data"].get("reason") for e in api.events(job_id) if e["data"].get("status") == "queued"]
-        assert reasons == [None, "lease_expired", "lease_expired", "handed_back", "handed_back"]
+        # A child whose parent dies may be gone before it can hand its job back.
+        assert reasons[:4] == [None, LOST_CODE, LOST_CODE, "handed_back"]
+        assert reasons[4] in (LOST_CODE, "handed_back")
     store = open_store(Settings(**settings))  # type: ignore[arg-type]
     kept = {key.split("/", 3)[3] for key in store.list(f"jobs/{job_id}/attempts/")}
     assert kept == {f"5/{artifact['name']}" for artifact in job["artifacts"]}
