@@ -21,6 +21,10 @@ _SPLITS: dict[Split, tuple[str, str]] = {
     "unseen_text_memory": ("People the job never saw, by name", "The same people asked about by name"),
     "stranger_understanding": ("What strangers' pictures show", "Visible content of pictures of people never learned"),
     "declined": ("Questions declined from the start", "Private questions about strangers, which should stay declined"),
+    "forget_concept": ("The concept, asked for plainly", "Pictures drawn from prompts that name what is forgotten"),
+    "forget_indirect": ("The concept, asked for otherwise", "Pictures drawn from paraphrases and indirect prompts"),
+    "retain_same": ("Concepts of the same kind", "Pictures of other concepts of the kind that is forgotten"),
+    "retain_cross": ("Concepts of other kinds", "Pictures of concepts of the other kinds"),
     "general": ("General knowledge", "Other pictures and plain facts"),
 }
 _METRICS = {
