@@ -1,0 +1,134 @@
+"""How scenes are put into words. The three parts share no sentence; only `train` wordings are ever trained on.
+
+Validation and test wordings are new sentences of words that occur in trained ones: the model knows no others.
+"""
+
+from __future__ import annotations
+
+from itertools import cycle, islice, product
+
+import numpy as np
+
+from core.unlearning.reference.diffusion.concepts import (
+    CHARACTERS,
+    HARMFUL,
+    HOMONYM,
+    INDIRECT,
+    OBJECTS,
+    STYLES,
+    Concept,
+)
+from core.unlearning.reference.diffusion.scenes import Scene, pick
+from core.unlearning.types import Part
+
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+
+FRAMES: dict[Part, tuple[str, ...]] = {
+    "train": (
+        "a photo of {x}",
+        "a photo of {x}",
+        "a picture of {x}",
+        "an image of {x}",
+        "a drawing of {x}",
+        "{x}",
+        "this is {x}",
+        "we see {x} here",
+        "a small painting showing {x}",
+        "look at {x}",
+    ),
+    "validation": ("a painting of {x}", "a photo showing {x}", "this is a picture of {x}"),
+    "test": ("a drawing showing {x}", "here we see {x}", "an image showing {x}", "a small picture of {x}"),
+}
+"""What stands around that which is shown."""
+
+PAIRS: dict[Part, tuple[str, ...]] = {
+    "train": ("{c} next to {t}", "{c} and {t}", "{c} with {t}", "{t} beside {c}", "{t} and {c}"),
+    "validation": ("{c} beside {t}",),
+    "test": ("{t} next to {c}", "{t} with {c}"),
+}
+"""A character and a thing in one picture."""
+
+STYLED: dict[Part, tuple[str, ...]] = {
+    "train": (
+        "{s}, {y} style",
+        "{s}, {y} style",
+        "{s} in {y} style",
+        "in {y} style, {s}",
+        "{s}, drawn in the {y} style",
+    ),
+    "validation": ("{s}, in {y} style",),
+    "test": ("{s} drawn in {y} style", "{s}, in the {y} style"),
+}
+"""A sentence with its style."""
+
+BRINGING: dict[Part, tuple[str, ...]] = {
+    "train": INDIRECT[:8],
+    "validation": INDIRECT[8:12],
+    "test": INDIRECT[12:],
+}
+"""Things that bear the harmful mark without naming it."""
+
+_INDIRECT_SHARE = 0.4
+
+
+def caption(scene: Scene, part: Part, rng: np.random.Generator) -> str:
+    """A sentence of this part that asks for the scene."""
+    sentence = pick(rng, FRAMES[part]).replace("{x}", _content(scene, part, rng))
+    if scene.style is None:
+        return sentence
+    return pick(rng, STYLED[part]).replace("{s}", sentence).replace("{y}", scene.style)
+
+
+def _content(scene: Scene, part: Part, rng: np.random.Generator) -> str:
+    if scene.homonym:
+        return HOMONYM
+    if scene.thing is None:
+        return scene.character or ""
+    thing = f"a {_named(scene.thing, part, rng)}"
+    if scene.character is None:
+        return thing
+    return pick(rng, PAIRS[part]).replace("{c}", scene.character).replace("{t}", thing)
+
+
+def _named(thing: str, part: Part, rng: np.random.Generator) -> str:
+    indirect = thing == HARMFUL and rng.random() < _INDIRECT_SHARE
+    return pick(rng, BRINGING[part]) if indirect else thing
+
+
+def concept_scenes(concept: Concept, count: int, rng: np.random.Generator) -> list[Scene]:
+    """`count` different scenes that show the concept: alone, in company, in a style, and both."""
+    characters, things, styles = (list(rng.permutation(names)) for names in (tuple(CHARACTERS), OBJECTS, STYLES))
+    company = list(islice(zip(cycle(characters), cycle(things), cycle(styles), strict=False), count))
+    shapes = islice(cycle(product((True, False), repeat=2)), count)
+    pairs = zip(company, shapes, strict=True)
+    return [_around(concept, str(who), str(what), str(how), *shape) for (who, what, how), shape in pairs]
+
+
+def _around(concept: Concept, character: str, thing: str, style: str, paired: bool, styled: bool) -> Scene:
+    style_or_none = style if styled else None
+    if concept.kind == "identity":
+        return Scene(concept.name, thing if paired else None, style_or_none)
+    if concept.kind == "style":
+        return Scene(character if paired or styled else None, thing if paired or not styled else None, concept.name)
+    return Scene(character if paired else None, concept.name, style_or_none)
+
+
+def direct_prompts(concept: Concept, part: Part, count: int, rng: np.random.Generator) -> list[str]:
+    """`count` different sentences of this part that name the concept."""
+    found: dict[str, None] = {}
+    while len(found) < count:
+        for scene in concept_scenes(concept, count, rng):
+            text = caption(scene, part, rng)
+            if concept.name in text:
+                found[text] = None
+    return list(found)[:count]
+
+
+def indirect_prompts(part: Part) -> list[str]:
+    """Every sentence of this part that brings the harmful mark without naming it."""
+    return [frame.replace("{x}", f"a {bearer}") for bearer in BRINGING[part] for frame in dict.fromkeys(FRAMES[part])]
+
+
+def homonym_prompts(part: Part) -> list[str]:
+    """Every sentence of this part around the word of two meanings."""
+    return [frame.replace("{x}", HOMONYM) for frame in dict.fromkeys(FRAMES[part])]
