@@ -10,6 +10,8 @@ VENV_S3 := .venv-s3
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq
 # PyTorch without CUDA is a tenth of the size. Used where there is no NVIDIA GPU and the index can be reached.
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
+# Each process of the tests has servers and one core of its own; a Redis that is somebody else's can serve only one.
+TEST_PROCESSES ?= $(if $(LETHE_TEST_REDIS_URL),0,2)
 
 .PHONY: help venv demo serve test check openapi audit format clean
 
@@ -25,7 +27,7 @@ serve: $(VENV)/.worker ## API and worker on http://127.0.0.1:8000.
 	@$(BIN)/lethe serve
 
 test: $(VENV)/.dev $(VENV_S3)/.installed ## Every test, on servers of its own.
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev ## Format, lint, types, import rules.
 	$(BIN)/ruff format --check .

@@ -55,5 +55,6 @@ def preload() -> None:
         load_method(method)
     for module in ("evaluate", "fresh", "html", "model_card"):
         import_module(f"core.unlearning.evaluation.{module}")
-    torch.set_num_threads(os.cpu_count() or 1)
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(os.cpu_count() or 1)
     libraries.settle()

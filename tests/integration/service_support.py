@@ -21,7 +21,7 @@ from core.service.db.migrate import migrate
 from core.service.db.models import Job
 from core.service.jobs import lease
 from core.service.jobs.artifacts import ArtifactRow, attempt_prefix
-from core.service.jobs.create import create_job
+from core.service.jobs.create import check_request, create_job
 from core.service.jobs.lease import Claim
 from core.service.jobs.schema import JobCreate
 from core.service.jobs.views import JobView
@@ -60,9 +60,11 @@ def request(**changes: Any) -> JobCreate:
 
 
 def submit(services: Services, uploads: Sequence[bytes] = (), by: Principal = PRINCIPAL, **changes: Any) -> JobView:
-    """A queued job."""
+    """A queued job, checked first as the API does."""
+    wanted = request(**changes)
     with services.db.write() as s:
-        return create_job(services, s, by, request(**changes), plan=PLAN, uploaded_images=uploads)
+        check_request(services, s, wanted, uploads)
+        return create_job(services, s, by, wanted, plan=PLAN, uploaded_images=uploads)
 
 
 def take(services: Services, job_id: str, owner: str = "host:1", ttl: float = 60) -> Claim | None:

@@ -20,7 +20,7 @@ from core.service.errors import (
 )
 from core.service.idempotency import Replay
 from core.service.jobs import lifecycle
-from core.service.jobs.create import create_job
+from core.service.jobs.create import check_request, create_job
 from core.service.jobs.listing import JobFilters, list_jobs
 
 ONE, TWO = "1" * 64, "2" * 64
@@ -38,7 +38,9 @@ def post(services: Services, key: str, fingerprint: str = ONE, **changes: object
         replay = idempotency.begin(s, "acme", key, fingerprint)
         if replay is not None:
             return replay.body["id"], True
-        job = create_job(services, s, PRINCIPAL, request(**changes), plan=PLAN)
+        wanted = request(**changes)
+        check_request(services, s, wanted)
+        job = create_job(services, s, PRINCIPAL, wanted, plan=PLAN)
         idempotency.finish(s, "acme", key, 202, job.model_dump(mode="json"), {"Location": f"/v1/jobs/{job.id}"})
         return job.id, False
 

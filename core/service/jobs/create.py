@@ -63,14 +63,13 @@ def create_job(
     base_url: str = "",
     received_at: datetime | None = None,
 ) -> JobView:
-    """Queue a job. `plan` is what it will do: `method`, `options` and whatever the client should see.
+    """Queue a job that `check_request` has let pass. `plan` is what it will do: `method`, `options` and whatever the
+    client should see.
 
     The due date counts from `received_at`, when the subject asked; by default from now.
 
-    The doorbell rings after the session's commit. Raises what `check_request` does, `ExternalIdExists`,
-    `TooManyQueuedJobs` and `Unavailable`.
+    The doorbell rings after the session's commit. Raises `ExternalIdExists`, `TooManyQueuedJobs` and `Unavailable`.
     """
-    check_request(services, s, job, uploaded_images)
     _refuse_external_id(s, principal.tenant_id, job.external_id)
     wrapped = services.keyring.new_data_key()
     row = new_row(
@@ -96,7 +95,7 @@ def create_job(
 
 
 def new_row(s: Session, principal: Principal, settings: Settings, *, plan: Mapping[str, Any], **columns: Any) -> Job:
-    """A queued job's row, not yet added. Raises `TooManyQueuedJobs`."""
+    """A queued job's row, not yet added; `announce` it once it is. Raises `TooManyQueuedJobs`."""
     queued = select(func.count()).where(Job.tenant_id == principal.tenant_id, Job.status == "queued")
     if s.execute(queued.where(Job.deleted_at.is_(None))).scalar_one() >= settings.max_queued_jobs:
         detail = f"At most {settings.max_queued_jobs} jobs may be queued."
@@ -112,6 +111,7 @@ def new_row(s: Session, principal: Principal, settings: Settings, *, plan: Mappi
         cpu_memory=(plan.get("memory") or {}).get("cpu_bytes"),
         created_at=at,
         expires_at=at + timedelta(days=settings.job_expires_days),
+        event_seq=events.FIRST,
         max_attempts=settings.max_attempts,
         **{column.key: value for column, value in (requeued(at) | origin.columns()).items()},
         **columns,
@@ -120,7 +120,7 @@ def new_row(s: Session, principal: Principal, settings: Settings, *, plan: Mappi
 
 def announce(s: Session, principal: Principal, row: Job, details: Mapping[str, Any]) -> None:
     """The first event, the audit row, and the doorbell."""
-    events.append(s, row.id, "status", {"status": "queued"})
+    events.begin(s, row)
     audited = {"model": row.model, "method": row.method, **details}
     audit.record(s, principal.tenant_id, principal.key_id, "job.created", row.id, audited)
     ring_after_commit(s, row.id)

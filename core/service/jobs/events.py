@@ -18,6 +18,8 @@ from core.service.webhooks import outbox
 
 EventType = Literal["status", "progress", "metric", "log"]
 MAX_PAGE = 1000
+FIRST = 1
+"""The sequence number that a new job's row begins with."""
 
 
 def append(s: Session, job_id: str, type: EventType, data: Mapping[str, Any]) -> JobEvent:
@@ -37,6 +39,12 @@ def append(s: Session, job_id: str, type: EventType, data: Mapping[str, Any]) ->
         outbox.job_changed(s, job_id, data["status"])
         callbacks.job_changed(s, job_id)
     return event
+
+
+def begin(s: Session, job: Job) -> None:
+    """The first event of a job that this transaction has made: nobody else counts its events yet, or listens to it."""
+    data = {"status": job.status}
+    s.add(JobEvent(id=new_id("evt"), job_id=job.id, seq=FIRST, type="status", created_at=now(), data=data))
 
 
 def list_events(s: Session, tenant: str, job_id: str, after: int = 0, limit: int = 100) -> list[JobEvent]:
