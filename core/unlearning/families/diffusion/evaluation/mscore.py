@@ -1,0 +1,94 @@
+"""M-Score: how near a concept's own words are to those that textual inversion finds for pictures of it.
+
+A model that knows the concept returns to where the search began. By itself the score rewards a broken model, for which
+nothing is near anything; so it stands beside the score of control concepts, the loss of the search, and the rate at
+which the words that were found bring the concept back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from PIL.Image import Image
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
+
+from core.unlearning.families.diffusion.inversion import Course, Inverted, invert
+from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.noise import latents_of
+from core.unlearning.families.diffusion.placeholder import name_vectors, placeholder
+
+Recognise = Callable[[Sequence[Image]], Sequence[bool]]
+"""For each picture, whether it shows the concept."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Means over seeds. `score`: cosine; `loss`: of the inversion; `recovered`: share of pictures with the concept."""
+
+    score: float
+    loss: float
+    recovered: float
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A concept and its controls, before and after: what forgetting one has done to each."""
+
+    before: Score
+    after: Score
+    controls_before: tuple[Score, ...]
+    controls_after: tuple[Score, ...]
+
+    @property
+    def drop(self) -> float:
+        """Of the concept's score."""
+        return self.before.score - self.after.score
+
+    @property
+    def control_drop(self) -> float:
+        """The mean of the controls'. As large as `drop` where the model is broken."""
+        pairs = zip(self.controls_before, self.controls_after, strict=True)
+        return fmean(before.score - after.score for before, after in pairs)
+
+
+def score(
+    model: DiffusionModel,
+    name: str,
+    pictures: Sequence[Image],
+    templates: Sequence[str],
+    recognise: Recognise,
+    *,
+    course: Course,
+    seeds: Sequence[int],
+    draw: int = 8,
+) -> Score:
+    """Invert from the name's own embeddings, a fixed number of steps, and draw with what was found."""
+    start, clean = name_vectors(model.pipe, name), latents_of(model, pictures)
+    found = [
+        invert(model, clean, templates, start, replace(course, seed=seed, patience=None), lambda _: None)
+        for seed in seeds
+    ]
+    seen = [
+        shown
+        for seed, one in zip(seeds, found, strict=True)
+        for shown in recognise(_draw(model, one, templates, seed, draw))
+    ]
+    return Score(
+        fmean(similarity(start, one.vectors) for one in found),
+        fmean(one.loss for one in found),
+        fmean(map(float, seen)),
+    )
+
+
+def similarity(start: Sequence[Tensor], found: Sequence[Tensor]) -> float:
+    """Mean cosine of the rows, over all text encoders, each [words, dim]."""
+    return fmean(float(cosine_similarity(a, b, dim=-1).mean()) for a, b in zip(start, found, strict=True))
+
+
+def _draw(model: DiffusionModel, one: Inverted, templates: Sequence[str], seed: int, count: int) -> list[Image]:
+    with placeholder(model.pipe, one.vectors) as words:
+        prompts = [templates[n % len(templates)].replace("{}", words) for n in range(count)]
+        return model.draw(prompts, range(seed * count, (seed + 1) * count))

@@ -1,0 +1,104 @@
+"""Words that a pipeline has no name for: embedding vectors that its text encoders read in a prompt, for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+_PARTS = (("tokenizer", "text_encoder"), ("tokenizer_2", "text_encoder_2"))
+
+
+@contextmanager
+def placeholder(pipe: Any, vectors: Sequence[Tensor]) -> Iterator[str]:
+    """Inside, the text that it yields stands for the vectors; gradients flow to them. Then the pipeline is as it was.
+
+    `vectors` by text encoder, each [words, dim], with as many words each.
+    """
+    words = [f"<lethe-{n}>" for n in range(len(vectors[0]))]
+    before = [(getattr(pipe, name), encoder) for name, encoder in _parts(pipe)]
+    tables = [encoder.get_input_embeddings() for _, encoder in before]
+    ends = [_end_of(encoder) for _, encoder in before]
+    try:
+        for (name, encoder), table, extra in zip(_parts(pipe), tables, vectors, strict=True):
+            tokenizer = deepcopy(getattr(pipe, name))
+            tokenizer.add_tokens(words)
+            setattr(pipe, name, tokenizer)
+            encoder.set_input_embeddings(_Extended(table, len(tokenizer) - len(words), extra))
+            # Old configurations have the end of a text found as its largest token, which the new words would be.
+            _set_end(encoder, int(tokenizer.eos_token_id))
+        yield " ".join(words)
+    finally:
+        for (name, encoder), (tokenizer, _), table, end in zip(_parts(pipe), before, tables, ends, strict=True):
+            setattr(pipe, name, tokenizer)
+            encoder.set_input_embeddings(table)
+            _set_end(encoder, end)
+
+
+def name_vectors(pipe: Any, name: str) -> tuple[Tensor, ...]:
+    """The rows that the name's sub-words have in each encoder's table, [words, dim], float32."""
+    found = []
+    for tokenizer, encoder in _parts(pipe):
+        ids = getattr(pipe, tokenizer)(name, add_special_tokens=False)["input_ids"]
+        table = encoder.get_input_embeddings().weight
+        found.append(table[torch.tensor(ids, dtype=torch.long, device=table.device)].detach().float().clone())
+    return tuple(found)
+
+
+def spread(pipe: Any) -> tuple[float, ...]:
+    """The root mean square of each encoder's table: the size that its entries have."""
+    tables = [encoder.get_input_embeddings().weight for _, encoder in _parts(pipe)]
+    return tuple(float(table.float().square().mean().sqrt()) for table in tables)
+
+
+def new_vectors(pipe: Any, words: str, count: int, seed: int) -> tuple[Tensor, ...]:
+    """`count` vectors around the mean of these words, or where there are none of the whole table, [count, dim]."""
+    generator = torch.Generator("cpu").manual_seed(seed)
+    found = []
+    for (_, encoder), known, size in zip(_parts(pipe), name_vectors(pipe, words), spread(pipe), strict=True):
+        table = encoder.get_input_embeddings().weight.detach().float()
+        middle = (known if len(known) else table).mean(0)
+        noise = torch.randn(count, len(middle), generator=generator).to(middle.device)
+        found.append(middle + size * noise)
+    return tuple(found)
+
+
+class _Extended(nn.Module):
+    """A table of embeddings with some rows behind its own."""
+
+    def __init__(self, table: nn.Embedding, known: int, extra: Tensor) -> None:
+        super().__init__()
+        self.table, self.known, self.extra = table, known, extra
+
+    @property
+    def weight(self) -> Tensor:
+        """The table's own rows: encoders ask it for their dtype."""
+        return self.table.weight
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """[rows, tokens] to [rows, tokens, dim]."""
+        known = self.table(ids.clamp(max=self.known - 1))
+        extra = self.extra[(ids - self.known).clamp(min=0)].to(known)
+        return torch.where((ids >= self.known)[..., None], extra, known)
+
+
+def _parts(pipe: Any) -> list[tuple[str, Any]]:
+    """The name of each tokenizer and the encoder that reads its tokens."""
+    return [(name, getattr(pipe, encoder)) for name, encoder in _PARTS if getattr(pipe, encoder, None) is not None]
+
+
+def _end_of(encoder: Any) -> int:
+    return int(_pooling(encoder).eos_token_id)
+
+
+def _set_end(encoder: Any, token: int) -> None:
+    _pooling(encoder).eos_token_id = token
+
+
+def _pooling(encoder: Any) -> Any:
+    """The module that looks for the end of a text."""
+    return encoder.text_model if hasattr(encoder, "text_model") else encoder
