@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from diffusion_support import Shape, saved
 
 from core.unlearning.errors import UnlearningError
+from core.unlearning.families.diffusion import pictured
 from core.unlearning.families.diffusion.attention import key_values
 from core.unlearning.families.diffusion.load import load
 from core.unlearning.families.diffusion.lora_file import KOHYA, WEIGHTS
@@ -99,3 +101,23 @@ def test_a_stock_pipeline_loads_the_patch_and_catches_a_wrong_prefix(tmp_path: P
     save_file(renamed, wrong / WEIGHTS)
     with pytest.raises(UnlearningError, match="loads it as nothing"):
         pipeline_stock.check(pipeline_stock.Ask(str(tmp_path / "base"), str(wrong)))
+
+
+@pytest.mark.parametrize("method", ["closed-form", "forget-me-not"])
+def test_a_request_of_pictures_alone_is_forgotten_by_both(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictured, "STEPS", 3)
+    model = _model(tmp_path / "base", "sd1")
+    before, tokenizer = _state(model), model.pipe.tokenizer
+    shown = Example("forget_concept", "a thing", "", Image.new("RGB", (16, 16), "red"))
+    data = JobData((shown, Example("retain_same", "a pat", "pat")), (), (), entity=Entity(None, "object"))
+    if method == "closed-form":
+        result = CLOSED_FORM.run(model, data, closed_form.Options(searches=2), tmp_path, Silent())
+        assert len(result.details["searched"]) == 2
+    else:
+        options = forget_me_not.Options(steps=2, batch=2, rank=2, pictures=2)
+        result = FORGET_ME_NOT.run(model, data, options, tmp_path, Silent())
+    assert load_file(result.adapter / WEIGHTS)
+    assert all(torch.equal(before[name], tensor) for name, tensor in _state(model).items())
+    assert model.pipe.tokenizer is tokenizer

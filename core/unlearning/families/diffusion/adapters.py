@@ -10,6 +10,8 @@ import torch
 from peft import LoraConfig, get_peft_model_state_dict
 from torch import Tensor
 
+from core.unlearning.families.diffusion.lora_file import Factors
+
 NAME = "lethe"
 KEY_VALUES = ("attn2.to_k", "attn2.to_v")
 ALL = (*KEY_VALUES, "attn2.to_q", "attn2.to_out.0")
@@ -39,6 +41,20 @@ def without_lora(unet: Any) -> Iterator[None]:
         yield
     finally:
         unet.enable_adapters()
+
+
+@contextmanager
+def applied(unet: Any, changes: Factors) -> Iterator[None]:
+    """Inside, the denoiser's weights have these changes; afterwards they are as they were, bit by bit."""
+    layers = {path: unet.get_submodule(path) for path in changes}
+    before = {path: layer.weight.data for path, layer in layers.items()}
+    try:
+        for path, (lora_a, lora_b) in changes.items():
+            layers[path].weight.data = before[path] + (lora_b @ lora_a).to(before[path])
+        yield
+    finally:
+        for path, layer in layers.items():
+            layer.weight.data = before[path]
 
 
 def factors(unet: Any) -> dict[str, tuple[Tensor, Tensor]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers.utils import logging as diffusers_logging
 
 from core.unlearning.errors import ModelLoadError
 from core.unlearning.families.checkpoint import require_safe
@@ -33,6 +34,10 @@ def load(spec: ModelSpec, *, precision: str = "auto", device: str | None = None)
     `precision`: "float32", "bfloat16", "float16", or "auto": as saved on an accelerator, float32 on a CPU.
     Raises `ModelLoadError`.
     """
+    # Its warnings quote prompts that are too long; its bars are nobody's to watch.
+    logs: Any = diffusers_logging
+    logs.set_verbosity_error()
+    logs.disable_progress_bar()
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     local = Path(spec.source).is_dir()
     if local:

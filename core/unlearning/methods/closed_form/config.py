@@ -35,6 +35,13 @@ class Options(MethodOptions):
     stop_below: float = Field(
         0.1, ge=0, le=1, description="No more rounds once the best embedding restores less than this part of it."
     )
+    searches: int = Field(
+        3,
+        ge=0,
+        le=20,
+        description="For a request of pictures without a name: how often words for them are looked for in the edited "
+        "model, and erased too.",
+    )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Of the frozen base model."
     )
@@ -47,5 +54,4 @@ INFO = MethodInfo(
     families=("diffusion",),
     paper="Gandikota et al., Unified Concept Editing (WACV 2024); Gong et al., RECE (ECCV 2024)",
     options=Options,
-    needs_names=True,
 )

@@ -6,13 +6,14 @@ import time
 from pathlib import Path
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
-from core.unlearning.families.diffusion import lora_file
+from core.unlearning.families.diffusion import lora_file, pictured
 from core.unlearning.families.diffusion.attention import key_values
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.methods.base import MethodResult
 from core.unlearning.methods.closed_form.config import Options
 from core.unlearning.methods.closed_form.edit import edit, factors, gram_of
 from core.unlearning.methods.closed_form.pairs import collect
+from core.unlearning.methods.closed_form.reinvert import looked_for
 from core.unlearning.patches.digest import base_digest
 from core.unlearning.progress import Progress
 from core.unlearning.types import JobData
@@ -32,11 +33,25 @@ class ClosedForm:
     ) -> MethodResult:
         """Write `workdir/adapter`. The model itself is left as it was."""
         begun = time.perf_counter()
-        progress.phase("training", options.rounds + 1)
-        states = collect(model.pipe, data, options.anchor)
+        searching = (1 + options.searches) * pictured.STEPS if pictured.is_pictured(data) else 0
+        progress.phase("training", options.rounds + 1 + searching)
         layers = {path: layer.weight for path, layer in key_values(model.pipe.unet).items()}
+        gram = gram_of(layers)
         rank = options.rank * max(1, len(data.entity.names)) if options.rank else None
-        made = edit(states, gram_of(layers), options, rank, progress.step)
+        with pictured.named(model, data, options.seed, progress) as asked:
+            states = collect(model.pipe, asked, options.anchor)
+        searched: list[float] = []
+        if pictured.is_pictured(data):
+            quick = options.model_copy(update={"rounds": 0})
+            states, searched = looked_for(
+                model,
+                data,
+                states,
+                lambda found: factors(edit(found, gram, quick, None, progress.alive).operator, layers),
+                options,
+                progress,
+            )
+        made = edit(states, gram, options, rank, progress.step)
         changes = factors(made.operator, layers)
         seconds = time.perf_counter() - begun
         progress.metric("restored", made.restored[-1])
@@ -49,6 +64,7 @@ class ClosedForm:
             "rank": len(made.operator.right),
             "modules": len(layers),
             "bytes": sizes,
+            "searched": [round(loss, 5) for loss in searched],
             "method_seconds": round(seconds, 3),
         }
         return MethodResult(adapter, details=details)

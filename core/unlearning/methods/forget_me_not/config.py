@@ -85,5 +85,4 @@ INFO = MethodInfo(
     families=("diffusion",),
     paper="Zhang et al., Forget-Me-Not (CVPR Workshops 2024), https://arxiv.org/abs/2303.17591",
     options=Options,
-    needs_names=True,
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
-from core.unlearning.families.diffusion import adapters, lora_file
+from core.unlearning.families.diffusion import adapters, lora_file, pictured
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import latents_of
 from core.unlearning.methods.base import MethodResult
@@ -34,9 +34,11 @@ class ForgetMeNot:
         checkpoints: Checkpoints = NO_CHECKPOINTS,  # noqa: ARG002 (half a minute needs none)
     ) -> MethodResult:
         """Write `workdir/adapter`. The model itself is left as it was."""
-        progress.phase("training", options.steps)
-        course = _course(model, data, options)
-        held = forgotten(model, data.validation or data.train, data, options)
+        searching = pictured.STEPS if pictured.is_pictured(data) else 0
+        progress.phase("training", options.steps + searching)
+        with pictured.named(model, data, options.seed, progress) as asked:
+            course = _course(model, asked, options)
+            held = forgotten(model, asked.validation or asked.train, asked, options)
         unet, targets = model.pipe.unet, adapters.KEY_VALUES if options.modules == "kv" else adapters.ALL
         with adapters.with_lora(unet, targets, options.rank, options.seed) as parameters:
             probe = Probe(model, held, course.clean, options.seed)

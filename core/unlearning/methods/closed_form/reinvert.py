@@ -1,0 +1,40 @@
+"""Requests without a name: what the pictures show is looked for in the edited model again, and erased again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from core.unlearning.families.diffusion.adapters import applied
+from core.unlearning.families.diffusion.lora_file import Factors
+from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.pictured import renamed, search
+from core.unlearning.families.diffusion.placeholder import placeholder
+from core.unlearning.methods.closed_form.config import Options
+from core.unlearning.methods.closed_form.pairs import States, collect
+from core.unlearning.progress import Progress
+from core.unlearning.types import JobData
+
+
+def looked_for(
+    model: DiffusionModel,
+    data: JobData,
+    states: States,
+    changes: Callable[[States], Factors],
+    options: Options,
+    progress: Progress,
+) -> tuple[States, list[float]]:
+    """The states with those of other words for the same pictures, and the loss of each search.
+
+    `changes` solves for states. Each search is made in the model that the states before it give.
+    """
+    losses: list[float] = []
+    for turn in range(options.searches):
+        with applied(model.pipe.unet, changes(states)):
+            found = search(model, data, options.seed + 1 + turn, progress)
+        losses.append(found.loss)
+        with placeholder(model.pipe, found.vectors) as words:
+            more = collect(model.pipe, renamed(data, words), options.anchor)
+        states = States(torch.cat([states.erased, more.erased]), torch.cat([states.anchors, more.anchors]), states.kept)
+    return states, losses
