@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,25 @@ def test_forget_me_not_trains_a_lora_and_leaves_the_model(shape: Shape, tmp_path
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert result.details["steps"] == 3
+
+
+@pytest.mark.parametrize("package", ["esd_x", "concept_ablation"])
+def test_a_baseline_trains_a_lora_and_leaves_the_model(package: str, tmp_path: Path) -> None:
+    model = _model(tmp_path / "base", "sdxl")
+    before = _state(model)
+    options = import_module(f"core.unlearning.methods.{package}.config").Options(
+        steps=2, batch=2, rank=2, pictures=2, lr=0.01
+    )
+    result = import_module(f"core.unlearning.methods.{package}.method").METHOD.run(
+        model, DATA, options, tmp_path, Silent()
+    )
+    assert len(result.details["losses"]) == 2
+    assert (
+        len(load_file(result.adapter / WEIGHTS))
+        == 2 * result.details["modules"]
+        == 4 * len(key_values(model.pipe.unet))
+    )
+    assert all(torch.equal(before[name], tensor) for name, tensor in _state(model).items())
 
 
 @pytest.mark.slow

@@ -40,6 +40,17 @@ def text_states(pipe: Any, prompts: Sequence[str], *, batch: int = 64) -> Tensor
     return torch.cat(parts)
 
 
+def choose(text: Text, rows: Tensor) -> Text:
+    """Some of the prompts."""
+    return Text(text.states[rows], None if text.pooled is None else text.pooled[rows])
+
+
+def join(*several: Text) -> Text:
+    """Prompts after prompts."""
+    pooled = [text.pooled for text in several if text.pooled is not None]
+    return Text(torch.cat([text.states for text in several]), torch.cat(pooled) if pooled else None)
+
+
 def token_ids(tokenizer: Any, prompt: str) -> list[int]:
     """The prompt's tokens from beginning-of-text to the last pad."""
     made = tokenizer(prompt, padding="max_length", max_length=tokenizer.model_max_length, truncation=True)

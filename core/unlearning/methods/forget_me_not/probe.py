@@ -8,7 +8,8 @@ from torch import Tensor
 from core.unlearning.families.diffusion.adapters import without_lora
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import Noised, noised, predict
-from core.unlearning.methods.forget_me_not.rows import Prompts, choose
+from core.unlearning.families.diffusion.text import choose
+from core.unlearning.methods.forget_me_not.rows import Prompts
 
 _ROWS = 16
 

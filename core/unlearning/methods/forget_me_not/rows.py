@@ -42,17 +42,6 @@ def kept(model: DiffusionModel, prompts: Sequence[str]) -> Text:
     return encode(model.pipe, prompts)
 
 
-def choose(text: Text, rows: Tensor) -> Text:
-    """Some of the prompts."""
-    return Text(text.states[rows], None if text.pooled is None else text.pooled[rows])
-
-
-def join(*several: Text) -> Text:
-    """Prompts after prompts."""
-    pooled = [text.pooled for text in several if text.pooled is not None]
-    return Text(torch.cat([text.states for text in several]), torch.cat(pooled) if pooled else None)
-
-
 def _columns(model: DiffusionModel, example: Example, options: Options) -> Tensor:
     """[tokens]; a prompt that does not name the entity is marked as a whole."""
     tokenizer = model.pipe.tokenizer

@@ -15,11 +15,11 @@ from core.unlearning.families.diffusion.adapters import without_lora
 from core.unlearning.families.diffusion.attention import Captured, capturing
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import noised, predict
-from core.unlearning.families.diffusion.text import Text
+from core.unlearning.families.diffusion.text import Text, choose, join
 from core.unlearning.methods.forget_me_not.config import Options
 from core.unlearning.methods.forget_me_not.losses import attention_loss
 from core.unlearning.methods.forget_me_not.probe import Probe
-from core.unlearning.methods.forget_me_not.rows import Prompts, choose, join
+from core.unlearning.methods.forget_me_not.rows import Prompts
 from core.unlearning.progress import Progress
 
 _CLIP, _DECAY = 1.0, 0.01

@@ -1,0 +1,37 @@
+"""The catalogue entry and options of `concept-ablation`. Free of torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from core.unlearning.methods.base import MethodInfo, MethodOptions
+
+
+class Options(MethodOptions):
+    """Options of `concept-ablation`."""
+
+    anchor: str | None = Field(
+        None, max_length=200, description="As in `closed-form`: what is drawn in the entity's place."
+    )
+    rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA.")
+    steps: int = Field(200, ge=1, description="Optimiser steps.")
+    lr: float = Field(1e-3, gt=0, le=1, description="Learning rate of AdamW.")
+    batch: int = Field(4, ge=1, description="Pictures in a step.")
+    pictures: int = Field(8, ge=1, le=64, description="Of the anchor, drawn by the model itself, to be noised.")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Of the frozen base model."
+    )
+    seed: int = Field(0, ge=0, description="Of everything that is drawn.")
+
+
+INFO = MethodInfo(
+    name="concept-ablation",
+    title="Concept ablation (baseline): the concept's prompts draw its anchor",
+    families=("diffusion",),
+    paper="Kumari et al., Ablating Concepts in Text-to-Image Diffusion Models (ICCV 2023), "
+    "https://arxiv.org/abs/2303.13516",
+    options=Options,
+    needs_names=True,
+)
