@@ -32,7 +32,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         tracing.configure(settings, "lethe-api")
-        listening = _listen(settings)
+        listening = listen(settings)
         with Services.open(settings) as services:
             prepare(services)
             _serve(settings, services, listening, with_worker=arguments.worker)
@@ -97,9 +97,14 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
 
 
-def _listen(settings: Settings) -> socket.socket:
+def listen(settings: Settings) -> socket.socket:
+    """A socket on the address that the settings name. Raises `OSError`."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    return socket.create_server((settings.host, settings.port), family=family, backlog=512)
+    listening = socket.create_server((settings.host, settings.port), family=family, backlog=512)
+    # Connections inherit it. asyncio does the same for sockets that it opens itself, not for one that it is given:
+    # the body of every answer would wait for the client to acknowledge its head.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def _url(listening: socket.socket) -> str:

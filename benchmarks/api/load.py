@@ -5,16 +5,20 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Sequence
-from itertools import cycle
+from itertools import cycle, islice
 
 
 class Load:
-    """`connections` requests under way at any time, over as many connections that stay open."""
+    """`connections` requests under way at any time, over as many connections that stay open.
 
-    def __init__(self, port: int, requests: Sequence[bytes], expect: int, connections: int = 8) -> None:
+    With several ports the connections are dealt out among them, as a load balancer does.
+    """
+
+    def __init__(self, port: int | Sequence[int], requests: Sequence[bytes], expect: int, connections: int = 8) -> None:
         self._requests = cycle(requests)
         self._expect = f"HTTP/1.1 {expect} ".encode()
-        self._sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(connections)]
+        ports = islice(cycle([port] if isinstance(port, int) else port), connections)
+        self._sockets = [socket.create_connection(("127.0.0.1", one)) for one in ports]
         for one in self._sockets:
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

@@ -76,6 +76,7 @@ def api(folder: Path, database: str, *, worker: bool = False) -> Iterator[Api]:
 def baseline(database: str) -> Iterator[int]:
     """The port of `benchmarks.api.baseline`."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         port = int(listening.getsockname()[1])
         process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.api.baseline", str(listening.fileno())],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from benchmarks.api.load import Load, post
 from benchmarks.api.servers import Api
@@ -15,11 +16,18 @@ BODY = {
 }
 
 
-def jobs(served: Api, seconds: float) -> list[Bar]:
-    """Each one stored, encrypted, audited and durable before its answer."""
+def jobs(served: Api, second: Api, seconds: float) -> list[Bar]:
+    """Each one stored, encrypted, audited and durable before its answer: by one API process, and by one a core."""
+    return [
+        Bar("POST /v1/jobs: created a second by one process", _rate(served, [served], seconds)),
+        Bar("POST /v1/jobs: created a second by two processes", _rate(served, [served, second], seconds), 100, ">="),
+    ]
+
+
+def _rate(served: Api, apis: Sequence[Api], seconds: float) -> float:
     auth = {"Authorization": f"Bearer {served.key}"}
-    load = Load(served.port, [post("/v1/jobs", json.dumps(BODY).encode(), **auth)], 202, connections=4)
+    load = Load([api.port for api in apis], [post("/v1/jobs", json.dumps(BODY).encode(), **auth)], 202, 4)
     load.rate(1.0)
     rate = load.rate(seconds)
     load.close()
-    return [Bar("POST /v1/jobs: created a second", rate, 100, ">=")]
+    return rate

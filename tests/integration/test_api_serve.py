@@ -17,8 +17,10 @@ import httpx
 import pytest
 from api_support import CANARY, MODEL, Server, request, serving
 
+from api.__main__ import listen
 from api.supervisor import WorkerChild
 from core.service.jobs import lease
+from core.service.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 _FAST_RESTART = 0.05
@@ -117,6 +119,12 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("lethe: cannot start: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_answers_body_does_not_wait_for_its_head_to_be_acknowledged(tmp_path: Path) -> None:
+    listening = listen(Settings(data_dir=tmp_path, port=0))
+    with listening, socket.create_connection(listening.getsockname()[:2]), listening.accept()[0] as accepted:
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.fixture
