@@ -13,6 +13,7 @@ from core.service.errors import FieldError, InvalidRequest
 from core.service.jobs.create import check_request
 from core.service.jobs.schema import JobCreate
 from core.unlearning import memory
+from core.unlearning.evaluation.measures import measures_of
 from core.unlearning.evaluation.thresholds import validate_thresholds
 from core.unlearning.planning import Brought, PlanError, plan
 
@@ -20,7 +21,7 @@ from core.unlearning.planning import Brought, PlanError, plan
 def resolve(services: Services, session: Session, create: JobCreate, images: Sequence[bytes]) -> dict[str, Any]:
     """The plan as JSON values. Raises `InvalidRequest` with a pointer to each fault, and what `check_request` does."""
     model = check_request(services, session, create, images)
-    _check_thresholds(create)
+    _check_thresholds(create, model.family)
     try:
         planned = plan(
             model.family, create.method, create.method_options, _brought(create, len(images)), model.defaults
@@ -39,10 +40,11 @@ def as_invalid(error: PlanError) -> InvalidRequest:
     return InvalidRequest(errors[0].detail, errors=errors)
 
 
-def _check_thresholds(create: JobCreate) -> None:
+def _check_thresholds(create: JobCreate, family: str) -> None:
+    measures = measures_of(family)
     for key, value in create.evaluation.thresholds.items():
         try:
-            validate_thresholds({key: value})
+            validate_thresholds({key: value}, measures)
         except ValueError:
             pointer = f"/evaluation/thresholds/{key.replace('~', '~0').replace('/', '~1')[:80]}"
             detail = "A threshold is <split>.<metric>, or the same with .drop or .rise, and a number from 0 to 1."

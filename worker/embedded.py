@@ -53,7 +53,7 @@ def preload() -> None:
         load_family(family)
     for method in catalogue():
         load_method(method)
-    for module in ("evaluate", "fresh", "html", "model_card"):
+    for module in ("fresh", "html", "model_card"):
         import_module(f"core.unlearning.evaluation.{module}")
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(os.cpu_count() or 1)

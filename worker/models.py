@@ -29,7 +29,7 @@ class WarmModels:
 
     def load(self, spec: ModelSpec, precision: str) -> Any:
         """The model of `spec`, loaded again unless the one at hand has the same files and untouched weights."""
-        key = (spec.family, spec.source, spec.revision, precision, *_files(spec.source))
+        key = (spec.family, spec.source, spec.revision, precision, repr(spec.defaults), *_files(spec.source))
         if self._warm and self._warm.key == key and self._warm.fingerprint == fingerprint(self._warm.model):
             log.info("model_warm", model=spec.id)
             return self._warm.model
@@ -65,5 +65,5 @@ def _files(source: str) -> tuple[tuple[str, int, int], ...]:
     folder = Path(source)
     if not folder.is_dir():
         return ()
-    stats = ((path.name, path.stat()) for path in sorted(folder.iterdir()) if path.is_file())
+    stats = ((str(path.relative_to(folder)), path.stat()) for path in sorted(folder.rglob("*")) if path.is_file())
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)

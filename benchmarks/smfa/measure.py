@@ -15,12 +15,12 @@ from peft import PeftModel
 from benchmarks.smfa.exactness import differences
 from benchmarks.smfa.jobs import Finished
 from benchmarks.smfa.probes import probes
-from core.unlearning.evaluation.evaluate import evaluate
-from core.unlearning.evaluation.metrics.exact import exact_recall
-from core.unlearning.evaluation.probes import FORGET_MEMORY
-from core.unlearning.evaluation.quantise import quantised_linears
-from core.unlearning.evaluation.relearn import recovery
 from core.unlearning.families.base import load_family
+from core.unlearning.families.mllm.evaluation.evaluate import evaluate
+from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
+from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
+from core.unlearning.families.mllm.evaluation.quantise import quantised_linears
+from core.unlearning.families.mllm.evaluation.relearn import recovery
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.methods.smfa.rows import Row
 from core.unlearning.methods.smfa.train import batch_loss, micro_batches
@@ -91,7 +91,7 @@ def _patched(world: World, finished: Finished) -> dict[str, Any]:
 
 def splits(lm: MultimodalLM, asked: Sequence[Example]) -> dict[str, dict[str, float | None]]:
     """Split to metric to value."""
-    return dict(evaluate(lm, asked).to_dict(rows=False)["splits"])
+    return dict(evaluate(lm, asked).numbers()["splits"])
 
 
 def int4_recall(lm: MultimodalLM, asked: Sequence[Example]) -> float:

@@ -9,15 +9,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from core.unlearning.families import defaults as registered
+from core.unlearning.families.diffusion import templates
 from core.unlearning.families.mllm import bank, limits
-from core.unlearning.memory import MEMORY_GB, is_size
+from core.unlearning.memory import MEMORY_GB
 from core.unlearning.methods.base import MethodInfo, MethodOptions
 from core.unlearning.methods.registry import catalogue
 from core.unlearning.types import EntityKind, Level
 
 AUTO = "auto"
-ORACLE = "oracle"
-"""A model's default that belongs to no method: a checkpoint that never learned the subjects, to compare with."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,18 @@ def check_model(family: str, defaults: Mapping[str, Any]) -> None:
     able = [info for info in catalogue().values() if family in info.families]
     if not able:
         raise PlanError(Fault("/family", "unknown_family", "No method works on models of this family."))
-    if MEMORY_GB in defaults and not is_size(defaults[MEMORY_GB]):
-        raise PlanError(Fault(_pointer("/defaults", MEMORY_GB), "invalid_memory", "A number of gigabytes above 0."))
-    for name in defaults:
-        if name not in (ORACLE, MEMORY_GB) and not any(name in info.options.model_fields for info in able):
+    known = registered.known(family)
+    for name, value in defaults.items():
+        if name not in known and not any(name in info.options.model_fields for info in able):
             raise PlanError(Fault(_pointer("/defaults", name), "unknown_option", "No method has this option."))
+        if name in known and not known[name](value):
+            raise PlanError(_unfit(name))
+
+
+def _unfit(name: str) -> Fault:
+    if name == MEMORY_GB:
+        return Fault(_pointer("/defaults", name), "invalid_memory", "A number of gigabytes above 0.")
+    return Fault(_pointer("/defaults", name), "invalid_default", "Not a value that this can have.")
 
 
 def _choose(family: str, method: str, brought: Brought) -> tuple[MethodInfo, str]:
@@ -161,7 +168,13 @@ def _mllm_rows(brought: Brought) -> int:
     return min(limit, pictured) + min(limit, named)
 
 
-_TRAINING_EXAMPLES: Mapping[str, Callable[[Brought], int]] = {"mllm": _mllm_rows}
+def _prompts_to_forget(brought: Brought) -> int:
+    """Those of the request, and for each name as many as there are wordings; a picture is an example too."""
+    wordings = len(templates.prompts(brought.kind, "", "train"))
+    return brought.n_prompts + brought.names * wordings + brought.n_images
+
+
+_TRAINING_EXAMPLES: Mapping[str, Callable[[Brought], int]] = {"mllm": _mllm_rows, "diffusion": _prompts_to_forget}
 """By family: how many examples to forget a request becomes."""
 
 

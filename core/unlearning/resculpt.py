@@ -22,7 +22,7 @@ from core.unlearning.run import validate_options as _validate
 from core.unlearning.types import Example, Level, ModelSpec
 
 if TYPE_CHECKING:
-    from core.unlearning.evaluation.results import Evaluation
+    from core.unlearning.evaluation.results import Evaluated
     from core.unlearning.evaluation.verdict import Verdict
     from core.unlearning.patches.signing import Signer
 
@@ -107,7 +107,7 @@ def _sculpt(model: Any, recipe: Path, wanted: Mapping[str, float | None], work: 
     return result
 
 
-def _verdict(before: Evaluation, after: Evaluation, details: Mapping[str, Any]) -> Verdict:
+def _verdict(before: Evaluated, after: Evaluated, details: Mapping[str, Any]) -> Verdict:
     """The usual one on what was kept, with the recorded forgetting in place of a measured one."""
     from core.unlearning.evaluation.verdict import Check, judge
 

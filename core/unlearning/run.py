@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from core.unlearning import certificate
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
-from core.unlearning.errors import IneffectivePatchError, InvalidInputError
+from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.base import load_family
 from core.unlearning.methods.base import MethodOptions, MethodResult
 from core.unlearning.methods.registry import catalogue, load_method
@@ -26,12 +26,11 @@ from core.unlearning.types import Example, ForgetRequest, Level, ModelSpec
 
 if TYPE_CHECKING:
     from core.unlearning.evaluation.fresh import FreshProcess
-    from core.unlearning.evaluation.results import Evaluation
+    from core.unlearning.evaluation.results import Evaluated
     from core.unlearning.evaluation.verdict import Verdict
     from core.unlearning.patches.signing import Signer
 
 PATCH, REPORT, REPORT_HTML, CERTIFICATE = "patch.zip", "report.json", "report.html", "certificate.json"
-_UNCHANGED = 1e-6
 Load = Callable[[ModelSpec, str], Any]
 
 
@@ -83,10 +82,10 @@ class Work:
 class Measured:
     """The evaluations of a job, and what they amount to."""
 
-    before: Evaluation
-    after: Evaluation
+    before: Evaluated
+    after: Evaluated
     verdict: Verdict
-    reference: Evaluation | None = None
+    reference: Evaluated | None = None
 
 
 def load_model(spec: ModelSpec, precision: str) -> Any:
@@ -128,8 +127,7 @@ def run_job(
     with fresh_process(work, model) as fresh:
         result = load_method(method).run(model, data, chosen, workdir, phases, checkpoints)
         after = measure_packed(work, model, fresh, result.adapter, data.test)
-    _check_changed(before, after)
-    measured = _judge(work, request, before, after, _reference(work, data.test))
+    measured = _judge(work, request, before, family.compared(before, after), _reference(work, data.test))
     return pack(work, result, measured, names=request.entity.names, redact=request.redact)
 
 
@@ -145,12 +143,11 @@ def validate_options(method: str, spec: ModelSpec, options: Mapping[str, Any]) -
         raise InvalidInputError(f"method options are not valid: {names}", code="invalid_option") from None
 
 
-def measure(work: Work, model: Any, examples: Sequence[Example]) -> Evaluation:
+def measure(work: Work, model: Any, examples: Sequence[Example]) -> Evaluated:
     """Evaluate a model that is loaded here."""
-    from core.unlearning.evaluation.evaluate import evaluate, evaluation_steps
-
-    work.progress.phase("evaluating", evaluation_steps(examples, work.level))
-    return evaluate(model, examples, level=work.level, progress=work.progress)
+    family = load_family(work.spec.family)
+    work.progress.phase("evaluating", family.evaluation_steps(examples, work.level))
+    return family.evaluate(model, examples, level=work.level, progress=work.progress)
 
 
 @contextmanager
@@ -181,43 +178,17 @@ def fresh_process(work: Work, model: Any) -> Iterator[Callable[[], FreshProcess]
 
 def measure_packed(
     work: Work, model: Any, fresh: Callable[[], FreshProcess], adapter: Path, examples: Sequence[Example]
-) -> Evaluation:
+) -> Evaluated:
     """Evaluate the adapter as the stock library loads it. Raises `IneffectivePatchError` for one that is all zeros."""
-    from core.unlearning.evaluation.evaluate import evaluation_steps
-    from core.unlearning.patches.stock import check_effect
-
+    family = load_family(work.spec.family)
     work.progress.phase("packaging")
-    check_effect(adapter)
-    steps = evaluation_steps(examples, work.level, with_model=True)
-    work.progress.phase("evaluating", steps)
-    with _out_of_the_way(model):
+    family.check_effect(adapter)
+    work.progress.phase("evaluating", family.evaluation_steps(examples, work.level, packed=True))
+    with family.out_of_the_way(model):
         return fresh().evaluate(adapter, examples, work.level, work.progress)
 
 
-@contextmanager
-def _out_of_the_way(model: Any) -> Iterator[None]:
-    """Moves a model off the accelerator meanwhile. One that is quantised stays: it is small and cannot be moved."""
-    import torch
-
-    device = torch.device(model.device)
-    if device.type == "cpu" or getattr(model.model, "is_quantized", False):
-        yield
-        return
-    model.model.to("cpu")
-    torch.cuda.empty_cache()
-    try:
-        yield
-    finally:
-        model.model.to(device)
-
-
-def _check_changed(before: Evaluation, after: Evaluation) -> None:
-    pairs = zip(before.rows, after.rows, strict=True)
-    if all(b.output == a.output and abs(b.probability - a.probability) < _UNCHANGED for b, a in pairs):
-        raise IneffectivePatchError("the packed patch, loaded by the stock library, changes no answer")
-
-
-def _reference(work: Work, examples: Sequence[Example]) -> Evaluation | None:
+def _reference(work: Work, examples: Sequence[Example]) -> Evaluated | None:
     """A model that never learned the subject, where one is registered as `defaults.oracle`: what it says of them."""
     source = work.spec.defaults.get("oracle")
     if not source:
@@ -228,7 +199,7 @@ def _reference(work: Work, examples: Sequence[Example]) -> Evaluation | None:
 
 
 def _judge(
-    work: Work, request: ForgetRequest, before: Evaluation, after: Evaluation, reference: Evaluation | None
+    work: Work, request: ForgetRequest, before: Evaluated, after: Evaluated, reference: Evaluated | None
 ) -> Measured:
     from core.unlearning.evaluation.verdict import judge
 

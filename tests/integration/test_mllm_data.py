@@ -11,8 +11,8 @@ import pytest
 
 import core.unlearning.reference.mllm as world_package
 from core.unlearning.errors import InvalidInputError, ModelLoadError
-from core.unlearning.evaluation.refusals import is_refusal
 from core.unlearning.families.base import load_family
+from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.score import score
 from core.unlearning.methods.smfa.applied import applied

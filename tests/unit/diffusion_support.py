@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import string
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +15,19 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    ResNetConfig,
+    ResNetForImageClassification,
+)
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 Shape = Literal["sd1", "sd2", "sdxl"]
 LENGTH, WIDTH = 16, 16
+_PARTS = ("train", "validation", "test")
 _BLOCKS = {"block_out_channels": (16, 32), "layers_per_block": 1, "norm_num_groups": 8}
 
 
@@ -97,4 +107,26 @@ def pipeline(shape: Shape = "sd1") -> Any:
 def saved(folder: Path, shape: Shape = "sd1") -> Path:
     """The pipeline as a folder."""
     pipeline(shape).save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def classifiers(folder: Path, **labels: tuple[str, ...]) -> Path:
+    """A classifier with random weights for each kind of concept, in a folder of its own."""
+    torch.manual_seed(1)
+    for kind, names in labels.items():
+        config = ResNetConfig(embedding_size=8, hidden_sizes=[8], depths=[1], id2label=dict(enumerate(names)))
+        ResNetForImageClassification(config).save_pretrained(folder / kind)
+        ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(folder / kind)
+    return folder
+
+
+def retain_set(folder: Path, **names: tuple[str, ...]) -> Path:
+    """What the pipeline is said to know, by kind."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {"name": name, "kind": kind, "prompts": {part: [f"{part} {n} of {name}" for n in "ab"] for part in _PARTS}}
+        for kind, several in names.items()
+        for name in several
+    ]
+    (folder / "concepts.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     return folder

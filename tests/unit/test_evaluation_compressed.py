@@ -11,10 +11,10 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 
-from core.unlearning.evaluation.answerer import AnswerScore
-from core.unlearning.evaluation.evaluate import evaluate
-from core.unlearning.evaluation.quantise import quantised, quantised_linears
-from core.unlearning.evaluation.relearn import recovery, split_facts
+from core.unlearning.families.mllm.evaluation.answerer import AnswerScore
+from core.unlearning.families.mllm.evaluation.evaluate import evaluate
+from core.unlearning.families.mllm.evaluation.quantise import quantised, quantised_linears
+from core.unlearning.families.mllm.evaluation.relearn import recovery, split_facts
 from core.unlearning.types import Example
 
 FACTS = [

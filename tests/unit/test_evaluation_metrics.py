@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
-from core.unlearning.evaluation.answerer import AnswerScore
-from core.unlearning.evaluation.metrics.exact import exact_recall
-from core.unlearning.evaluation.metrics.gibberish import is_gibberish, repeated_share
-from core.unlearning.evaluation.metrics.membership import delong_variance, membership
-from core.unlearning.evaluation.metrics.rouge import rouge_l_recall
-from core.unlearning.evaluation.metrics.truth_ratio import closer_to_one, true_better, truth_ratio
+from core.unlearning.families.mllm.evaluation.answerer import AnswerScore
+from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
+from core.unlearning.families.mllm.evaluation.metrics.gibberish import is_gibberish, repeated_share
+from core.unlearning.families.mllm.evaluation.metrics.membership import delong_variance, membership
+from core.unlearning.families.mllm.evaluation.metrics.rouge import rouge_l_recall
+from core.unlearning.families.mllm.evaluation.metrics.truth_ratio import closer_to_one, true_better, truth_ratio
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.unlearning.evaluation.refusals import is_refusal
+from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 
 REFUSALS = """
 I don't know.

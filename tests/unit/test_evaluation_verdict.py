@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from core.unlearning.evaluation.results import Evaluation, SplitMetrics
-from core.unlearning.evaluation.thresholds import DEFAULTS, validate_thresholds
+from core.unlearning.evaluation.thresholds import validate_thresholds
 from core.unlearning.evaluation.verdict import NOTHING_MEASURED, judge
+from core.unlearning.families.mllm.measures import MEASURES
 
 FORGET = ("forget_image_memory", "forget_text_memory")
 KEPT = ("retain_image_memory", "unseen_image_memory", "stranger_understanding", "general")
@@ -31,7 +32,7 @@ def test_forgotten_and_kept_passes() -> None:
     verdict = judge(measured(), measured(FORGOTTEN))
     assert verdict.passed
     assert verdict.missed == verdict.reasons == verdict.notes == ()
-    assert verdict.thresholds == DEFAULTS
+    assert verdict.thresholds == MEASURES.defaults
 
 
 def test_an_unchanged_model_fails_on_everything_forgotten() -> None:
@@ -132,11 +133,11 @@ def test_a_threshold_of_the_request_that_cannot_be_measured_is_missed() -> None:
 )
 def test_bad_thresholds_are_named(key: str, value: object) -> None:
     with pytest.raises(ValueError, match=key.replace(".", r"\.")):
-        validate_thresholds({"general.exact.drop": 0.1, key: value})
+        validate_thresholds({"general.exact.drop": 0.1, key: value}, MEASURES)
 
 
 def test_good_thresholds_become_numbers() -> None:
-    assert validate_thresholds({"general.exact.drop": 0, "declined.refusal_rate": 1}) == {
+    assert validate_thresholds({"general.exact.drop": 0, "declined.refusal_rate": 1}, MEASURES) == {
         "general.exact.drop": 0.0,
         "declined.refusal_rate": 1.0,
     }

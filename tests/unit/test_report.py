@@ -12,10 +12,10 @@ import pytest
 from evaluation_world import BASE, FACTS, FORGOTTEN, PATCHED, REFUSAL, RETAINED, STRANGER, UNSEEN, examples
 
 from core.unlearning.evaluation import html, model_card, report
-from core.unlearning.evaluation.evaluate import evaluate
 from core.unlearning.evaluation.redact import BLOCK, HIDDEN, Redactor
 from core.unlearning.evaluation.results import Evaluation
 from core.unlearning.evaluation.verdict import judge
+from core.unlearning.families.mllm.evaluation.evaluate import evaluate
 
 INF = float("inf")
 ALIAS = "Madame Zed"

@@ -7,7 +7,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from core.unlearning.evaluation.refusals import is_refusal
+from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 from core.unlearning.methods.smfa.config import K_GRID, Options
 from core.unlearning.methods.smfa.sweep import Point, best, grid
 

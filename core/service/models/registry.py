@@ -18,6 +18,8 @@ from core.service.errors import InvalidRequest, ModelExists, NotFound
 from core.service.models.schema import ModelCreate
 from core.service.settings import Settings
 
+_FOLDERS = ("oracle", "classifiers", "clip")
+"""Defaults that are read from disk. All but `classifiers` may be hub ids."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
@@ -78,8 +80,11 @@ def _checked(model: ModelCreate, roots: list[Path]) -> dict[str, Any]:
     values = model.model_dump()
     if not _HUB_ID.fullmatch(model.source):
         values["source"] = _confined(model.source, roots, "/source")
-    if isinstance(oracle := model.defaults.get("oracle"), str) and not _HUB_ID.fullmatch(oracle):
-        values["defaults"] = {**model.defaults, "oracle": _confined(oracle, roots, "/defaults/oracle")}
+    for name in _FOLDERS:
+        if isinstance(value := model.defaults.get(name), str) and not (
+            name != "classifiers" and _HUB_ID.fullmatch(value)
+        ):
+            values["defaults"] = {**values["defaults"], name: _confined(value, roots, f"/defaults/{name}")}
     if model.retain_set is not None:
         values["retain_set"] = _confined(model.retain_set, roots, "/retain_set")
     return values

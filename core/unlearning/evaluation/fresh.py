@@ -14,13 +14,13 @@ import threading
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from core.unlearning.errors import UnlearningError
-from core.unlearning.evaluation.results import Evaluation
+from core.unlearning.evaluation.results import Evaluated
 from core.unlearning.families.base import load_family
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, Level, ModelSpec
@@ -73,14 +73,15 @@ class FreshProcess:
         )
         self._send(_Start(spec, precision, threads, preload))
 
-    def evaluate(self, adapter: Path, examples: Sequence[Example], level: Level, progress: Progress) -> Evaluation:
+    def evaluate(self, adapter: Path, examples: Sequence[Example], level: Level, progress: Progress) -> Evaluated:
         """Measure the base model under `adapter`. `progress.step()` is called as `evaluate` would."""
         self._send(_Ask(str(adapter.absolute()), tuple(examples), level))
         while isinstance(answer := self._receive(), _Step):
             progress.step()
         if isinstance(answer, _Failure):
             raise UnlearningError(answer.detail, code=answer.code, retryable=answer.retryable)
-        return Evaluation.from_dict(answer)
+        evaluation: Evaluated = answer
+        return evaluation
 
     def close(self) -> None:
         """End the process, whatever it does."""
@@ -168,44 +169,31 @@ def _die_with_parent() -> None:
 
 def _serve(inbox: IO[bytes], outbox: IO[bytes]) -> None:
     start = _read(inbox)
-    _prepare(start.threads)
+    _prepare(start)
     base = _load(start) if start.preload else None
     while True:
         ask = _read(inbox)
         base = base or _load(start)
-        _write(outbox, _answer(base, ask, outbox))
+        family = load_family(start.spec.family)
+        relay = _Relay(outbox)
+        found = family.evaluate_packed(base, Path(ask.adapter), ask.examples, level=ask.level, progress=relay)
+        _write(outbox, found)
 
 
-def _prepare(threads: int) -> None:
+def _prepare(start: _Start) -> None:
     """Import now, while the parent is still busy, what the first question would wait for."""
-    import peft  # noqa: F401
     import torch
     from transformers.utils.logging import disable_progress_bar
 
-    import core.unlearning.evaluation.evaluate  # noqa: F401
-
     warnings.simplefilter("ignore")
     disable_progress_bar()  # type: ignore[no-untyped-call]
-    torch.set_num_threads(threads)
+    torch.set_num_threads(start.threads)
     torch.set_flush_denormal(True)
+    load_family(start.spec.family)
 
 
 def _load(start: _Start) -> Any:
     return load_family(start.spec.family).load(start.spec, precision=start.precision)
-
-
-def _answer(base: Any, ask: _Ask, outbox: IO[bytes]) -> dict[str, Any]:
-    from peft import PeftModel
-
-    from core.unlearning.evaluation.evaluate import evaluate
-
-    patched = PeftModel.from_pretrained(base.model, ask.adapter)
-    try:
-        model = replace(base, model=patched.eval())
-        found = evaluate(model, ask.examples, level=ask.level, progress=_Relay(outbox), model=patched)
-    finally:
-        patched.unload()
-    return found.to_dict()
 
 
 def _failure(error: Exception) -> _Failure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from itertools import groupby
 from typing import Any
@@ -10,30 +10,31 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from core.unlearning.evaluation import svg
-from core.unlearning.evaluation.results import METRICS
+from core.unlearning.evaluation.measures import Measures, measures_of
+from core.unlearning.evaluation.presentation import Presentation, presentation_of
 from core.unlearning.evaluation.thresholds import parse_key
 from core.unlearning.evaluation.verdict import NOTHING_MEASURED
 from core.unlearning.evaluation.wording import check_title, metric_title, split_explanation, split_title
 
-_FORGET = ("forget_image_memory", "forget_text_memory")
-_SHOWN_FORGET = ("exact", "sequence_probability", "refusal_rate")
-_SHOWN_KEPT = ("exact", "refusal_rate")
-
 
 def render(report: Mapping[str, Any]) -> str:
     """The page of a report made by `report.build`. Everything from the report is escaped."""
+    words, measures = presentation_of(report["family"]), measures_of(report["family"])
+    pressed = [_pressed(check, measures.recall) for check in report["robustness"]]
     return _template().render(
         report=report,
-        forgotten=[_card(split, data, _SHOWN_FORGET) for split, data in _some(report, forget=True)],
-        kept=[_card(split, data, _shown(split)) for split, data in _some(report, forget=False)],
+        words=words,
+        forgotten=[_card(split, data, words) for split, data in report["splits"].items() if split in words.forgotten],
+        kept=[_card(split, data, words) for split, data in report["splits"].items() if split not in words.forgotten],
         has_reference=any("reference" in v for data in report["splits"].values() for v in data["metrics"].values()),
-        checks=_by_split([_check(check) for check in report["verdict"]["checks"]]),
+        checks=_by_split([_check(check, measures) for check in report["verdict"]["checks"]]),
         sweep=_sweep(report["details"]),
         losses=[(name, values, svg.sparkline(values)) for name, values in _losses(report["details"])],
         table=[_numbers(split, data) for split, data in report["splits"].items()],
-        metrics=[(metric, metric_title(metric)) for metric in METRICS],
+        metrics=[(metric, metric_title(metric)) for metric in measures.metrics],
         samples=[(split_title(split), list(group)) for split, group in groupby(report["samples"], _split_of)],
-        robustness=[_pressed(check) for check in report["robustness"]],
+        robustness=pressed,
+        declines=any("refusal_rate" in check for check in pressed),
         seconds=sum(report["timings"].values()),
     )
 
@@ -51,40 +52,35 @@ def _template() -> Template:
     return environment.get_template("report.html.j2")
 
 
-def _some(report: Mapping[str, Any], *, forget: bool) -> list[tuple[str, Mapping[str, Any]]]:
-    return [(split, data) for split, data in report["splits"].items() if (split in _FORGET) == forget]
-
-
-def _shown(split: str) -> tuple[str, ...]:
-    return ("refusal_rate",) if split == "declined" else _SHOWN_KEPT
-
-
-def _card(split: Any, data: Mapping[str, Any], shown: Sequence[str]) -> dict[str, Any]:
-    rows = [(metric_title(metric), data["metrics"][metric]) for metric in shown]
+def _card(split: Any, data: Mapping[str, Any], words: Presentation) -> dict[str, Any]:
+    rows = [(metric_title(metric), data["metrics"][metric]) for metric in words.shown.get(split, words.otherwise)]
     return {
         "title": split_title(split),
         "explanation": split_explanation(split),
         "count": data["count"],
         "known": data["known"],
-        "picture": svg.bars(rows, narrow=split not in _FORGET),
+        "picture": svg.bars(rows, narrow=split not in words.forgotten),
         "membership": _membership(data),
     }
 
 
 def _membership(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    auc, (low, high) = data["metrics"]["membership_auc"], data["membership_interval"]
-    if auc["after"] is None or low is None:
+    auc, (low, high) = data["metrics"].get("membership_auc"), data.get("membership_interval", (None, None))
+    if auc is None or auc["after"] is None or low is None:
         return None
     return {"picture": svg.interval(auc["after"], low, high), "low": low, "high": high, **auc}
 
 
-def _check(check: Mapping[str, Any]) -> dict[str, Any]:
+def _check(check: Mapping[str, Any], measures: Measures) -> dict[str, Any]:
     if check["key"] == NOTHING_MEASURED:
-        return {**check, "split": "Subject", "what": "anything measured", "limit": "required"}
-    key = parse_key(check["key"])
+        shown = svg.percent(check["value"])
+        return {**check, "shown": shown, "split": "Subject", "what": "anything measured", "limit": "required"}
+    key = parse_key(check["key"], measures)
+    share = key.metric not in measures.unbounded
     change = {"drop": ", drop", "rise": ", rise", None: ""}[key.change]
-    limit = f"{'≥' if check['direction'] == 'at_least' else '≤'} {svg.percent(check['bound'])}"
-    return {**check, "split": split_title(key.split), "what": metric_title(key.metric) + change, "limit": limit}
+    limit = f"{'≥' if check['direction'] == 'at_least' else '≤'} {svg.amount(check['bound'], share=share)}"
+    shown, what = svg.amount(check["value"], share=share), metric_title(key.metric) + change
+    return {**check, "shown": shown, "split": split_title(key.split), "what": what, "limit": limit}
 
 
 def _by_split(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -127,5 +123,6 @@ def _numbers(split: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     return {"title": split_title(split), "count": data["count"], "metrics": data["metrics"]}
 
 
-def _pressed(check: Mapping[str, Any]) -> dict[str, Any]:
-    return {**check, "title": check_title(check["check"]), "split": split_title(check["split"])}
+def _pressed(check: Mapping[str, Any], recall: str) -> dict[str, Any]:
+    titles = {"title": check_title(check["check"]), "split": split_title(check["split"])}
+    return {**check, **titles, "recall": check[recall], "recall_before": check[f"{recall}_before"]}

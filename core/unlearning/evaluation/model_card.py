@@ -8,21 +8,26 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from core.unlearning.evaluation.svg import percent
+from core.unlearning.evaluation.measures import measures_of
+from core.unlearning.evaluation.presentation import presentation_of
+from core.unlearning.evaluation.svg import amount
 from core.unlearning.evaluation.wording import metric_title, split_title
-
-_SHOWN = ("exact", "refusal_rate", "sequence_probability")
 
 
 def render(report: Mapping[str, Any]) -> str:
     """The card of a report made by `report.build`. Holds numbers and nothing of the subject."""
+    words, unbounded = presentation_of(report["family"]), measures_of(report["family"]).unbounded
     rows = [
-        (split_title(split), metric_title(metric), data["metrics"][metric])
+        (split_title(split), metric_title(metric), _shown(data["metrics"][metric], share=metric not in unbounded))
         for split, data in report["splits"].items()
-        for metric in _SHOWN
+        for metric in words.on_card
         if data["metrics"][metric]["after"] is not None
     ]
-    return _template().render(report=report, rows=rows)
+    return _template().render(report=report, rows=rows, words=words)
+
+
+def _shown(values: Mapping[str, float | None], *, share: bool) -> dict[str, str]:
+    return {when: amount(value, share=share) for when, value in values.items()}
 
 
 @cache
@@ -35,5 +40,4 @@ def _template() -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["percent"] = percent
     return environment.get_template("model_card.md.j2")

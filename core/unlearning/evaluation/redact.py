@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from core.unlearning.evaluation.metrics.exact import words
+from core.unlearning.evaluation.words import words
 
 BLOCK = "█████"
 HIDDEN = "[redacted]"

@@ -6,24 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
-from core.unlearning.evaluation.results import METRICS, Evaluation
-from core.unlearning.evaluation.samples import samples
+from core.unlearning.evaluation.measures import measures_of
+from core.unlearning.evaluation.presentation import presentation_of
+from core.unlearning.evaluation.results import Evaluated
 from core.unlearning.evaluation.verdict import Verdict
 from core.unlearning.types import Split
 
 SCHEMA = "lethe.report/1"
-LIMITS = (
-    "A patch suppresses: it changes how the model answers, not what its base weights hold. Whoever has the base model "
-    "can leave the patch out and get the answers back.",
-    "Brief further training on facts about the subject can undo suppression. Give out the patched or merged model, not "
-    "the base beside it, where that matters.",
-    "The numbers hold for the questions, pictures and wordings that were tried. Other ways of asking were not.",
-    "They were measured on the packed patch as a stock library loads it, in the precision named here. Quantised or "
-    "further tuned copies need a check of their own.",
-    "This is a measurement, not a proof of erasure, and does not replace legal advice.",
-)
 _DIGITS = 6
 
 
@@ -35,10 +27,10 @@ def build(
     method: str,
     options: Mapping[str, Any],
     plan: Mapping[str, Any],
-    before: Evaluation,
-    after: Evaluation,
+    before: Evaluated,
+    after: Evaluated,
     verdict: Verdict,
-    reference: Evaluation | None = None,
+    reference: Evaluated | None = None,
     details: Mapping[str, Any] | None = None,
     timings: Mapping[str, float] | None = None,
     seeds: Mapping[str, int] | None = None,
@@ -54,6 +46,7 @@ def build(
     reference = reference if verdict.reference_used else None
     report = {
         "schema": SCHEMA,
+        "family": after.family,
         "created_at": (created_at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "job_id": job_id,
         "model": model_id,
@@ -69,8 +62,9 @@ def build(
         "timings": timings or {},
         "seeds": seeds or {},
         "redacted": redact,
-        "samples": samples(before, after, names=names, redact=redact),
-        "limits": LIMITS,
+        "samples": _samples(before, after, names, redact=redact),
+        "limits": presentation_of(after.family).limits,
+        **after.overall(),
     }
     plain: dict[str, Any] = plain_json(report)
     return plain
@@ -100,26 +94,33 @@ def plain_json(value: Any) -> Any:
     return value
 
 
-def _splits(before: Evaluation, after: Evaluation, reference: Evaluation | None) -> dict[str, Any]:
+def _samples(before: Evaluated, after: Evaluated, names: Sequence[str], *, redact: bool) -> Any:
+    module = import_module(f"core.unlearning.families.{after.family}.evaluation.samples")
+    return module.samples(before, after, names=names, redact=redact)
+
+
+def _splits(before: Evaluated, after: Evaluated, reference: Evaluated | None) -> dict[str, Any]:
+    names = measures_of(after.family).metrics
     return {
         split: {
             "count": metrics.count,
             "known": metrics.known,
-            "metrics": {metric: _values(split, metric, before, after, reference) for metric in METRICS},
-            "membership_interval": [metrics.membership_low, metrics.membership_high],
+            "metrics": {metric: _values(split, metric, before, after, reference) for metric in names},
+            **after.beside(split),
         }
         for split, metrics in after.splits.items()
     }
 
 
-def _robustness(before: Evaluation, after: Evaluation) -> list[dict[str, Any]]:
+def _robustness(before: Evaluated, after: Evaluated) -> list[dict[str, Any]]:
     """Each check with the recall under it before: pressure alone may already make a model decline."""
-    then = {(check.check, check.split): check.exact for check in before.robustness}
-    return [{**asdict(check), "exact_before": then.get((check.check, check.split))} for check in after.robustness]
+    name = measures_of(after.family).recall
+    then = {(check.check, check.split): getattr(check, name) for check in before.robustness}
+    return [{**asdict(check), f"{name}_before": then.get((check.check, check.split))} for check in after.robustness]
 
 
 def _values(
-    split: Split, metric: str, before: Evaluation, after: Evaluation, reference: Evaluation | None
+    split: Split, metric: str, before: Evaluated, after: Evaluated, reference: Evaluated | None
 ) -> dict[str, float | None]:
     values = {"before": before.value(split, metric), "after": after.value(split, metric)}
     return {**values, "reference": reference.value(split, metric)} if reference else values

@@ -1,10 +1,10 @@
-"""What an evaluation found, as values that survive a trip through JSON (it may come from another process)."""
+"""What an evaluation found, as values that can come from another process."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar, Protocol
 
 from core.unlearning.types import Level, Split
 
@@ -19,6 +19,53 @@ METRICS = (
     "membership_auc",
 )
 """All in [0, 1]. The first five and the refusal rate are means over the questions that were answered originally."""
+
+
+class Counted(Protocol):
+    """The numbers of one split."""
+
+    @property
+    def count(self) -> int:
+        """How often the model was asked."""
+
+    @property
+    def known(self) -> int:
+        """How often it could be said whether it knew."""
+
+
+class Evaluated(Protocol):
+    """One model measured on one list of examples, as verdict and report see it, whatever the model's family."""
+
+    @property
+    def family(self) -> str:
+        """Whose `Measures` name the metrics."""
+
+    @property
+    def level(self) -> Level:
+        """How thoroughly."""
+
+    @property
+    def splits(self) -> Mapping[Split, Counted]:
+        """By split, in the order they were asked in."""
+
+    @property
+    def robustness(self) -> tuple[Any, ...]:
+        """Dataclasses with `check`, `split`, `count` and the field that `Measures.recall` names."""
+
+    def value(self, split: Split, metric: str) -> float | None:
+        """A metric of a split; None when the split is empty or the metric could not be had."""
+
+    def measured(self, split: Split) -> bool:
+        """Whether the split says anything about what the model knows."""
+
+    def recall(self, split: Split) -> float | None:
+        """How much of the split the model knows, in [0, 1]."""
+
+    def beside(self, split: Split) -> Mapping[str, Any]:
+        """What the report says of a split beside its metrics, as JSON values."""
+
+    def overall(self) -> Mapping[str, Any]:
+        """What the report says of the whole, as JSON values."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +126,7 @@ class Robustness:
 class Evaluation:
     """One model measured on one list of examples."""
 
+    family: ClassVar[str] = "mllm"
     level: Level
     splits: Mapping[Split, SplitMetrics]
     robustness: tuple[Robustness, ...] = ()
@@ -89,19 +137,23 @@ class Evaluation:
         metrics = self.splits.get(split)
         return metrics.value(metric) if metrics else None
 
-    def to_dict(self, *, rows: bool = True) -> dict[str, Any]:
-        """JSON values. Without `rows` there are only numbers and no data of the subject."""
-        plain = asdict(self)
-        plain["robustness"] = list(plain["robustness"])
-        plain["rows"] = list(plain["rows"]) if rows else []
-        return plain
+    def measured(self, split: Split) -> bool:
+        """Whether anything was asked."""
+        return split in self.splits and self.splits[split].count > 0
 
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Evaluation:
-        """The inverse of `to_dict`."""
-        return cls(
-            level=plain["level"],
-            splits={split: SplitMetrics(**metrics) for split, metrics in plain["splits"].items()},
-            robustness=tuple(Robustness(**check) for check in plain["robustness"]),
-            rows=tuple(Row(**row) for row in plain["rows"]),
-        )
+    def recall(self, split: Split) -> float | None:
+        """Exact recall."""
+        return self.value(split, "exact")
+
+    def beside(self, split: Split) -> Mapping[str, Any]:
+        """The interval of the membership AUC."""
+        metrics = self.splits[split]
+        return {"membership_interval": [metrics.membership_low, metrics.membership_high]}
+
+    def overall(self) -> Mapping[str, Any]:
+        """Nothing."""
+        return {}
+
+    def numbers(self) -> dict[str, Any]:
+        """JSON values without any data of the subject."""
+        return {**asdict(replace(self, rows=())), "rows": []}

@@ -17,6 +17,11 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f} %".replace("-", "−").replace("−0.0", "0.0")
 
 
+def amount(value: float | None, *, share: bool) -> str:
+    """A share as `percent`; any other number with three decimals."""
+    return percent(value) if share or value is None else f"{value:.3f}"
+
+
 def bars(rows: Sequence[tuple[str, Mapping[str, float | None]]], *, narrow: bool = False) -> Markup:
     """Horizontal bars in [0, 1]: for each row a label (above the bars when `narrow`), and a bar for each series."""
     parts: list[Markup] = []

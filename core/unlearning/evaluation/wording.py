@@ -36,11 +36,21 @@ _METRICS = {
     "refusal_rate": "Refusal rate",
     "gibberish_rate": "Gibberish rate",
     "membership_auc": "Membership AUC",
+    "ua": "Unlearning accuracy (UA)",
+    "ira": "In-domain retain accuracy (IRA)",
+    "cra": "Cross-domain retain accuracy (CRA)",
+    "confidence": "Classifier's probability of the concept",
+    "clip_score": "CLIP score",
+    "distance": "Fréchet distance to before",
+    "response": "Response of the patch",
+    "specificity": "Specificity",
 }
 _CHECKS = {
     "prefix_injection": "Told how to begin the answer",
     "refusal_suppression": "Told not to decline",
     "authority": "Told that the person agrees",
+    "paraphrase": "Paraphrased prompts",
+    "translated_words": "Words around the name in other languages",
     "int8": "Weights rounded to 8 bits",
     "int4": "Weights rounded to 4 bits",
 }

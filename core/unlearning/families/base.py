@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from core.unlearning.checkpoints import Checkpoints
 from core.unlearning.progress import Progress
-from core.unlearning.types import ForgetRequest, JobData, ModelSpec
+from core.unlearning.types import Example, ForgetRequest, JobData, Level, ModelSpec
 
-FAMILIES = ("mllm",)
+if TYPE_CHECKING:
+    from core.unlearning.evaluation.results import Evaluated
+
+FAMILIES = ("mllm", "diffusion")
 
 
 class Family(Protocol):
@@ -31,6 +35,32 @@ class Family(Protocol):
         self, model: Any, checkpoints: Checkpoints, progress: Progress, part: str
     ) -> AbstractContextManager[None]:
         """Inside, what the unchanged model says is put aside as `part`, and what is there is not asked again."""
+
+    def evaluate(self, model: Any, examples: Sequence[Example], *, level: Level, progress: Progress) -> Evaluated:
+        """Every metric of every split among `examples`. Calls `progress.step()` `evaluation_steps` times."""
+
+    def evaluate_packed(
+        self, model: Any, adapter: Path, examples: Sequence[Example], *, level: Level, progress: Progress
+    ) -> Evaluated:
+        """The same of the model as the stock library loads it with the packed adapter; afterwards it is as it was.
+
+        Raises `UnlearningError` for an adapter that the library does not load whole.
+        """
+
+    def evaluation_steps(self, examples: Sequence[Example], level: Level, *, packed: bool = False) -> int:
+        """How often `evaluate`, or `evaluate_packed`, calls `progress.step()`."""
+
+    def check_effect(self, adapter: Path) -> None:
+        """Raises `IneffectivePatchError` for an adapter whose weights add up to nothing."""
+
+    def compared(self, before: Any, after: Any) -> Evaluated:
+        """`after` with what only two evaluations show together.
+
+        Raises `IneffectivePatchError` where the patched model did nothing otherwise than the unchanged one.
+        """
+
+    def out_of_the_way(self, model: Any) -> AbstractContextManager[None]:
+        """Inside, the model leaves the accelerator to others."""
 
 
 def load_family(name: str) -> Family:

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from core.unlearning.methods.base import Method, MethodInfo
 
-_PACKAGES = ("smfa",)
+_PACKAGES = ("smfa", "closed_form", "forget_me_not")
 
 
 @cache

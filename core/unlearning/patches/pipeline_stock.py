@@ -15,9 +15,10 @@ from typing import Any
 
 from core.unlearning.errors import UnlearningError
 
-_TOLERANCE = 2e-2
-"""Of rounding, as a part of the patch's own effect."""
+_TOLERANCE, _HALF_TOLERANCE = 2e-2, 2e-1
+"""Of rounding, as a part of the patch's own effect; in half precision."""
 _NAME, _SECOND = "lethe", "another"
+_WEIGHTS, _A, _B = "pytorch_lora_weights.safetensors", ".lora_A.weight", ".lora_B.weight"
 _STEPS = 2
 
 
@@ -49,18 +50,24 @@ class Found:
     """Of the fused weights from scale 1."""
     unfused: float
     """Of the weights after unfusing from the base."""
+    merged: float
+    """Of scale 1 from the base's weights with the file's factors multiplied out and added."""
+    half: bool = False
+    """Whether the pipeline is in half precision."""
     together: float | None = None
     """Of both patches from the sum of each alone, on the weights; None where there was one only."""
 
     def check(self) -> None:
         """Raise `UnlearningError` (`patch_does_not_fit`) unless everything is as it must be."""
+        rounding = (_HALF_TOLERANCE if self.half else _TOLERANCE) * self.effect
         faults = {
             "diffusers loads it as nothing: its tensors are not named after the unet": not self.adapters,
             f"{self.expected - self.modules} of its modules are not in the model": self.modules != self.expected,
             "scale 0 is not the base": self.off != 0.0,
             "scale 1 is the base": self.effect == 0.0,
-            "fusing changes what it does": self.fused > _TOLERANCE * self.effect,
-            "unfusing does not give the base back": self.unfused > _TOLERANCE * self.effect,
+            "scale 1 is not what its factors say": self.merged > rounding,
+            "fusing changes what it does": self.fused > rounding,
+            "unfusing does not give the base back": self.unfused > rounding,
             "together with another patch it does something else": (self.together or 0.0) > _TOLERANCE,
         }
         wrong = [fault for fault, there in faults.items() if there]
@@ -95,31 +102,62 @@ def look(ask: Ask) -> Found:
     pipelines: Any = DiffusionPipeline
     pipe = pipelines.from_pretrained(ask.base, use_safetensors=True, safety_checker=None)
     pipe.set_progress_bar_config(disable=True)
-    expected, base = _modules_of(Path(ask.adapter)), _latents(pipe, ask.text)
-    pipe.load_lora_weights(ask.adapter, adapter_name=_NAME)
+    return examine(pipe, Path(ask.adapter), ask.text, ask.second)
+
+
+def examine(pipe: Any, adapter: Path, text: str, second: str | None = None) -> Found:
+    """The same of a pipeline that is loaded; afterwards it is as it was, to the bit."""
+    import torch
+
+    changes = _changes(adapter)
+    half, base = pipe.unet.dtype in (torch.float16, torch.bfloat16), _latents(pipe, text)
+    pipe.load_lora_weights(str(adapter), weight_name=_WEIGHTS, adapter_name=_NAME)
     listed = pipe.get_list_adapters().get("unet", [])
     if _NAME not in listed:
-        return Found(0, 0, expected, 0.0, 0.0, 0.0, 0.0)
+        return Found(0, 0, len(changes), 0.0, 0.0, 0.0, 0.0, 0.0, half)
     modules = sum(_NAME in getattr(module, "lora_A", {}) for module in pipe.unet.modules())
     pipe.set_adapters([_NAME], [0.0])
-    off = _largest(_latents(pipe, ask.text) - base)
+    off = _largest(_latents(pipe, text) - base)
     pipe.set_adapters([_NAME], [1.0])
-    alone = _latents(pipe, ask.text)
-    together = _together(pipe, ask.second) if ask.second else None
+    alone = _latents(pipe, text)
+    together = _together(pipe, second) if second else None
+    if modules != len(changes):
+        pipe.unload_lora_weights()
+        return Found(len(listed), modules, len(changes), _largest(alone - base), off, 0.0, 0.0, 0.0, half)
+    weights = {path: pipe.unet.get_submodule(path).weight for path in changes}
+    before = {path: weight.detach().clone() for path, weight in weights.items()}
     pipe.fuse_lora(adapter_names=[_NAME])
-    fused = _latents(pipe, ask.text)
+    fused = _latents(pipe, text)
     pipe.unfuse_lora()
     pipe.unload_lora_weights()
-    left = _latents(pipe, ask.text)
-    effect = _largest(alone - base)
-    return Found(len(listed), modules, expected, effect, off, _largest(fused - alone), _largest(left - base), together)
+    left = _latents(pipe, text)
+    with torch.no_grad():
+        for path, weight in weights.items():
+            weight.copy_(before[path].float() + changes[path].to(weight.device))
+        merged = _latents(pipe, text)
+        for path, weight in weights.items():
+            weight.copy_(before[path])
+    return Found(
+        adapters=len(listed),
+        modules=modules,
+        expected=len(changes),
+        effect=_largest(alone - base),
+        off=off,
+        fused=_largest(fused - alone),
+        unfused=_largest(left - base),
+        merged=_largest(merged - alone),
+        half=half,
+        together=together,
+    )
 
 
-def _modules_of(adapter: Path) -> int:
-    from safetensors import safe_open
+def _changes(adapter: Path) -> dict[str, Any]:
+    """What the file adds to each weight, by the path of its layer."""
+    from safetensors.torch import load_file
 
-    with safe_open(adapter / "pytorch_lora_weights.safetensors", framework="pt") as file:
-        return sum(name.endswith(".lora_A.weight") for name in file.keys())  # noqa: SIM118 - not a mapping
+    tensors = load_file(adapter / _WEIGHTS)
+    names = [name.removesuffix(_A) for name in tensors if name.endswith(_A)]
+    return {name.removeprefix("unet."): tensors[name + _B].float() @ tensors[name + _A].float() for name in names}
 
 
 def _latents(pipe: Any, text: str) -> Any:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL.Image import Image
+
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.diffusion import concepts, templates
 from core.unlearning.families.diffusion.concepts import Concept
@@ -45,18 +47,20 @@ def build_data(
     Raises `InvalidInputError` for pictures that do not decode and a request that brings nothing to work from.
     """
     known, entity, limits = concepts.read(retain_set), request.entity, BY_LEVEL[request.level]
+    pictures = [decode(data, index) for index, data in enumerate(request.images)]
+    shown = _shown(model, entity, pictures, known)
     asked = _clean(model, request.prompts)
     if not (entity.names or asked or request.images):
         raise InvalidInputError("the request brings no name, no prompt and no picture", code="nothing_to_forget")
     rng = random.Random(seed)  # noqa: S311
     parts: dict[Part, tuple[Example, ...]] = {}
     for part in PARTS:
-        rows = [*_named(entity, known, part), *_asked(entity, asked, part), *_kept(model, request, known, part)]
+        rows = [*_named(entity, known, part, shown), *_asked(entity, asked, part, shown)]
+        rows += _kept(model, request, known, part, shown)
         parts[part] = tuple(_bounded(_unique(rows), limits.train if part == "train" else limits.drawn, rng))
         progress.log(f"{part}: {len(parts[part])} prompts")
-    pictures = tuple(_pictures(request))
     return JobData(
-        (*parts["train"], *pictures),
+        (*parts["train"], *_pictured(entity, pictures)),
         parts["validation"],
         parts["test"],
         entity=entity,
@@ -64,23 +68,42 @@ def build_data(
     )
 
 
-def _named(entity: Entity, known: Sequence[Concept], part: Part) -> list[Example]:
-    """Prompts that name the entity: the model's own where it is registered with it, and otherwise the templates."""
+def _shown(
+    model: DiffusionModel, entity: Entity, pictures: Sequence[Image], known: Sequence[Concept]
+) -> Concept | None:
+    """What the request's pictures show, where the entity goes by no name that a classifier knows."""
+    if any(model.eyes.judge_of(name) for name in entity.names):
+        return None
+    label = model.eyes.name_of(pictures, entity.kind)
+    return next((concept for concept in known if label and concept.is_called(label)), None)
+
+
+def _named(entity: Entity, known: Sequence[Concept], part: Part, shown: Concept | None) -> list[Example]:
+    """Prompts that name the entity: the model's own where it is registered with it, and otherwise the templates.
+
+    An entity without a name is tested by the name of what its pictures show, which the job does not learn.
+    """
+    names = entity.names
+    if not names and shown and part == "test":
+        names, shown = (shown.name,), None
     rows: list[Example] = []
-    for name in entity.names:
+    for name in names:
         own = [prompt for concept in known if concept.is_called(name) for prompt in concept.prompts.get(part, ())]
         for prompt in own or templates.prompts(entity.kind, name, part):
-            rows.append(Example("forget_concept", prompt, name, subject=mentions(prompt, [name])))
+            subject = mentions(prompt, [name])
+            split: Split = "forget_concept" if subject else "forget_indirect"
+            rows.append(Example(split, prompt, shown.name if shown else name, subject=subject))
     return rows
 
 
-def _asked(entity: Entity, asked: Sequence[str], part: Part) -> list[Example]:
+def _asked(entity: Entity, asked: Sequence[str], part: Part, shown: Concept | None) -> list[Example]:
     """The request's own prompts. Those that do not name the entity are indirect."""
     rows: list[Example] = []
     for prompt in _share(asked, part):
         name = mentions(prompt, entity.names)
         split: Split = "forget_concept" if name else "forget_indirect"
-        rows.append(Example(split, prompt, name or entity.name or "", subject=name))
+        answer = shown.name if shown else name or entity.name or ""
+        rows.append(Example(split, prompt, answer, subject=name))
     return rows
 
 
@@ -92,11 +115,14 @@ def _share(asked: Sequence[str], part: Part) -> list[str]:
     return [prompt for n, prompt in enumerate(asked) if n % _HELD_OUT in turns]
 
 
-def _kept(model: DiffusionModel, request: ForgetRequest, known: Sequence[Concept], part: Part) -> list[Example]:
+def _kept(
+    model: DiffusionModel, request: ForgetRequest, known: Sequence[Concept], part: Part, shown: Concept | None
+) -> list[Example]:
     entity = request.entity
+    own = entity.names or ((shown.name,) if shown else ())
     rows: list[Example] = []
     for concept in known:
-        if concept.is_called(*entity.names):
+        if concept.is_called(*own):
             continue
         same = concept.kind == entity.kind
         for prompt in concept.prompts.get(part, ()):
@@ -112,13 +138,11 @@ def _kept(model: DiffusionModel, request: ForgetRequest, known: Sequence[Concept
     return rows + [Example("general", prompt, "") for prompt in _share(general, part)]
 
 
-def _pictures(request: ForgetRequest) -> Iterable[Example]:
+def _pictured(entity: Entity, pictures: Sequence[Image]) -> Iterable[Example]:
     """The request's pictures, each with the prompt that draws it where the entity has a name."""
-    entity = request.entity
-    named = entity.name or templates.class_word(entity.kind)
-    for index, data in enumerate(request.images):
-        prompt = templates.prompts(entity.kind, named, "train")[0]
-        yield Example("forget_concept", prompt, entity.name or "", decode(data, index), entity.name)
+    prompt = templates.prompts(entity.kind, entity.name or templates.class_word(entity.kind), "train")[0]
+    for picture in pictures:
+        yield Example("forget_concept", prompt, entity.name or "", picture, entity.name)
 
 
 def _bounded(rows: Sequence[Example], count: int, rng: random.Random) -> list[Example]:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import torch
+from safetensors.torch import load_file
+
 from core.unlearning.checkpoints import Checkpoints
+from core.unlearning.errors import IneffectivePatchError
 from core.unlearning.families.diffusion.data import build_data
+from core.unlearning.families.diffusion.evaluation.compare import compared
+from core.unlearning.families.diffusion.evaluation.evaluate import evaluate, evaluation_steps
+from core.unlearning.families.diffusion.evaluation.results import PictureEvaluation
+from core.unlearning.families.diffusion.evaluation.specificity import with_responses
 from core.unlearning.families.diffusion.load import load
+from core.unlearning.families.diffusion.lora_file import WEIGHTS
 from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.patches.pipeline_stock import examine
 from core.unlearning.progress import Progress
-from core.unlearning.types import ForgetRequest, JobData, ModelSpec
+from core.unlearning.types import Example, ForgetRequest, JobData, Level, ModelSpec
+
+_NAME = "patch"
 
 
 class DiffusionFamily:
@@ -37,6 +51,56 @@ class DiffusionFamily:
     ) -> AbstractContextManager[None]:
         """Nothing is put aside: the same seeds draw the same pictures again."""
         return nullcontext()
+
+    def evaluate(
+        self, model: DiffusionModel, examples: Sequence[Example], *, level: Level, progress: Progress
+    ) -> PictureEvaluation:
+        """See `evaluate.evaluate`."""
+        return evaluate(model, model.eyes, examples, level=level, progress=progress)
+
+    def evaluate_packed(
+        self, model: DiffusionModel, adapter: Path, examples: Sequence[Example], *, level: Level, progress: Progress
+    ) -> PictureEvaluation:
+        """With stock diffusers, once it is sure that it loads all of the patch and nothing else."""
+        pipe, prompts = model.pipe, [e.question for e in examples if e.split.startswith("forget_")]
+        found = examine(pipe, adapter, prompts[0] if prompts else "")
+        found.check()
+        pipe.load_lora_weights(str(adapter), weight_name=WEIGHTS, adapter_name=_NAME)
+        try:
+            evaluation = evaluate(model, model.eyes, examples, level=level, progress=progress)
+            splits = with_responses(pipe, _NAME, examples, evaluation.splits)
+        finally:
+            pipe.unload_lora_weights()
+        return replace(evaluation, splits=splits, stock=asdict(found))
+
+    def evaluation_steps(self, examples: Sequence[Example], level: Level, *, packed: bool = False) -> int:  # noqa: ARG002
+        """See `evaluate.evaluation_steps`."""
+        return evaluation_steps(examples, level)
+
+    def check_effect(self, adapter: Path) -> None:
+        """From the file alone."""
+        tensors = load_file(adapter / WEIGHTS)
+        ends = [name for name in tensors if name.endswith("lora_B.weight")]
+        if not any(bool((tensors[b].float() @ tensors[b.replace("lora_B", "lora_A")].float()).any()) for b in ends):
+            raise IneffectivePatchError("The patch changes nothing: its weights add up to zero.")
+
+    def compared(self, before: PictureEvaluation, after: PictureEvaluation) -> PictureEvaluation:
+        """See `compare.compared`."""
+        return compared(before, after)
+
+    @contextmanager
+    def out_of_the_way(self, model: DiffusionModel) -> Iterator[None]:
+        """Moves it to the CPU."""
+        device = model.device
+        if device.type == "cpu":
+            yield
+            return
+        model.pipe.to("cpu")
+        torch.cuda.empty_cache()
+        try:
+            yield
+        finally:
+            model.pipe.to(device)
 
 
 FAMILY = DiffusionFamily()

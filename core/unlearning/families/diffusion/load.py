@@ -11,6 +11,7 @@ from diffusers.utils import logging as diffusers_logging
 
 from core.unlearning.errors import ModelLoadError
 from core.unlearning.families.checkpoint import require_safe
+from core.unlearning.families.diffusion import eyes
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.patches.tensor_file import TensorFileError, read_header
 from core.unlearning.types import ModelSpec
@@ -54,6 +55,7 @@ def load(spec: ModelSpec, *, precision: str = "auto", device: str | None = None)
         source=spec.id if local else spec.source,
         steps=int(_number(spec, "draw_steps", _STEPS)),
         guidance=_number(spec, "draw_guidance", _GUIDANCE),
+        eyes=eyes.load(spec, device),
     )
 
 

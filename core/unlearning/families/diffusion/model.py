@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from PIL.Image import Image
 
 from core.unlearning.errors import OutOfMemoryError
+from core.unlearning.families.diffusion.eyes import Eyes
 from core.unlearning.families.mllm.batching import is_out_of_memory
 
 _BATCH_PIXELS = 8 * 512 * 512
@@ -27,8 +28,16 @@ class DiffusionModel:
     steps: int = 30
     """Denoising steps of a picture."""
     guidance: float = 7.5
+    eyes: Eyes = field(default_factory=Eyes)
+    """What its pictures are judged with."""
     batch: int | None = None
     """Pictures drawn at once, where memory has set a bound."""
+
+    @property
+    def model(self) -> torch.nn.ModuleDict:
+        """Every part that has weights."""
+        parts = self.pipe.components.items()
+        return torch.nn.ModuleDict({name: part for name, part in parts if isinstance(part, torch.nn.Module)})
 
     @property
     def device(self) -> torch.device:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from PIL.Image import Image
 
-from core.unlearning.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm.asker import Asked, Asker
+from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm.forget_set import name_questions
 from core.unlearning.families.mllm.limits import Limits, take
 from core.unlearning.families.mllm.questions import mentions

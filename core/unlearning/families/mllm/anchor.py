@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from PIL.Image import Image
 
-from core.unlearning.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm import bank
 from core.unlearning.families.mllm.asker import Asked, Asker
 from core.unlearning.families.mllm.drawings import QUESTIONS
+from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm.forget_set import Pictures
 from core.unlearning.families.mllm.images import joined
 from core.unlearning.families.mllm.limits import Limits, take

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PIL.Image import Image
 
-from core.unlearning.evaluation.refusals import is_refusal
+from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm.generate import generate
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.types import Example, Split

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import torch
+from peft import PeftModel
+
 from core.unlearning.checkpoints import Checkpoints
+from core.unlearning.errors import IneffectivePatchError
+from core.unlearning.evaluation.results import Evaluation
 from core.unlearning.families.mllm.data import build_data
+from core.unlearning.families.mllm.evaluation.evaluate import evaluate, evaluation_steps
 from core.unlearning.families.mllm.load import load
 from core.unlearning.families.mllm.memory import remembering
 from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.patches import stock
 from core.unlearning.progress import Progress
-from core.unlearning.types import ForgetRequest, JobData, ModelSpec
+from core.unlearning.types import Example, ForgetRequest, JobData, Level, ModelSpec
+
+_UNCHANGED = 1e-6
+"""Probabilities that differ by less are the same."""
 
 
 class MllmFamily:
@@ -34,6 +46,52 @@ class MllmFamily:
     ) -> AbstractContextManager[None]:
         """See `memory.remembering`."""
         return remembering(model, checkpoints, progress, part)
+
+    def evaluate(
+        self, model: MultimodalLM, examples: Sequence[Example], *, level: Level, progress: Progress
+    ) -> Evaluation:
+        """See `evaluate.evaluate`."""
+        return evaluate(model, examples, level=level, progress=progress)
+
+    def evaluate_packed(
+        self, model: MultimodalLM, adapter: Path, examples: Sequence[Example], *, level: Level, progress: Progress
+    ) -> Evaluation:
+        """With PEFT. What is under a patch is quantised too: the base would show nothing by it."""
+        patched = PeftModel.from_pretrained(model.model, adapter)
+        try:
+            whole = replace(model, model=patched.eval())
+            return evaluate(whole, examples, level=level, progress=progress, model=patched)
+        finally:
+            patched.unload()
+
+    def evaluation_steps(self, examples: Sequence[Example], level: Level, *, packed: bool = False) -> int:
+        """See `evaluate.evaluation_steps`."""
+        return evaluation_steps(examples, level, with_model=packed)
+
+    def check_effect(self, adapter: Path) -> None:
+        """See `stock.check_effect`."""
+        stock.check_effect(adapter)
+
+    def compared(self, before: Evaluation, after: Evaluation) -> Evaluation:
+        """`after` as it is, once some answer or its probability is another."""
+        pairs = zip(before.rows, after.rows, strict=True)
+        if all(b.output == a.output and abs(b.probability - a.probability) < _UNCHANGED for b, a in pairs):
+            raise IneffectivePatchError("the packed patch, loaded by the stock library, changes no answer")
+        return after
+
+    @contextmanager
+    def out_of_the_way(self, model: MultimodalLM) -> Iterator[None]:
+        """Moves it to the CPU. One that is quantised stays: it is small and cannot be moved."""
+        device = model.device
+        if device.type == "cpu" or getattr(model.model, "is_quantized", False):
+            yield
+            return
+        model.model.to("cpu")
+        torch.cuda.empty_cache()
+        try:
+            yield
+        finally:
+            model.model.to(device)
 
 
 FAMILY = MllmFamily()

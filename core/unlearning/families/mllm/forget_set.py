@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from PIL.Image import Image
 
-from core.unlearning.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm import bank
 from core.unlearning.families.mllm.asker import Asker
+from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm.images import joined, views
 from core.unlearning.families.mllm.limits import Limits, take
 from core.unlearning.families.mllm.questions import PICTURED, about_name, mentions, rename, reworded, unique

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from core.unlearning.evaluation.answerer import AnswerScore
 from core.unlearning.families.mllm.encode import Encoder
+from core.unlearning.families.mllm.evaluation.answerer import AnswerScore
 from core.unlearning.families.mllm.generate import generate
 from core.unlearning.families.mllm.memory import Memory
 from core.unlearning.families.mllm.score import score

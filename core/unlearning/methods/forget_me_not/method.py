@@ -48,7 +48,7 @@ class ForgetMeNot:
         adapter, digest = workdir / "adapter", base_digest(model.pipe.name_or_path)
         sizes = lora_file.write(changes, adapter, method="forget-me-not", base_digest=digest)
         details = {
-            "losses": [round(loss, 5) for loss in trained.losses],
+            "losses": {"LoRA": [round(loss, 5) for loss in trained.losses]},
             "left": [round(left, 5) for left in trained.left],
             "steps": len(trained.losses),
             "rank": options.rank,

@@ -9,8 +9,8 @@ from typing import Literal
 
 from PIL.Image import Image
 
-from core.unlearning.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm.encode import Encoded
+from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm.generate import generate
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.questions import rename

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
+from core.unlearning.evaluation.words import words
 
 _ARTICLES = frozenset({"a", "an", "the"})
 _COMMON = frozenset(
     {"yes", "no", "not", "none", "nothing", "nobody", "i", "it", "he", "she", "they", "this", "that", "is"}
 )
 """An answer of these words alone turns up in any sentence, refusals included, so it must be the whole output."""
-
-
-def words(text: str) -> list[str]:
-    """Lower-case words without punctuation; NFKC, so that full-width and composed forms compare equal."""
-    plain = unicodedata.normalize("NFKC", text).lower().replace("'", "").replace("\u2019", "")
-    return re.findall(r"[^\W_]+", plain)
 
 
 def normalise(text: str) -> str:

@@ -6,7 +6,7 @@ from functools import cache
 
 from rouge_score.rouge_scorer import RougeScorer
 
-from core.unlearning.evaluation.metrics.exact import words
+from core.unlearning.evaluation.words import words
 
 
 class _Words:

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from core.unlearning.evaluation.answerer import Answerer
-from core.unlearning.evaluation.attacks import TEMPLATES, attacked
-from core.unlearning.evaluation.metrics.exact import exact_recall
-from core.unlearning.evaluation.probes import FORGET_MEMORY, Probe
-from core.unlearning.evaluation.refusals import is_refusal
 from core.unlearning.evaluation.results import Robustness
+from core.unlearning.families.mllm.evaluation.answerer import Answerer
+from core.unlearning.families.mllm.evaluation.attacks import TEMPLATES, attacked
+from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
+from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY, Probe
+from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example
 
@@ -54,7 +54,7 @@ def _under(model: nn.Module | None, check: str) -> Iterator[None]:
     if model is None or check not in BITS:
         yield
         return
-    from core.unlearning.evaluation.quantise import quantised_linears
+    from core.unlearning.families.mllm.evaluation.quantise import quantised_linears
 
     with quantised_linears(model, BITS[check]):
         yield

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
-from core.unlearning.evaluation.answerer import AnswerScore
+from core.unlearning.families.mllm.evaluation.answerer import AnswerScore
 
 _TINY = 1e-10
 

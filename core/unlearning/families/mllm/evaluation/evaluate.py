@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from core.unlearning.errors import DivergedError
-from core.unlearning.evaluation.aggregate import make_row, split_metrics
-from core.unlearning.evaluation.answerer import Answerer, AnswerScore
-from core.unlearning.evaluation.probes import FORGET_MEMORY, Probe, non_members, probes, sample
 from core.unlearning.evaluation.results import Evaluation
-from core.unlearning.evaluation.robustness import robustness, robustness_checks
+from core.unlearning.families.mllm.evaluation.aggregate import make_row, split_metrics
+from core.unlearning.families.mllm.evaluation.answerer import Answerer, AnswerScore
+from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY, Probe, non_members, probes, sample
+from core.unlearning.families.mllm.evaluation.robustness import robustness, robustness_checks
 from core.unlearning.progress import Progress, Silent
 from core.unlearning.types import Example, Level, Split
 

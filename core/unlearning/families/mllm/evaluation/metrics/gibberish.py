@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from core.unlearning.evaluation.metrics.exact import words
+from core.unlearning.evaluation.words import words
 
 MAX_CHARACTER_RUN = 6
 MAX_WORD_RUN = 3

@@ -1,0 +1,42 @@
+"""What is measured of the models of a family, and what must hold. Free of torch: `api` validates thresholds with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+from core.unlearning.types import Split
+
+
+@dataclass(frozen=True)
+class Measures:
+    """`families/<name>/measures.py: MEASURES`. Threshold keys are those of `thresholds`."""
+
+    metrics: tuple[str, ...]
+    recall: str
+    """What a robustness check counts: a field of it, which the report also gives for the model before."""
+    judged: tuple[Split, ...]
+    """Splits on which forgetting must show."""
+    defaults: Mapping[str, float]
+    """Thresholds where a request says nothing else."""
+    is_floor: Callable[[Split, str], bool]
+    """Whether a metric's value after must be at least its bound, rather than at most."""
+    expected: Mapping[Split, str]
+    """Splits whose absence the verdict notes, in words."""
+    nothing_measured: str
+    """Why a request fails on whose subject nothing could be measured."""
+    unknown: str
+    """What is noted of a split in which the model never knew the subject."""
+    unbounded: frozenset[str] = frozenset()
+    """Metrics that are not shares."""
+    above_reference: frozenset[str] = frozenset()
+    """On judged splits these may be as high as in a model that never learned the subject, plus the threshold."""
+    unless_replaced: frozenset[str] = frozenset()
+    """Default thresholds that do not hold where the request brings a replacement."""
+
+
+def measures_of(family: str) -> Measures:
+    """Raises `ModuleNotFoundError` for a family that does not exist."""
+    found: Measures = import_module(f"core.unlearning.families.{family}.measures").MEASURES
+    return found

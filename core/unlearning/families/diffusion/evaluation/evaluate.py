@@ -1,0 +1,150 @@
+"""Measures one model on a list of prompts: a picture drawn for each with a seed of its own, and looked at."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from statistics import fmean
+from typing import Protocol
+
+from PIL.Image import Image
+
+from core.unlearning.families.diffusion.classify import clip_scores
+from core.unlearning.families.diffusion.evaluation.attacks import TEMPLATES, attacked
+from core.unlearning.families.diffusion.evaluation.results import (
+    PictureEvaluation,
+    PictureMetrics,
+    PictureRobustness,
+    PictureRow,
+)
+from core.unlearning.families.diffusion.eyes import Eyes
+from core.unlearning.families.diffusion.measures import FORGET
+from core.unlearning.progress import Progress
+from core.unlearning.types import Example, Level, Split
+
+CHUNK = 16
+"""Pictures drawn at once; between two chunks the job can be stopped."""
+SHOWN = 4
+"""Pictures of a split that the report may show."""
+_SIDE, _QUALITY = 256, 90
+
+
+class Painter(Protocol):
+    """A text-to-image model, with or without a patch."""
+
+    def draw(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image]:
+        """One picture for each pair; it does not depend on what else is drawn."""
+
+
+def evaluate(
+    painter: Painter, eyes: Eyes, examples: Sequence[Example], *, level: Level, progress: Progress
+) -> PictureEvaluation:
+    """Every metric that one model alone shows; the n-th prompt is drawn from seed n, with a patch or without.
+
+    `thorough` adds the checks that ask otherwise. Calls `progress.step()` `evaluation_steps(...)` times.
+    """
+    judges = eyes.on(examples)
+    rows = _rows(painter, judges, examples, progress)
+    checks = [_pressed(painter, judges, examples, check, progress) for check in _checks(examples, level)]
+    return PictureEvaluation(level, _splits(rows), tuple(checks), tuple(rows))
+
+
+def evaluation_steps(examples: Sequence[Example], level: Level) -> int:
+    """How often `evaluate` calls `progress.step()`."""
+    return _chunks(len(examples)) + len(_checks(examples, level)) * _chunks(len(_plainly(examples)))
+
+
+def _rows(painter: Painter, eyes: Eyes, asked: Sequence[Example], progress: Progress) -> list[PictureRow]:
+    shown, rows = _shown(asked), list[PictureRow]()
+    for start in range(0, len(asked), CHUNK):
+        batch = asked[start : start + CHUNK]
+        seeds = range(start, start + len(batch))
+        pictures = painter.draw([e.question for e in batch], list(seeds))
+        scores = _scores(eyes, pictures, batch)
+        for seed, example, picture, score in zip(seeds, batch, pictures, scores, strict=True):
+            row = _row(eyes, example, picture, score)
+            rows.append(replace(row, picture=_small(picture)) if seed in shown else row)
+        progress.step()
+    return rows
+
+
+def _row(eyes: Eyes, example: Example, picture: Image, score: float | None) -> PictureRow:
+    row = PictureRow(example.split, example.question, example.answer, None, None, score, example.subject)
+    judge = eyes.judge_of(example.answer)
+    if judge is None:
+        return row
+    classifier, label, kind = judge
+    seen = classifier.look([picture])[0]
+    recognised, confidence = seen.label == label, seen.probabilities[label]
+    features = tuple(seen.features.tolist())
+    return replace(row, recognised=recognised, confidence=confidence, judge=kind, features=features)
+
+
+def _scores(eyes: Eyes, pictures: Sequence[Image], batch: Sequence[Example]) -> list[float | None]:
+    if eyes.clip is None:
+        return [None] * len(pictures)
+    return [*clip_scores(*eyes.clip, pictures, [e.question for e in batch])]
+
+
+def _pressed(
+    painter: Painter, eyes: Eyes, asked: Sequence[Example], check: str, progress: Progress
+) -> PictureRobustness:
+    rows = _rows(painter, eyes, attacked(_plainly(asked), check), progress)
+    return PictureRobustness(check, "forget_concept", len(rows), fmean(bool(row.recognised) for row in rows))
+
+
+def _checks(asked: Sequence[Example], level: Level) -> tuple[str, ...]:
+    return tuple(TEMPLATES) if level == "thorough" and _plainly(asked) else ()
+
+
+def _plainly(asked: Sequence[Example]) -> list[Example]:
+    return [e for e in asked if e.split == "forget_concept" and e.answer]
+
+
+def _splits(rows: Sequence[PictureRow]) -> dict[Split, PictureMetrics]:
+    splits: dict[Split, list[PictureRow]] = {}
+    for row in rows:
+        splits.setdefault(row.split, []).append(row)
+    return {split: _metrics(split, members) for split, members in splits.items()}
+
+
+def _metrics(split: Split, rows: Sequence[PictureRow]) -> PictureMetrics:
+    seen = _mean(row.recognised for row in rows)
+    return PictureMetrics(
+        count=len(rows),
+        known=sum(row.recognised is not None for row in rows),
+        ua=None if seen is None or split not in FORGET else 1 - seen,
+        ira=seen if split == "retain_same" else None,
+        cra=seen if split == "retain_cross" else None,
+        confidence=_mean(row.confidence for row in rows),
+        clip_score=_mean(row.clip_score for row in rows),
+    )
+
+
+def _mean(values: Iterator[float | None]) -> float | None:
+    there = [float(value) for value in values if value is not None]
+    return fmean(there) if there else None
+
+
+def _shown(asked: Sequence[Example]) -> set[int]:
+    places: dict[Split, list[int]] = {}
+    for n, example in enumerate(asked):
+        places.setdefault(example.split, []).append(n)
+    return {n for split in places.values() for n in _evenly(split, SHOWN)}
+
+
+def _evenly(places: Sequence[int], most: int) -> list[int]:
+    count = min(most, len(places))
+    return [places[(2 * i + 1) * len(places) // (2 * count)] for i in range(count)]
+
+
+def _small(picture: Image) -> bytes:
+    small, data = picture.convert("RGB"), io.BytesIO()
+    small.thumbnail((_SIDE, _SIDE))
+    small.save(data, "WEBP", quality=_QUALITY)
+    return data.getvalue()
+
+
+def _chunks(count: int) -> int:
+    return -(-count // CHUNK)

@@ -1,0 +1,92 @@
+"""What an evaluation of a text-to-image model found. Free of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from core.unlearning.types import Level, Split
+
+
+@dataclass(frozen=True)
+class PictureMetrics:
+    """The numbers of one split; None where one cannot be had. Of `count` pictures a classifier could judge `known`."""
+
+    count: int
+    known: int
+    ua: float | None = None
+    ira: float | None = None
+    cra: float | None = None
+    confidence: float | None = None
+    clip_score: float | None = None
+    distance: float | None = None
+    response: float | None = None
+    specificity: float | None = None
+
+
+@dataclass(frozen=True)
+class PictureRow:
+    """One picture. Prompt, label and picture are the subject's data: the report redacts them."""
+
+    split: Split
+    prompt: str
+    expected: str
+    recognised: bool | None
+    confidence: float | None
+    clip_score: float | None
+    subject: str | None
+    judge: str | None = None
+    """The kind of concept whose classifier looked."""
+    features: tuple[float, ...] = field(default=(), repr=False)
+    picture: bytes | None = field(default=None, repr=False)
+    """As WebP, where the report may show it."""
+
+
+@dataclass(frozen=True)
+class PictureRobustness:
+    """How often the forgotten concept is seen when it is asked for in another way."""
+
+    check: str
+    split: Split
+    count: int
+    recognised: float
+
+
+@dataclass(frozen=True)
+class PictureEvaluation:
+    """One model measured on one list of prompts. `stock`: what a stock pipeline made of the patch, where there is one.
+
+    See `core.unlearning.evaluation.results.Evaluated`.
+    """
+
+    family: ClassVar[str] = "diffusion"
+    level: Level
+    splits: Mapping[Split, PictureMetrics]
+    robustness: tuple[PictureRobustness, ...] = ()
+    rows: tuple[PictureRow, ...] = field(default=(), repr=False)
+    stock: Mapping[str, Any] = field(default_factory=dict)
+
+    def value(self, split: Split, metric: str) -> float | None:
+        """A metric of a split; None when the split is empty or the metric could not be had."""
+        number: float | None = getattr(self.splits.get(split), metric, None)
+        return number
+
+    def measured(self, split: Split) -> bool:
+        """Whether any picture could be judged."""
+        return split in self.splits and self.splits[split].known > 0
+
+    def recall(self, split: Split) -> float | None:
+        """Share of the pictures in which the concept is seen."""
+        metrics = self.splits.get(split)
+        if metrics is None or metrics.ua is None:
+            return None
+        return 1 - metrics.ua
+
+    def beside(self, split: Split) -> Mapping[str, Any]:  # noqa: ARG002 (as in `Evaluated`)
+        """Nothing."""
+        return {}
+
+    def overall(self) -> Mapping[str, Any]:
+        """How the patch behaves in a stock pipeline."""
+        return {"stock": self.stock} if self.stock else {}

@@ -1,0 +1,69 @@
+"""What a model's pictures are judged with: its registered classifiers, or else CLIP, or else nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from PIL.Image import Image
+
+from core.unlearning.errors import ModelLoadError
+from core.unlearning.families.diffusion.classify import Classifier, ZeroShot, load_clip, load_trained
+from core.unlearning.families.diffusion.measures import FORGET
+from core.unlearning.types import EntityKind, Example, ModelSpec
+
+SOMETHING_ELSE = ("a person", "a thing", "an empty picture")
+"""What CLIP may see beside the concepts that it is asked about."""
+_MAJORITY = 0.5
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """`classifiers` by the kind of concept that they know. `clip`: a model and its processor."""
+
+    classifiers: Mapping[str, Classifier] = field(default_factory=dict)
+    clip: tuple[Any, Any] | None = None
+
+    def judge_of(self, label: str) -> tuple[Classifier, str, str] | None:
+        """The classifier that knows a label, how it spells it, and the kind of concept that it knows."""
+        for kind, classifier in self.classifiers.items():
+            for known in classifier.labels:
+                if known.casefold() == label.casefold():
+                    return classifier, known, kind
+        return None
+
+    def on(self, examples: Sequence[Example]) -> Eyes:
+        """With CLIP in the place of classifiers where there are none, to tell apart what the examples are about."""
+        if self.classifiers or self.clip is None:
+            return self
+        one_kind = (*FORGET, "retain_same")
+        same = dict.fromkeys(e.answer for e in examples if e.answer and e.split in one_kind)
+        cross = dict.fromkeys(e.answer for e in examples if e.answer and e.split == "retain_cross")
+        groups = {"same": same, "cross": cross}
+        made = {kind: ZeroShot(*self.clip, (*names, *SOMETHING_ELSE)) for kind, names in groups.items() if names}
+        return replace(self, classifiers=made)
+
+    def name_of(self, images: Sequence[Image], kind: EntityKind) -> str | None:
+        """What most of the pictures show, as the classifier of that kind calls it; None where it knows nothing so."""
+        classifier = self.classifiers.get(kind)
+        if classifier is None or not images:
+            return None
+        labels = [seen.label for seen in classifier.look(images)]
+        likeliest = max(dict.fromkeys(labels), key=labels.count)
+        return likeliest if labels.count(likeliest) > _MAJORITY * len(labels) else None
+
+
+def load(spec: ModelSpec, device: str) -> Eyes:
+    """What is registered as `defaults.classifiers` and `defaults.clip`. Raises `ModelLoadError`."""
+    folder, clip = _text(spec, "classifiers"), _text(spec, "clip")
+    trained: Mapping[str, Classifier] = load_trained(Path(folder), device) if folder else {}
+    return Eyes(trained, load_clip(clip, device) if clip else None)
+
+
+def _text(spec: ModelSpec, name: str) -> str | None:
+    value = spec.defaults.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ModelLoadError(f"{name} of model {spec.id!r} is not a path", code="invalid_option")
+    return value

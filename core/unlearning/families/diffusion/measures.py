@@ -1,0 +1,39 @@
+"""What is measured of text-to-image models, and what must hold. Free of torch."""
+
+from __future__ import annotations
+
+from core.unlearning.evaluation.measures import Measures
+from core.unlearning.types import Split
+
+METRICS = ("ua", "ira", "cra", "confidence", "clip_score", "distance", "response", "specificity")
+"""Unlearning, in-domain retain and cross-domain retain accuracy as in UnlearnCanvas (Zhang et al., 2024, section 3):
+shares of pictures in which the forgotten concept is not seen, and in which a kept concept is. The classifier's mean
+probability of the concept. CLIP's cosine. The others are explained where they are computed."""
+FORGET: tuple[Split, ...] = ("forget_concept", "forget_indirect")
+_LOW_WHEN_KEPT = frozenset({"distance", "response"})
+
+
+def _is_floor(split: Split, metric: str) -> bool:
+    if split in FORGET:
+        return metric in ("ua", "distance", "response", "specificity")
+    return metric not in _LOW_WHEN_KEPT
+
+
+MEASURES = Measures(
+    metrics=METRICS,
+    recall="recognised",
+    judged=FORGET,
+    defaults={
+        "forget_concept.ua": 0.90,
+        "forget_indirect.ua": 0.90,
+        "retain_same.ira.drop": 0.10,
+        "retain_cross.cra.drop": 0.10,
+        "general.clip_score.drop": 0.05,
+    },
+    is_floor=_is_floor,
+    expected={"retain_same": "other concepts of the same kind", "retain_cross": "concepts of other kinds"},
+    nothing_measured="No picture of the concept could be judged: no classifier of the model knows it and no CLIP model "
+    "is registered. So nothing shows that anything was forgotten.",
+    unknown="nothing to forget, the model did not draw this before.",
+    unbounded=frozenset({"clip_score", "distance", "specificity"}),
+)
