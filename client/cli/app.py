@@ -10,6 +10,7 @@ import typer
 from client.cli import (
     admin,
     audit,
+    bench,
     catalogue,
     context,
     demo,
@@ -64,6 +65,7 @@ app.command("admin", context_settings=admin.PASS_ON)(admin.admin)
 app.command("audit")(audit.audit)
 app.command("methods")(catalogue.methods)
 app.add_typer(catalogue.models_app, name="models")
+app.add_typer(bench.app, name="bench")
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(reference.app, name="reference")

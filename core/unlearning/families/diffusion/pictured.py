@@ -49,13 +49,15 @@ def search(model: DiffusionModel, data: JobData, seed: int, progress: Progress) 
     def step(loss: float) -> None:
         progress.step(loss=loss)
 
-    return invert(model, latents_of(model, pictures), _open(kind, "train"), start, Course(STEPS, seed=seed), step)
+    return invert(
+        model, latents_of(model, pictures), open_prompts(kind, "train"), start, Course(STEPS, seed=seed), step
+    )
 
 
 def renamed(data: JobData, words: str) -> JobData:
     """The data with these words for what its pictures show."""
     kind = data.entity.kind
-    first = _open(kind, "train")[0].replace("{}", words)
+    first = open_prompts(kind, "train")[0].replace("{}", words)
     train = [replace(e, question=first, subject=words) if e.split.startswith("forget_") else e for e in data.train]
     return replace(
         data,
@@ -66,9 +68,11 @@ def renamed(data: JobData, words: str) -> JobData:
 
 
 def _asking(kind: EntityKind, words: str, part: Part) -> list[Example]:
-    return [Example("forget_concept", text.replace("{}", words), "", subject=words) for text in _open(kind, part)]
+    return [
+        Example("forget_concept", text.replace("{}", words), "", subject=words) for text in open_prompts(kind, part)
+    ]
 
 
-def _open(kind: EntityKind, part: Part) -> list[str]:
+def open_prompts(kind: EntityKind, part: Part) -> list[str]:
     """The templates of a kind with {} where the name goes."""
     return templates.prompts(kind, "{}", part)

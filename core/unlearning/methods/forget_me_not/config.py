@@ -17,6 +17,7 @@ _PUBLISHED: dict[str, Any] = {
     "columns": "name_and_end",
     "anchor_weight": 0.0,
     "keep_weight": 0.0,
+    "adversaries": 0,
     "stop_below": None,
 }
 _PRESETS: dict[str, dict[str, Any]] = {"default": {}, "published": _PUBLISHED}
@@ -64,6 +65,16 @@ class Options(MethodOptions):
     )
     check_every: int = Field(10, ge=1, description="Steps between two looks at the held-out prompts.")
     pictures: int = Field(8, ge=1, le=64, description="Drawn by the model itself, where the request brings none.")
+    adversaries: int = Field(
+        4,
+        ge=0,
+        le=64,
+        description="For a request of pictures without a name: how many searches for words that bring back what they "
+        "show go on beside the training, to be forgotten too.",
+    )
+    adversary_weight: float = Field(
+        1.0, gt=0, description="Weight of predicting what the base does for the anchor under the adversaries' words."
+    )
     gradient_checkpointing: bool = Field(False, description="Less memory, more time.")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Of the frozen base model."

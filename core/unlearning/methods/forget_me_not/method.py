@@ -37,7 +37,7 @@ class ForgetMeNot:
         searching = pictured.STEPS if pictured.is_pictured(data) else 0
         progress.phase("training", options.steps + searching)
         with pictured.named(model, data, options.seed, progress) as asked:
-            course = _course(model, asked, options)
+            course = _course(model, asked, options, options.adversaries if pictured.is_pictured(data) else 0)
             held = forgotten(model, asked.validation or asked.train, asked, options)
         unet, targets = model.pipe.unet, adapters.KEY_VALUES if options.modules == "kv" else adapters.ALL
         with adapters.with_lora(unet, targets, options.rank, options.seed) as parameters:
@@ -58,11 +58,17 @@ class ForgetMeNot:
         return MethodResult(adapter, details=details)
 
 
-def _course(model: DiffusionModel, data: JobData, options: Options) -> Course:
+def _course(model: DiffusionModel, data: JobData, options: Options, adversaries: int) -> Course:
     keep = ["", *dict.fromkeys(e.question for e in data.train if not e.split.startswith("forget_"))]
     named = [e for e in data.train if e.split.startswith("forget_")]
-    other = _drawn(model, keep, options)
-    return Course(forgotten(model, data.train, data, options), kept(model, keep), _shown(model, named, options), other)
+    return Course(
+        forgotten(model, data.train, data, options),
+        kept(model, keep),
+        clean=_shown(model, named, options),
+        other=_drawn(model, keep, options),
+        kind=data.entity.kind,
+        adversaries=adversaries,
+    )
 
 
 def _shown(model: DiffusionModel, named: Sequence[Example], options: Options) -> Tensor:

@@ -16,11 +16,13 @@ from core.unlearning.families.diffusion.attention import Captured, capturing
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import noised, predict
 from core.unlearning.families.diffusion.text import Text, choose, join
+from core.unlearning.methods.forget_me_not.adversary import Adversaries, adversaries
 from core.unlearning.methods.forget_me_not.config import Options
 from core.unlearning.methods.forget_me_not.losses import attention_loss
 from core.unlearning.methods.forget_me_not.probe import Probe
 from core.unlearning.methods.forget_me_not.rows import Prompts
 from core.unlearning.progress import Progress
+from core.unlearning.types import EntityKind
 
 _CLIP, _DECAY = 1.0, 0.01
 """As published."""
@@ -28,12 +30,17 @@ _CLIP, _DECAY = 1.0, 0.01
 
 @dataclass(frozen=True)
 class Course:
-    """What is trained on. `clean`: latents of pictures that show the entity; `other`: of anything."""
+    """What is trained on. `clean`: latents of pictures that show the entity; `other`: of anything.
+
+    `adversaries`: how many search for words that bring back what `clean` shows, something of this kind.
+    """
 
     forget: Prompts
     keep: Text
     clean: Tensor
     other: Tensor
+    kind: EntityKind
+    adversaries: int
 
 
 @dataclass(frozen=True)
@@ -57,9 +64,14 @@ def train(
     generator = torch.Generator("cpu").manual_seed(options.seed)
     losses: list[float] = []
     left: list[float] = []
-    with capturing(model.pipe.unet) as captured, _checkpointing(model, options):
+    attackers = adversaries(model, course.clean, course.kind, course.adversaries, options.seed)
+    with attackers as against, capturing(model.pipe.unet) as captured, _checkpointing(model, options):
         for step in range(1, options.steps + 1):
+            if against is not None:
+                against.attack(options.batch, generator)
             loss = _loss(model, course, captured, options, generator)
+            if against is not None:
+                loss = loss + _resisted(model, course, against, options, generator)
             if not bool(torch.isfinite(loss)):
                 raise DivergedError("the training loss is not finite")
             optimizer.zero_grad(set_to_none=True)
@@ -100,6 +112,19 @@ def _loss(
         if keeping:
             loss = loss + options.keep_weight * mse_loss(made[split:].float(), teacher[split:].float())
     return loss
+
+
+def _resisted(
+    model: DiffusionModel, course: Course, against: Adversaries, options: Options, generator: torch.Generator
+) -> Tensor:
+    """The distance from what the base does for the anchor, under the words that adversaries have found."""
+    pictures = course.clean[_draw(len(course.clean), options.batch, generator, model.device)]
+    rows = noised(model, pictures, generator)
+    anchor = choose(course.forget.anchor, _draw(len(course.forget.columns), options.batch, generator, model.device))
+    with torch.no_grad(), without_lora(model.pipe.unet):
+        wanted = predict(model, rows, anchor)
+    made = predict(model, rows, against.text(options.batch, generator))
+    return options.adversary_weight * mse_loss(made.float(), wanted.float())
 
 
 def _draw(count: int, wanted: int, generator: torch.Generator, device: torch.device) -> Tensor:

@@ -1,0 +1,1 @@
+"""ConceptBench on the reference world: `python -m benchmarks.concepts --check`."""

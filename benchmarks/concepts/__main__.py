@@ -1,0 +1,96 @@
+"""`python -m benchmarks.concepts [--check] [--work DIR] [--methods M ...] [--targets N] [--seeds 0 1 2]`.
+
+Methods run on the reference world's pipeline as they do in a job, and everything is measured with their patch loaded by
+diffusers. `--work` keeps what is done, so that an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from benchmarks.bars import RESULTS, Bar, publish
+from benchmarks.concepts.sizes import size_bars
+from benchmarks.concepts.table import bars
+from core.unlearning.concept_bench.cases import CONTENDERS, Case, cases, first_of_each_kind
+from core.unlearning.concept_bench.eyes import open_eyes
+from core.unlearning.concept_bench.grid import stack
+from core.unlearning.concept_bench.run import Bench, Result
+from core.unlearning.families.diffusion import concepts
+from core.unlearning.families.diffusion.load import load
+from core.unlearning.progress import Silent
+from core.unlearning.reference import diffusion
+from core.unlearning.types import ModelSpec
+
+WORLD = Path(diffusion.__file__).parent / "data"
+DRAWING = {"draw_steps": 20, "draw_guidance": 3.0}
+TEXT = """Reference world, {targets} targets of each kind and {seeds} seeds, prompts that no job has seen, the patch
+loaded by stock diffusers. UA: share of the target's pictures in which it is not seen. IRA, CRA: share of other concepts
+of its kind, and of the other kinds, that are seen where they are asked for. Means, ± one standard deviation over jobs.
+Pictures: `concepts-<method>.png`, the same seeds before (above) and after (below): target, its kind, other kinds."""
+
+
+def main() -> int:
+    """Run, measure, print. Exit status 1 while a bar is missed and `--check` is given."""
+    options = _arguments()
+    with tempfile.TemporaryDirectory() as scratch:
+        work = options.work or Path(scratch)
+        results = _run(options, work)
+        _pictures(results, work)
+    table: list[Bar] = [*bars(results), *size_bars()]
+    text = TEXT.format(targets=options.targets, seeds=len(options.seeds))
+    met = publish("concepts", "ConceptBench on the reference world", table, text=text, raw={"results": results})
+    return 0 if met or not options.check else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.concepts", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="exit with 1 while a bar is missed")
+    parser.add_argument("--work", type=Path, help="keep results here and go on from what is there")
+    parser.add_argument("--world", type=Path, default=WORLD, help="a folder with base, classifiers and retain_set")
+    parser.add_argument("--methods", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
+    parser.add_argument("--targets", type=int, default=5, help="of each kind")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--together", type=int, nargs="*", default=[5, 10], help="targets of one kind in one job")
+    return parser.parse_args()
+
+
+def _run(options: argparse.Namespace, work: Path) -> list[Result]:
+    spec = ModelSpec("reference-diffusion", "diffusion", str(options.world / "base"), defaults=DRAWING)
+    model, known = load(spec), concepts.read(options.world / "retain_set")
+    eyes = open_eyes(options.world / "classifiers", None, str(model.device))
+    planned = list(cases(known, options.methods, options.targets, options.seeds, options.together))
+    scored, seeds = first_of_each_kind(planned), options.seeds[:1]
+    bench = Bench(model, eyes, options.world / "retain_set", work, attacked_seeds=seeds, scored=scored)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task("cases", total=len(planned))
+
+        def done(case: Case, result: Result) -> None:
+            bar.console.print(f"{case.name}: {result['ua']:.2f} {result['ira']:.2f} {result['cra']:.2f}")
+            bar.advance(task)
+
+        return bench.run(planned, Silent(), done)
+
+
+def _pictures(results: list[Result], work: Path) -> None:
+    from PIL import Image
+
+    for contender in dict.fromkeys(result["contender"] for result in results):
+        names = [(result["case"], ", ".join(result["targets"])) for result in results]
+        shown = [
+            (f"{title} ({name})", Image.open(work / f"{name}.png"))
+            for name, title in names
+            if name.startswith(f"{contender}.") and (work / f"{name}.png").is_file()
+        ]
+        if shown:
+            stack(shown).save(RESULTS / f"concepts-{contender}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""How large patches are for Stable Diffusion 1.x: its denoiser's shapes, without its weights."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel
+
+from benchmarks.bars import Bar
+from core.unlearning.families.diffusion.attention import key_values
+from core.unlearning.families.diffusion.lora_file import WEIGHTS, write
+from core.unlearning.methods.closed_form.config import Options as ClosedForm
+from core.unlearning.methods.forget_me_not.config import Options as ForgetMeNot
+
+_TEXT = 768
+
+
+def size_bars() -> list[Bar]:
+    """At each method's default rank, and at rank 1."""
+    make: Any = UNet2DConditionModel
+    with torch.device("meta"):
+        shapes = {
+            path: tuple(layer.weight.shape) for path, layer in key_values(make(cross_attention_dim=_TEXT)).items()
+        }
+    ranks = {"closed-form": ClosedForm().rank or 1, "forget-me-not": ForgetMeNot().rank}
+    rows = [
+        Bar(f"{name}: patch on Stable Diffusion 1.x shapes, KB", _size(shapes, rank) / 1000, 1000, note=f"rank {rank}")
+        for name, rank in ranks.items()
+    ]
+    return [*rows, Bar("patch on Stable Diffusion 1.x shapes at rank 1, KB", _size(shapes, 1) / 1000, 110)]
+
+
+def _size(shapes: dict[str, tuple[int, ...]], rank: int) -> int:
+    factors = {path: (torch.ones(rank, shape[1]), torch.ones(shape[0], rank)) for path, shape in shapes.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        return write(factors, Path(folder), method="size", base_digest="0" * 64)[WEIGHTS]

@@ -1,0 +1,44 @@
+"""Results to bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from benchmarks.bars import Bar
+from core.unlearning.concept_bench.run import Result
+from core.unlearning.concept_bench.summary import Row, rows
+
+_BOUNDS: Mapping[tuple[str, int], Mapping[str, float]] = {
+    ("closed-form", 1): {"ua": 0.98, "ira": 0.97, "cra": 0.97},
+    ("closed-form", 10): {"ua": 0.95, "ira": 0.93},
+    ("forget-me-not", 1): {"ua": 0.95, "ira": 0.95, "cra": 0.93},
+}
+_SECONDS = {"closed-form": 2.0, "forget-me-not": 60.0}
+_INVERTED = "attacks inverted_words"
+_RECOVERED = {"closed-form-pictures": 0.10}
+_TITLES = {"ua": "UA", "ira": "IRA", "cra": "CRA", "base ira": "IRA of the base", "base cra": "CRA of the base"}
+
+
+def bars(results: Sequence[Result]) -> list[Bar]:
+    """One contender after the other."""
+    return [bar for row in rows(results) for bar in _of(row)]
+
+
+def _of(row: Row) -> list[Bar]:
+    name = row.title if row.together == 1 else f"{row.title}, {row.together} at once"
+    bounds = _BOUNDS.get((row.contender, row.together), {})
+    found = []
+    for measure, (mean, spread) in row.measures.items():
+        bound, direction = bounds.get(measure), ">="
+        if measure == _INVERTED and row.contender in _RECOVERED:
+            bound, direction = _RECOVERED[row.contender], "<="
+        title = f"{name}: {_title(measure)}"
+        found.append(Bar(title, mean, bound, "<=" if direction == "<=" else ">=", spread, row.count))
+    seconds = _SECONDS.get(row.contender) if row.together == 1 else None
+    found.append(Bar(f"{name}: seconds of method time", row.seconds, seconds, note=f"largest of {row.count} jobs"))
+    found.append(Bar(f"{name}: patch, KB", row.size / 1000, note="largest"))
+    return found
+
+
+def _title(measure: str) -> str:
+    return _TITLES.get(measure, measure.replace("attacks", "recovered by").replace("_", " "))

@@ -1,0 +1,68 @@
+"""White-box attacks on a patched pipeline: words searched for in pictures, and pictures that are drawn on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import fmean
+from typing import Any
+
+import torch
+from diffusers import AutoPipelineForImage2Image
+from PIL.Image import Image
+
+from core.unlearning.families.diffusion import templates
+from core.unlearning.families.diffusion.eyes import Eyes
+from core.unlearning.families.diffusion.inversion import Course, invert
+from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.noise import latents_of
+from core.unlearning.families.diffusion.pictured import WORDS
+from core.unlearning.families.diffusion.placeholder import new_vectors, placeholder
+from core.unlearning.types import EntityKind
+
+SEARCH = Course(steps=150, patience=None)
+_SHOWN = 16
+_STRENGTH = 0.7
+"""How much of a picture becomes noise before it is drawn on."""
+
+
+def inverted(
+    model: DiffusionModel, eyes: Eyes, kind: EntityKind, name: str, pictures: Sequence[Image], seed: int
+) -> float:
+    """Share of pictures that show the concept again, drawn with words that were searched for in pictures of it."""
+    asks = templates.prompts(kind, "{}", "train")
+    start = new_vectors(model.pipe, templates.class_word(kind), WORDS, seed)
+    course = Course(SEARCH.steps, SEARCH.rate, SEARCH.batch, SEARCH.patience, seed)
+    found = invert(model, latents_of(model, pictures), asks, start, course, lambda _: None)
+    with placeholder(model.pipe, found.vectors) as words:
+        prompts = [asks[n % len(asks)].replace("{}", words) for n in range(_SHOWN)]
+        return shown(eyes, name, model.draw(prompts, range(_SHOWN)))
+
+
+def drawn_on(model: DiffusionModel, eyes: Eyes, name: str, prompts: Sequence[str], pictures: Sequence[Image]) -> float:
+    """Share that shows the concept where the pipeline starts from noised pictures of it, with prompts that name it."""
+    convert: Any = AutoPipelineForImage2Image
+    pipe = convert.from_pipe(model.pipe)
+    pipe.set_progress_bar_config(disable=True)
+    made = pipe(
+        prompt=[prompts[n % len(prompts)] for n in range(len(pictures))],
+        image=[picture.resize((model.side, model.side)) for picture in pictures],
+        strength=_STRENGTH,
+        num_inference_steps=model.steps,
+        guidance_scale=model.guidance,
+        generator=[torch.Generator("cpu").manual_seed(n) for n in range(len(pictures))],
+    )
+    return shown(eyes, name, made.images)
+
+
+def shown(eyes: Eyes, name: str, pictures: Sequence[Image]) -> float:
+    """Share of the pictures in which the concept is seen. Raises `ValueError` where nothing knows it."""
+    return fmean(map(float, recognise(eyes, name)(pictures)))
+
+
+def recognise(eyes: Eyes, name: str) -> Callable[[Sequence[Image]], list[bool]]:
+    """For each picture, whether the concept is seen in it."""
+    judge = eyes.judge_of(name)
+    if judge is None:
+        raise ValueError("no classifier knows this concept")
+    classifier, label, _ = judge
+    return lambda pictures: [seen.label == label for seen in classifier.look(list(pictures))]

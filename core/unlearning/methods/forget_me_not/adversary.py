@@ -1,0 +1,89 @@
+"""Words that are searched for while the model forgets, so that it forgets them too.
+
+As adversarial training does it (Receler, ECCV 2024; STEREO, CVPR 2025), with textual inversion as the attack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from torch.nn.functional import mse_loss
+
+from core.unlearning.families.diffusion import templates
+from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.noise import noised, predict
+from core.unlearning.families.diffusion.pictured import WORDS, open_prompts
+from core.unlearning.families.diffusion.placeholder import new_vectors, placeholder, spread
+from core.unlearning.families.diffusion.text import Text, encode
+from core.unlearning.types import EntityKind
+
+_RATE = 0.1
+"""Of AdamW, as a part of the embeddings' root mean square."""
+_LIFE = 60
+"""Steps after which an adversary begins again from somewhere else."""
+
+
+class Adversaries:
+    """Several searches at once. Row n of a batch asks with the words of adversary n, over and over."""
+
+    def __init__(
+        self, model: DiffusionModel, clean: Tensor, kind: EntityKind, words: str, vectors: list[Tensor]
+    ) -> None:
+        self._model, self._clean, self._vectors, self._kind = model, clean, vectors, kind
+        names = words.split()
+        self._words = [" ".join(names[at : at + WORDS]) for at in range(0, len(names), WORDS)]
+        groups = [
+            {"params": [rows], "lr": _RATE * size} for rows, size in zip(vectors, spread(model.pipe), strict=True)
+        ]
+        self._optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
+        self._age = 0
+
+    def attack(self, batch: int, generator: torch.Generator) -> None:
+        """One step of each search towards words that draw what the pictures show, in the model as it is now."""
+        picked = torch.randint(0, len(self._clean), (batch,), generator=generator)
+        rows = noised(self._model, self._clean[picked.to(self._clean.device)], generator)
+        made = predict(self._model, rows, encode(self._model.pipe, self._prompts(batch, generator)))
+        loss = mse_loss(made.float(), rows.target.float())
+        gradients = torch.autograd.grad(loss, self._vectors)
+        for rows_of, gradient in zip(self._vectors, gradients, strict=True):
+            rows_of.grad = gradient
+        self._optimizer.step()
+        self._renew()
+
+    @torch.no_grad()
+    def text(self, batch: int, generator: torch.Generator) -> Text:
+        """What the searches have come to."""
+        return encode(self._model.pipe, self._prompts(batch, generator))
+
+    def _prompts(self, batch: int, generator: torch.Generator) -> list[str]:
+        asks = open_prompts(self._kind, "train")
+        asked = torch.randint(0, len(asks), (batch,), generator=generator).tolist()
+        return [asks[n].replace("{}", self._words[row % len(self._words)]) for row, n in enumerate(asked)]
+
+    def _renew(self) -> None:
+        """The adversaries take turns in beginning again."""
+        self._age += 1
+        turn, left = divmod(self._age * len(self._words), _LIFE)
+        if left < len(self._words):
+            at = WORDS * (turn % len(self._words))
+            fresh = new_vectors(self._model.pipe, templates.class_word(self._kind), WORDS, seed=self._age)
+            with torch.no_grad():
+                for rows, new in zip(self._vectors, fresh, strict=True):
+                    rows[at : at + WORDS] = new
+
+
+@contextmanager
+def adversaries(
+    model: DiffusionModel, clean: Tensor, kind: EntityKind, count: int, seed: int
+) -> Iterator[Adversaries | None]:
+    """`count` of them; None for none. Their words leave the pipeline with them."""
+    if not count:
+        yield None
+        return
+    start = new_vectors(model.pipe, templates.class_word(kind), count * WORDS, seed)
+    vectors = [rows.requires_grad_() for rows in start]
+    with placeholder(model.pipe, vectors) as words:
+        yield Adversaries(model, clean, kind, words, vectors)
