@@ -87,12 +87,11 @@ function number(value) {
 
 function evaluation(job) {
   const rows = [];
-  for (const [split, metrics] of Object.entries(job.evaluation?.splits ?? {})) {
-    const names = new Set([...Object.keys(metrics.before ?? {}), ...Object.keys(metrics.after ?? {})]);
-    for (const name of names) {
-      if (typeof metrics.after?.[name] !== "number") continue;
+  for (const [split, { metrics }] of Object.entries(job.evaluation?.splits ?? {})) {
+    for (const [name, values] of Object.entries(metrics ?? {})) {
+      if (typeof values.after !== "number") continue;
       const made = document.createElement("tr");
-      made.append(element("td", split), element("td", name), element("td", number(metrics.before?.[name])), element("td", number(metrics.after[name])));
+      made.append(element("td", split), element("td", name), element("td", number(values.before)), element("td", number(values.after)));
       rows.push(made);
     }
   }

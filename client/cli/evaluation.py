@@ -9,7 +9,17 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-_COLUMNS = (("recall", "exact"), ("refused", "refusal_rate"), ("P(answer)", "sequence_probability"))
+_COLUMNS = (
+    ("recall", "exact"),
+    ("refused", "refusal_rate"),
+    ("P(answer)", "sequence_probability"),
+    ("UA", "ua"),
+    ("IRA", "ira"),
+    ("CRA", "cra"),
+    ("P(concept)", "confidence"),
+    ("distance", "distance"),
+)
+"""Of these a table has those that were measured."""
 
 
 def show_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
@@ -19,15 +29,16 @@ def show_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
     splits: Mapping[str, Any] = evaluation.get("splits") or {}
     referenced = any("reference" in values for split in splits.values() for values in split["metrics"].values())
     missed = list(evaluation.get("missed") or ())
+    columns = [(title, metric) for title, metric in _COLUMNS if _anywhere(splits, metric)]
     table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
     table.add_column("before → after")
-    table.add_column("questions", justify="right")
-    for title, _ in _COLUMNS:
+    table.add_column("asked", justify="right")
+    for title, _ in columns:
         table.add_column(title, justify="right")
     if referenced:
         table.add_column("recall, never learned", justify="right")
     for name, split in splits.items():
-        cells = [_change(split["metrics"].get(metric), f"{name}.{metric}", missed) for _, metric in _COLUMNS]
+        cells = [_change(split["metrics"].get(metric), f"{name}.{metric}", missed) for _, metric in columns]
         reference = [_number((split["metrics"].get("exact") or {}).get("reference"))] if referenced else []
         table.add_row(_title(name), str(split["count"]), *cells, *reference)
     console.print(table)
@@ -37,12 +48,17 @@ def show_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
         console.print(note, style="dim")
 
 
+def _anywhere(splits: Mapping[str, Any], metric: str) -> bool:
+    return any((split["metrics"].get(metric) or {}).get("after") is not None for split in splits.values())
+
+
 def _change(values: Mapping[str, Any] | None, key: str, missed: list[str]) -> Text:
     from rich.text import Text
 
     if values is None or values.get("after") is None:
         return Text("-")
-    text = f"{_number(values.get('before'))} → {_number(values['after'])}"
+    then = [] if values.get("before") is None else [_number(values["before"])]
+    text = " → ".join([*then, _number(values["after"])])
     bad = any(item in {key, f"{key}.drop", f"{key}.rise"} for item in missed)
     return Text(text, style="red" if bad else "")
 

@@ -12,13 +12,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.unlearning.patches import canonical
+from core.unlearning.patches import canonical, lora_check
 from core.unlearning.patches.signing import Signer
 
 NAME = "manifest.json"
 FORMAT = "lethe-patch/1"
-REQUIRES = {"peft": ">=0.21"}
-_LIBRARIES = ("lethe", "torch", "transformers", "peft", "safetensors", "numpy")
+_PEFT = {"peft": ">=0.21"}
+_DIFFUSERS = {"diffusers": ">=0.42", **_PEFT}
+_PIPELINE_LORA = f"adapter/{lora_check.WEIGHTS}"
+_LIBRARIES = ("lethe", "torch", "transformers", "diffusers", "peft", "safetensors", "numpy")
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def build(files: Mapping[str, FileEntry], provenance: Provenance, signer: Signer
             "seeds": dict(provenance.seeds),
         },
         "versions": versions(),
-        "requires": REQUIRES,
+        "requires": _DIFFUSERS if _PIPELINE_LORA in files else _PEFT,
         "files": {name: entry.model_dump() for name, entry in files.items()},
     }
     return canonical.dumps(signer.sign_document(document)) + b"\n"
