@@ -35,13 +35,13 @@ _LARGEST_HEADER = 100 * 2**20
 
 @dataclass(frozen=True)
 class Need:
-    """Bytes. `gpu` of an accelerator with `host` beside it, or `cpu` where there is none; None: it cannot run so."""
+    """Bytes. `gpu` of an accelerator with `host` beside it, or `cpu` where there is none."""
 
     gpu: int
     host: int
-    cpu: int | None
+    cpu: int
 
-    def planned(self) -> dict[str, int | None]:
+    def planned(self) -> dict[str, int]:
         """For a job's plan."""
         return {f"{where}_bytes": need for where, need in asdict(self).items()}
 
@@ -53,10 +53,10 @@ def is_size(value: object) -> bool:
 
 def estimate(source: str, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> Need | None:
     """The need of a job on a registered model; None where nothing is known of a model that is not a local folder."""
-    precision = str(options.get("precision", "auto"))
     if is_size(known := defaults.get(MEMORY_GB)):
         gpu = int(known * GB)  # type: ignore[operator]
-        return Need(gpu, 2 * gpu, None if precision == "4bit" else 2 * gpu)
+        return Need(gpu, 2 * gpu, 2 * gpu)
+    precision = str(options.get("precision", "auto"))
     try:
         tensors, values = _read(source, _config(Path(source)).stat().st_mtime_ns)
         return _estimate(tensors, values, options, precision) if tensors else None
@@ -84,10 +84,12 @@ def _estimate(
     on_cpu = count * _BYTES.get(precision, 4.0)
     adapters = _adapters(tensors, options)
     activations = _activations(config)
-    gpu = weights + adapters + activations + _OVERHEAD["gpu"]
-    host = 2 * saved if precision != "4bit" else saved
-    cpu = 2 * on_cpu + adapters + 2 * activations + _OVERHEAD["cpu"]
-    return Need(int(gpu), int(host), None if precision == "4bit" else int(cpu))
+    # The patch is measured on a second copy, for which a quantised model does not make room: it cannot be moved. That
+    # copy is as large as what was saved, because adapters of this kind do not go onto quantised weights.
+    quantised = precision == "4bit"
+    gpu = weights + (max(adapters, saved) if quantised else adapters) + activations + _OVERHEAD["gpu"]
+    cpu = on_cpu + (saved if quantised else on_cpu) + adapters + 2 * activations + _OVERHEAD["cpu"]
+    return Need(int(gpu), saved if quantised else 2 * saved, int(cpu))
 
 
 def _adapters(tensors: list[tuple[list[int], int]], options: Mapping[str, Any]) -> float:

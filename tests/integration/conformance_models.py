@@ -92,6 +92,15 @@ def llava_without_template() -> Made:
     return config, processor
 
 
+def llava_wide() -> Made:
+    """Its widths are whole blocks of a 4-bit format."""
+    config, processor = llava()
+    config.text_config.head_dim = 16
+    for part in (config.text_config, config.vision_config):
+        part.hidden_size, part.intermediate_size = 64, 128
+    return config, processor
+
+
 def llava_next() -> Made:
     tokenizer = _tokenizer("<image>", image_token="<image>")
     config = hf.LlavaNextConfig(
@@ -237,6 +246,7 @@ ARCHITECTURES: dict[str, Callable[[], Made]] = {
     for builder in (
         llava,
         llava_without_template,
+        llava_wide,
         llava_next,
         llava_onevision,
         idefics3,

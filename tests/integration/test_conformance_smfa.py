@@ -24,8 +24,10 @@ from core.unlearning.methods.smfa.method import METHOD
 from core.unlearning.methods.smfa.recipe import Recipe
 from core.unlearning.methods.smfa.sculpt import sculpted
 from core.unlearning.progress import Silent
+from core.unlearning.run import run_job
 from core.unlearning.types import Entity, Example, ForgetRequest, JobData, ModelSpec
 from tests.integration.conformance_models import ARCHITECTURES, save
+from tests.unit.patch_support import SIGNER
 
 pytestmark = pytest.mark.slow
 COLOURS = ("red", "green", "blue", "orange")
@@ -110,11 +112,13 @@ def test_variants_are_exact_too(options: dict[str, Any], tmp_path: Path) -> None
         assert (_logits(patched, examples) - _sculpted_logits(lm, recipe, examples)).abs().max() <= 1e-5
 
 
-def test_bfloat16_base_trains_float32_adapters(tmp_path: Path) -> None:
-    source = str(save("llava", tmp_path / "base"))
-    half = load_family("mllm").load(ModelSpec("tiny", "mllm", source), precision="bfloat16")
-    assert half.model.dtype == torch.bfloat16
-    data = _job(half, tmp_path / "work")
+@pytest.mark.parametrize("precision", ["bfloat16", "4bit"])
+def test_a_smaller_base_trains_float32_adapters(precision: str, tmp_path: Path) -> None:
+    source = str(save("llava_wide", tmp_path / "base"))
+    small = load_family("mllm").load(ModelSpec("tiny", "mllm", source), precision=precision)
+    held = {parameter.dtype for name, parameter in small.model.named_parameters() if "mlp" in name}
+    assert {"bfloat16": torch.bfloat16, "4bit": torch.uint8}[precision] in held
+    data = _job(small, tmp_path / "work")
     recipe = Recipe.open(tmp_path / "work" / "recipe")
     assert all(part.dtype == torch.float32 for part in recipe.anchor[recipe.anchor.names[0]])
     full = load_family("mllm").load(ModelSpec("tiny", "mllm", source))
@@ -125,6 +129,17 @@ def test_bfloat16_base_trains_float32_adapters(tmp_path: Path) -> None:
     for examples in _both_views(data):
         wanted = _sculpted_logits(full, recipe, examples)
         assert (_logits(patched, examples) - wanted).abs().max() <= 1e-5
+
+
+def test_a_job_on_a_4_bit_base_measures_the_patch_that_it_ships(tmp_path: Path) -> None:
+    spec = ModelSpec("tiny", "mllm", str(save("llava_wide", tmp_path / "base")))
+    options = {**OPTIONS, "precision": "4bit"}
+    (tmp_path / "work").mkdir()
+    outcome = run_job(
+        _request(), spec, "smfa", options, tmp_path / "work", Silent(), signer=SIGNER, job_id="job_1", plan={}
+    )
+    asked = outcome.evaluation["splits"]["forget_image_memory"]["metrics"]["probability"]
+    assert asked["before"] != asked["after"]
 
 
 @pytest.mark.parametrize("name", ["llava", "llava_next", "idefics3", "internvl"])

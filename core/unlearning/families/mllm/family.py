@@ -56,7 +56,12 @@ class MllmFamily:
     def evaluate_packed(
         self, model: MultimodalLM, adapter: Path, examples: Sequence[Example], *, level: Level, progress: Progress
     ) -> Evaluation:
-        """With PEFT. What is under a patch is quantised too: the base would show nothing by it."""
+        """With PEFT. What is under a patch is quantised too: the base would show nothing by it.
+
+        A base that was loaded in 4 bits is unpacked, for good: the adapter's entries have no place in packed weights.
+        """
+        if getattr(model.model, "is_quantized", False):
+            model.model = model.model.dequantize()
         patched = PeftModel.from_pretrained(model.model, adapter)
         try:
             whole = replace(model, model=patched.eval())

@@ -21,7 +21,7 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 def load(spec: ModelSpec, *, precision: str = "auto", device: str | None = None) -> MultimodalLM:
     """Load the model frozen and in evaluation mode.
 
-    `precision`: "float32", "bfloat16", "float16", "4bit" (needs bitsandbytes and CUDA), or "auto": as saved on an
+    `precision`: "float32", "bfloat16", "float16", "4bit" (needs bitsandbytes), or "auto": as saved on an
     accelerator, float32 on a CPU (where half precision is slower and gains nothing). Raises `ModelLoadError`.
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -45,7 +45,7 @@ def _load_model(source: str, precision: str, device: str, where: dict[str, str])
     AutoConfig.from_pretrained(source, trust_remote_code=False, **where)
     if precision == "4bit":
         model = AutoModelForImageTextToText.from_pretrained(
-            source, quantization_config=_four_bit(device), device_map={"": device}, **kwargs
+            source, quantization_config=_four_bit(), device_map={"": device}, **kwargs
         )
     else:
         model = AutoModelForImageTextToText.from_pretrained(source, dtype=_dtype(precision, device), **kwargs)
@@ -61,11 +61,9 @@ def _dtype(precision: str, device: str) -> torch.dtype | str:
     return _DTYPES[precision]
 
 
-def _four_bit(device: str) -> BitsAndBytesConfig:
+def _four_bit() -> BitsAndBytesConfig:
     if importlib.util.find_spec("bitsandbytes") is None:
         raise ModelLoadError("precision '4bit' needs the bitsandbytes package, which is not installed")
-    if not device.startswith("cuda"):
-        raise ModelLoadError("precision '4bit' needs a CUDA device")
     return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
