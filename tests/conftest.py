@@ -81,15 +81,29 @@ def _migrated(_postgres: Postgres) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
-    """Lethe's settings for a database at head, of this test alone."""
+@contextmanager
+def _at_head(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     if request.param == "sqlite":
         yield {}
         return
-    postgres: Postgres = request.getfixturevalue("postgres")
+    postgres: Postgres = request.getfixturevalue("_postgres")
+    postgres.start()
     with postgres.database(template=request.getfixturevalue("_migrated")) as url:
         yield {"database_url": url}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """Lethe's settings for a database at head, of this test alone."""
+    with _at_head(request) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_database(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """The same of all tests of a module."""
+    with _at_head(request) as settings:
+        yield settings
 
 
 @pytest.fixture

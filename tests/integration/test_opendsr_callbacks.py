@@ -19,8 +19,9 @@ from core.service.opendsr.deliver import CallbackDeliverer
 
 
 @pytest.fixture(scope="module")
-def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
+def controller(tmp_path_factory: pytest.TempPathFactory, shared_database: dict[str, Any]) -> Iterator[Controller]:
     settings, root = certified(tmp_path_factory.mktemp("pki"))
+    settings |= shared_database
     folder = tmp_path_factory.mktemp("data")
     with serving(folder, opendsr_model=MODEL, webhook_networks="127.0.0.0/8", **settings) as server:
         yield Controller(server, root)
