@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmarks.bars import RESULTS, Bar, publish
+from benchmarks.concepts.correction import METHODS, correction_bars
 from benchmarks.concepts.sizes import size_bars
 from benchmarks.concepts.table import bars
 from core.unlearning.concept_bench.cases import CONTENDERS, Case, cases, first_of_each_kind
@@ -25,6 +26,7 @@ from core.unlearning.families.diffusion import concepts
 from core.unlearning.families.diffusion.load import load
 from core.unlearning.progress import Silent
 from core.unlearning.reference import diffusion
+from core.unlearning.reference.diffusion.concepts import HARMFUL
 from core.unlearning.types import ModelSpec
 
 WORLD = Path(diffusion.__file__).parent / "data"
@@ -40,9 +42,11 @@ def main() -> int:
     options = _arguments()
     with tempfile.TemporaryDirectory() as scratch:
         work = options.work or Path(scratch)
-        results = _run(options, work)
+        bench, planned = _plan(options, work)
+        results = _run(bench, planned)
         _pictures(results, work)
-    table: list[Bar] = [*bars(results), *size_bars()]
+        corrected = correction_bars(bench, options.methods, options.seeds)
+    table: list[Bar] = [*bars(results), *corrected, *size_bars()]
     text = TEXT.format(targets=options.targets, seeds=len(options.seeds))
     met = publish("concepts", "ConceptBench on the reference world", table, text=text, raw={"results": results})
     return 0 if met or not options.check else 1
@@ -60,13 +64,19 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run(options: argparse.Namespace, work: Path) -> list[Result]:
+def _plan(options: argparse.Namespace, work: Path) -> tuple[Bench, list[Case]]:
     spec = ModelSpec("reference-diffusion", "diffusion", str(options.world / "base"), defaults=DRAWING)
     model, known = load(spec), concepts.read(options.world / "retain_set")
     eyes = open_eyes(options.world / "classifiers", None, str(model.device))
     planned = list(cases(known, options.methods, options.targets, options.seeds, options.together))
+    named = [name for name in options.methods if name in METHODS]
+    planned += [Case(name, (HARMFUL,), "concept", seed) for seed in options.seeds for name in named]
     scored, seeds = first_of_each_kind(planned), options.seeds[:1]
     bench = Bench(model, eyes, options.world / "retain_set", work, attacked_seeds=seeds, scored=scored)
+    return bench, planned
+
+
+def _run(bench: Bench, planned: list[Case]) -> list[Result]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task("cases", total=len(planned))

@@ -16,7 +16,15 @@ _BOUNDS: Mapping[tuple[str, int], Mapping[str, float]] = {
 _SECONDS = {"closed-form": 2.0, "forget-me-not": 60.0}
 _INVERTED = "attacks inverted_words"
 _RECOVERED = {"closed-form-pictures": 0.10}
-_TITLES = {"ua": "UA", "ira": "IRA", "cra": "CRA", "base ira": "IRA of the base", "base cra": "CRA of the base"}
+_TITLES = {
+    "ua": "UA",
+    "ua_indirect": "UA, indirect prompts",
+    "base ua": "UA of the base",
+    "ira": "IRA",
+    "cra": "CRA",
+    "base ira": "IRA of the base",
+    "base cra": "CRA of the base",
+}
 
 
 def bars(results: Sequence[Result]) -> list[Bar]:
@@ -26,7 +34,8 @@ def bars(results: Sequence[Result]) -> list[Bar]:
 
 def _of(row: Row) -> list[Bar]:
     name = row.title if row.together == 1 else f"{row.title}, {row.together} at once"
-    bounds = _BOUNDS.get((row.contender, row.together), {})
+    name += ", harmful concept" if row.harmful else ""
+    bounds = {} if row.harmful else _BOUNDS.get((row.contender, row.together), {})
     found = []
     for measure, (mean, spread) in row.measures.items():
         bound, direction = bounds.get(measure), ">="
@@ -34,7 +43,7 @@ def _of(row: Row) -> list[Bar]:
             bound, direction = _RECOVERED[row.contender], "<="
         title = f"{name}: {_title(measure)}"
         found.append(Bar(title, mean, bound, "<=" if direction == "<=" else ">=", spread, row.count))
-    seconds = _SECONDS.get(row.contender) if row.together == 1 else None
+    seconds = _SECONDS.get(row.contender) if row.together == 1 and not row.harmful else None
     found.append(Bar(f"{name}: seconds of method time", row.seconds, seconds, note=f"largest of {row.count} jobs"))
     found.append(Bar(f"{name}: patch, KB", row.size / 1000, note="largest"))
     return found

@@ -77,16 +77,19 @@ def test_the_twin_says_the_same(tmp_path: Path) -> None:
     assert float(twin[f"{name}.alpha"]) == len(ours[f"unet.{path}.lora_A.weight"])
 
 
-@pytest.mark.parametrize("shape", ["sd1", "sdxl"])
-def test_forget_me_not_trains_a_lora_and_leaves_the_model(shape: Shape, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("shape", "modules"), [("sd1", "kv"), ("sdxl", "attn2"), ("sd1", "unet")])
+def test_forget_me_not_trains_a_lora_and_leaves_the_model(shape: Shape, modules: str, tmp_path: Path) -> None:
     model = _model(tmp_path / "base", shape)
     before = _state(model)
-    options = forget_me_not.Options(steps=3, batch=2, rank=2, pictures=2, check_every=1, stop_below=None)
+    options = forget_me_not.Options(
+        steps=3, batch=2, rank=2, pictures=2, check_every=1, stop_below=None, modules=modules, lr=0.1
+    )
     result = FORGET_ME_NOT.run(model, DATA, options, tmp_path, Silent())
     after = model.pipe.unet.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert result.details["steps"] == 3
+    pipeline_stock.examine(model.pipe, result.adapter, "a bob").check()
 
 
 @pytest.mark.parametrize("package", ["esd_x", "concept_ablation"])

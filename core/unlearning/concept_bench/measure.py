@@ -42,6 +42,7 @@ def numbers(before: PictureEvaluation, after: PictureEvaluation) -> dict[str, An
     """What a case is judged by; `after` as `compared` gives it."""
     return {
         "ua": after.value("forget_concept", "ua"),
+        "ua_indirect": after.value("forget_indirect", "ua"),
         "ira": after.value("retain_same", "ira"),
         "cra": after.value("retain_cross", "cra"),
         "base": {

@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from core.unlearning.concept_bench.cases import CONTENDERS
+from core.unlearning.concept_bench.cases import CONTENDERS, KINDS
 
 Result = dict[str, Any]
-MEASURES = ("ua", "ira", "cra")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One contender on so many concepts at once; `measures` as (mean, standard deviation) by name."""
+    """One contender on so many concepts at once; `measures` as (mean, standard deviation) by name.
+
+    `harmful`: of none of the categories of ConceptBench.
+    """
 
     title: str
     contender: str
     together: int
+    harmful: bool
     count: int
     measures: dict[str, tuple[float, float]]
     seconds: float
@@ -29,10 +32,11 @@ class Row:
 
 def rows(results: Sequence[Result]) -> list[Row]:
     """In the order in which the results come."""
-    groups: dict[tuple[str, int], list[Result]] = {}
+    groups: dict[tuple[str, int, bool], list[Result]] = {}
     for result in results:
-        groups.setdefault((result["contender"], len(result["targets"])), []).append(result)
-    return [_row(contender, together, members) for (contender, together), members in groups.items()]
+        key = (result["contender"], len(result["targets"]), result["kind"] not in KINDS)
+        groups.setdefault(key, []).append(result)
+    return [_row(*key, members) for key, members in groups.items()]
 
 
 def mean_of(results: Sequence[Result], *path: str) -> tuple[float, float] | None:
@@ -43,8 +47,17 @@ def mean_of(results: Sequence[Result], *path: str) -> tuple[float, float] | None
     return fmean(found), stdev(found) if len(found) > 1 else 0.0
 
 
-def _row(contender: str, together: int, members: Sequence[Result]) -> Row:
-    paths = [("ua",), ("ira",), ("cra",), ("base", "ira"), ("base", "cra"), ("specificity",)]
+def _row(contender: str, together: int, harmful: bool, members: Sequence[Result]) -> Row:
+    paths = [
+        ("ua",),
+        ("ua_indirect",),
+        ("ira",),
+        ("cra",),
+        ("base", "ua"),
+        ("base", "ira"),
+        ("base", "cra"),
+        ("specificity",),
+    ]
     paths += [("attacks", name) for name in dict.fromkeys(key for m in members for key in m["attacks"])]
     paths += [("m_score", name) for name in ("drop", "control_drop")]
     paths += [("m_score", when, what) for when in ("before", "after") for what in ("score", "loss", "recovered")]
@@ -54,6 +67,7 @@ def _row(contender: str, together: int, members: Sequence[Result]) -> Row:
         CONTENDERS[contender].title,
         contender,
         together,
+        harmful,
         len(members),
         measures,
         max(m["details"].get("method_seconds", m["seconds"]) for m in members),

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from core.unlearning.families.diffusion import templates
 from core.unlearning.types import Example, JobData
 
+_NEIGHBOURS = 4
 
-def anchor_words(data: JobData, anchor: str | None) -> str:
-    """The method's option, or the request's replacement, or what things of the entity's kind are called."""
-    if anchor is not None:
-        return anchor
-    return data.replacement if data.replacement is not None else templates.class_word(data.entity.kind)
+
+def anchor_words(tokenizer: Any, data: JobData, anchor: str | None) -> tuple[str, ...]:
+    """The method's option, or the request's replacement, or what things of the entity's kind are called.
+
+    An anchor that the model has never read is none. Where the tokenizer has no words for the kind, several concepts of
+    the kind that are kept stand for it, so that no single one of them is drawn.
+    """
+    given = anchor if anchor is not None else data.replacement
+    if given is not None:
+        return (given,)
+    kind = templates.class_word(data.entity.kind)
+    kept = tuple(dict.fromkeys(e.answer for e in data.train if e.split == "retain_same" and e.answer))
+    return kept[:_NEIGHBOURS] if kept and not _is_known(tokenizer, kind) else (kind,)
+
+
+def _is_known(tokenizer: Any, words: str) -> bool:
+    """Whether each word is one token."""
+    return len(tokenizer(words, add_special_tokens=False)["input_ids"]) == len(words.split())
 
 
 def instead(example: Example, words: str) -> str:

@@ -16,7 +16,7 @@ class Options(MethodOptions):
         None,
         max_length=200,
         description="What is drawn in the entity's place; null: the request's `replacement`, or else what things of "
-        "the entity's kind are called.",
+        "the entity's kind are called; where the tokenizer has no word for that, a mixture of others of the kind.",
     )
     erase_weight: float = Field(1.0, gt=0, description="Weight of the erased text states' mean error.")
     keep_weight: float = Field(1.0, ge=0, description="Weight of the kept text states' mean error.")

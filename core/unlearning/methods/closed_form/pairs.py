@@ -26,21 +26,36 @@ class States:
 
 def collect(pipe: Any, data: JobData, anchor: str | None) -> States:
     """Encode the training prompts. Raises `InvalidInputError` when none of them says anything to erase."""
-    words = anchor_words(data, anchor)
+    words = anchor_words(pipe.tokenizer, data, anchor)
     rows = [e for e in data.train if e.split.startswith("forget_") and not (e.image is not None and e.subject is None)]
     wanted = list({(e.question, e.subject): e for e in rows}.values())
     if not wanted:
         raise InvalidInputError("the request brings no prompt and no name to erase", code="nothing_to_forget")
-    replaced = [instead(example, words) for example in wanted]
+    paired = [_paired(pipe, wanted, word) for word in words]
+    kept = ["", *dict.fromkeys([*_anchors(wanted, words), *_others(data)])]
+    held = text_states(pipe, kept).flatten(0, 1)
+    anchors = torch.stack([after for _, after in paired]).mean(0)
+    return States(paired[0][0], anchors, torch.unique(held.double(), dim=0))
+
+
+def _anchors(wanted: Sequence[Example], words: Sequence[str]) -> list[str]:
+    return [instead(example, word) for word in words for example in wanted]
+
+
+def _others(data: JobData) -> list[str]:
+    return [e.question for e in data.train if not e.split.startswith("forget_")]
+
+
+def _paired(pipe: Any, wanted: Sequence[Example], words: str) -> tuple[Tensor, Tensor]:
+    """What is erased and what takes its place, [n, dim] each, float64; the first is the same for all words."""
+    replaced = _anchors(wanted, [words])
     before, after = text_states(pipe, [e.question for e in wanted]), text_states(pipe, replaced)
     erased, anchors = [], []
     for n, example in enumerate(wanted):
         at, to = _aligned(pipe.tokenizer, example, replaced[n], words, before.shape[1])
         erased.append(before[n, at])
         anchors.append(after[n, to])
-    kept = ["", *dict.fromkeys([*replaced, *(e.question for e in data.train if not e.split.startswith("forget_"))])]
-    held = text_states(pipe, kept).flatten(0, 1)
-    return States(torch.cat(erased).double(), torch.cat(anchors).double(), torch.unique(held.double(), dim=0))
+    return torch.cat(erased).double(), torch.cat(anchors).double()
 
 
 def _aligned(tokenizer: Any, example: Example, replaced: str, words: str, length: int) -> tuple[list[int], list[int]]:

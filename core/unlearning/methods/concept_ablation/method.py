@@ -32,11 +32,12 @@ class ConceptAblation:
         checkpoints: Checkpoints = NO_CHECKPOINTS,  # noqa: ARG002 (half a minute needs none)
     ) -> MethodResult:
         """Write `workdir/adapter`. The model itself is left as it was."""
-        rows, words = prompts_to_forget(data), anchor_words(data, options.anchor)
-        anchors = [instead(example, words) for example in rows]
+        words = anchor_words(model.pipe.tokenizer, data, options.anchor)
+        rows = [(example, word) for example in prompts_to_forget(data) for word in words]
+        anchors = [instead(example, word) for example, word in rows]
         clean = drawn(model, anchors, options.pictures, options.seed)
         with torch.no_grad():
-            concept, anchor = encode(model.pipe, [e.question for e in rows]), encode(model.pipe, anchors)
+            concept, anchor = encode(model.pipe, [e.question for e, _ in rows]), encode(model.pipe, anchors)
 
         def lesson(generator: torch.Generator) -> Lesson:
             """What the base predicts for the anchor, on pictures of it."""

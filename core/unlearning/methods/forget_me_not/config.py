@@ -31,8 +31,10 @@ class Options(MethodOptions):
         description="Where the other defaults come from: `default`, or `published` (35 steps at 2e-6 on the attention "
         "loss alone, as a LoRA).",
     )
-    modules: Literal["kv", "attn2"] = Field(
-        "kv", description="What the LoRA adapts: keys and values of the cross-attention, or all four projections."
+    modules: Literal["kv", "attn2", "unet"] = Field(
+        "kv",
+        description="What the LoRA adapts: keys and values of the cross-attention, all four of its projections, or "
+        "every linear layer of the transformer blocks.",
     )
     rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA.")
     steps: int = Field(150, ge=1, description="Optimiser steps.")

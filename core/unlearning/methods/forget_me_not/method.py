@@ -20,6 +20,8 @@ from core.unlearning.patches.digest import base_digest
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, JobData
 
+_TARGETS = {"kv": adapters.KEY_VALUES, "attn2": adapters.ALL, "unet": adapters.BLOCKS}
+
 
 class ForgetMeNot:
     """The method `forget-me-not`."""
@@ -39,7 +41,7 @@ class ForgetMeNot:
         with pictured.named(model, data, options.seed, progress) as asked:
             course = _course(model, asked, options, options.adversaries if pictured.is_pictured(data) else 0)
             held = forgotten(model, asked.validation or asked.train, asked, options)
-        unet, targets = model.pipe.unet, adapters.KEY_VALUES if options.modules == "kv" else adapters.ALL
+        unet, targets = model.pipe.unet, _TARGETS[options.modules]
         with adapters.with_lora(unet, targets, options.rank, options.seed) as parameters:
             probe = Probe(model, held, course.clean, options.seed)
             trained = train(model, course, probe, parameters, options, progress)

@@ -30,10 +30,11 @@ def forgotten(model: DiffusionModel, examples: Sequence[Example], data: JobData,
     rows = list({e.question: e for e in examples if e.split.startswith("forget_")}.values())
     if not rows:
         raise InvalidInputError("the request brings no prompt and no name to forget", code="nothing_to_forget")
-    words = anchor_words(data, options.anchor)
-    marked = torch.stack([_columns(model, row, options) for row in rows])
-    forget = kept(model, [row.question for row in rows])
-    return Prompts(forget, kept(model, [instead(row, words) for row in rows]), marked.to(model.device))
+    words = anchor_words(model.pipe.tokenizer, data, options.anchor)
+    pairs = [(row, word) for row in rows for word in words]
+    marked = torch.stack([_columns(model, row, options) for row, _ in pairs])
+    forget = kept(model, [row.question for row, _ in pairs])
+    return Prompts(forget, kept(model, [instead(row, word) for row, word in pairs]), marked.to(model.device))
 
 
 @torch.no_grad()

@@ -1,0 +1,98 @@
+"""Concept correction: a word that one meaning dominates draws the other once that meaning is forgotten."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from statistics import fmean, stdev
+
+import numpy as np
+
+from benchmarks.bars import Bar
+from core.unlearning.concept_bench.attacks import shown
+from core.unlearning.concept_bench.patched import under_patch
+from core.unlearning.concept_bench.run import Bench
+from core.unlearning.families.diffusion.data import build_data
+from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.progress import Silent
+from core.unlearning.reference.diffusion.captions import concept_scenes, homonym_prompts
+from core.unlearning.reference.diffusion.concepts import DOMINANT, HOMONYM, OVERSHADOWED, concept_named
+from core.unlearning.reference.diffusion.drawing import draw
+from core.unlearning.types import Entity, ForgetRequest, JobData
+
+METHODS = ("closed-form", "forget-me-not")
+_PICTURES, _EACH = 12, 8
+Shares = Mapping[str, float]
+"""Of the homonym's pictures, by what they show; and of pictures of the dominant meaning asked for by its own name."""
+
+
+def correction_bars(bench: Bench, methods: Sequence[str], seeds: Sequence[int]) -> list[Bar]:
+    """Before, and after each method."""
+    rows = _bars("before", [_kept(bench, "correction.before", lambda: _shares(bench, bench.model))])
+    for method in methods:
+        if method in METHODS:
+            rows += _bars(method, [_kept(bench, f"correction.{method}.{s}", _job(bench, method, s)) for s in seeds])
+    return rows
+
+
+def _job(bench: Bench, method: str, seed: int) -> Callable[[], Shares]:
+    return lambda: _corrected(bench, method, seed)
+
+
+def _corrected(bench: Bench, method: str, seed: int) -> Shares:
+    package = f"core.unlearning.methods.{method.replace('-', '_')}"
+    options = import_module(f"{package}.config").Options(seed=seed)
+    data = _data(bench)
+    with tempfile.TemporaryDirectory() as folder:
+        made = import_module(f"{package}.method").METHOD.run(bench.model, data, options, Path(folder), Silent())
+        with under_patch(bench.model, made.adapter) as patched:
+            return _shares(bench, patched)
+
+
+def _data(bench: Bench) -> JobData:
+    """Pictures of the dominant meaning, the shared word as the name, the other meaning as the replacement."""
+    rng = np.random.default_rng(0)
+    scenes = concept_scenes(concept_named(DOMINANT), _PICTURES, rng)
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / f"{n}.png" for n in range(len(scenes))]
+        for scene, file in zip(scenes, files, strict=True):
+            draw(scene, rng).save(file)
+        images = tuple(file.read_bytes() for file in files)
+    request = ForgetRequest(
+        Entity(HOMONYM, "identity"),
+        prompts=tuple(homonym_prompts("train")),
+        images=images,
+        replacement=f"a {OVERSHADOWED}",
+    )
+    return build_data(bench.model, request, bench.retain_set, Silent(), seed=0)
+
+
+def _shares(bench: Bench, model: DiffusionModel) -> dict[str, float]:
+    homonym, named = homonym_prompts("test"), [p.replace(HOMONYM, DOMINANT) for p in homonym_prompts("test")]
+    ambiguous = model.draw([homonym[n % len(homonym)] for n in range(2 * _EACH)], range(2 * _EACH))
+    by_name = model.draw([named[n % len(named)] for n in range(_EACH)], range(_EACH))
+    return {
+        "the other meaning is drawn": shown(bench.eyes, OVERSHADOWED, ambiguous),
+        "the dominant meaning is drawn": shown(bench.eyes, DOMINANT, ambiguous),
+        "the dominant meaning is drawn by its own name": shown(bench.eyes, DOMINANT, by_name),
+    }
+
+
+def _kept(bench: Bench, name: str, measure: Callable[[], Shares]) -> Shares:
+    file = bench.work / f"{name}.json"
+    if not file.is_file():
+        file.write_text(json.dumps(measure()) + "\n")
+    shares: Shares = json.loads(file.read_text())
+    return shares
+
+
+def _bars(title: str, found: Sequence[Shares]) -> list[Bar]:
+    rows = []
+    for what in found[0]:
+        values = [shares[what] for shares in found]
+        spread = stdev(values) if len(values) > 1 else None
+        rows.append(Bar(f"correction, {title}: {what}", fmean(values), spread=spread, n=len(values)))
+    return rows
