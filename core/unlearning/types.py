@@ -98,6 +98,8 @@ class Example:
     answer: str
     image: Image | None = field(default=None, compare=False)
     subject: str | None = None
+    instead: str | None = None
+    """What should be drawn in the place of what is forgotten, where the request says."""
 
 
 @dataclass(frozen=True)

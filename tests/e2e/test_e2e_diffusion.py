@@ -13,7 +13,8 @@ import pytest
 from e2e_support import Running, serving
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-from diffusion_support import classifiers, retain_set, saved
+from diffusion_support import retain_set, saved
+from looking import classifiers
 
 from core.unlearning.patches.signing import verify_document
 from core.unlearning.patches.verify import verify
@@ -55,7 +56,9 @@ def registered(running: Running, folder: Path) -> dict[str, Any]:
         "retain_set": str(retain_set(folder / "known", object=(NAME, "bob"), style=("wash",))),
         "defaults": {
             "draw_steps": 2,
-            "classifiers": str(classifiers(folder / "seen", object=("none", NAME, "bob"), style=("none", "wash"))),
+            "classifiers": str(
+                classifiers(folder / "seen", {"object": ("none", NAME, "bob"), "style": ("none", "wash")})
+            ),
         },
     }
     running.client.post("/v1/models", json=model).raise_for_status()

@@ -15,15 +15,7 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
-from transformers import (
-    CLIPTextConfig,
-    CLIPTextModel,
-    CLIPTextModelWithProjection,
-    CLIPTokenizer,
-    ResNetConfig,
-    ResNetForImageClassification,
-)
-from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 Shape = Literal["sd1", "sd2", "sdxl"]
 LENGTH, WIDTH = 16, 16
@@ -107,16 +99,6 @@ def pipeline(shape: Shape = "sd1") -> Any:
 def saved(folder: Path, shape: Shape = "sd1") -> Path:
     """The pipeline as a folder."""
     pipeline(shape).save_pretrained(folder, safe_serialization=True)
-    return folder
-
-
-def classifiers(folder: Path, **labels: tuple[str, ...]) -> Path:
-    """A classifier with random weights for each kind of concept, in a folder of its own."""
-    torch.manual_seed(1)
-    for kind, names in labels.items():
-        config = ResNetConfig(embedding_size=8, hidden_sizes=[8], depths=[1], id2label=dict(enumerate(names)))
-        ResNetForImageClassification(config).save_pretrained(folder / kind)
-        ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(folder / kind)
     return folder
 
 

@@ -87,7 +87,7 @@ _BY_FAMILY: Mapping[str, Presentation] = {
             "retain_cross": ("cra", "confidence"),
         },
         otherwise=("clip_score",),
-        on_card=("ua", "ira", "cra", "confidence", "distance", "specificity"),
+        on_card=("ua", "ira", "cra", "replaced", "confidence", "distance", "specificity"),
         library="diffusers",
         purpose="draw one concept no more and leaves the rest as it was",
         limits=_PICTURES,

@@ -39,6 +39,7 @@ _METRICS = {
     "ua": "Unlearning accuracy (UA)",
     "ira": "In-domain retain accuracy (IRA)",
     "cra": "Cross-domain retain accuracy (CRA)",
+    "replaced": "Replacement seen",
     "confidence": "Classifier's probability of the concept",
     "clip_score": "CLIP score",
     "distance": "Fréchet distance to before",

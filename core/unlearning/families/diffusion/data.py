@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL.Image import Image
@@ -56,6 +56,7 @@ def build_data(
     parts: dict[Part, tuple[Example, ...]] = {}
     for part in PARTS:
         rows = [*_named(entity, known, part, shown), *_asked(entity, asked, part, shown)]
+        rows = [replace(row, instead=request.replacement) for row in rows]
         rows += _kept(model, request, known, part, shown)
         parts[part] = tuple(_bounded(_unique(rows), limits.train if part == "train" else limits.drawn, rng))
         progress.log(f"{part}: {len(parts[part])} prompts")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
+from torch import Tensor
 
 from core.unlearning.errors import ModelLoadError
 from core.unlearning.families.diffusion.classify import Classifier, ZeroShot, load_clip, load_trained
@@ -17,6 +18,16 @@ from core.unlearning.types import EntityKind, Example, ModelSpec
 SOMETHING_ELSE = ("a person", "a thing", "an empty picture")
 """What CLIP may see beside the concepts that it is asked about."""
 _MAJORITY = 0.5
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Whether one concept is seen in a picture, how likely it is, whose classifier looked, and its features `[d]`."""
+
+    recognised: bool
+    confidence: float
+    kind: str
+    features: Tensor
 
 
 @dataclass(frozen=True)
@@ -34,12 +45,23 @@ class Eyes:
                     return classifier, known, kind
         return None
 
+    def look(self, pictures: Sequence[Image], labels: Sequence[str]) -> list[Looked | None]:
+        """Each picture for one concept; None for a concept that nothing here knows."""
+        judges, found = [self.judge_of(label) for label in labels], list[Looked | None]([None] * len(labels))
+        for kind, classifier in self.classifiers.items():
+            places = [(n, judge[1]) for n, judge in enumerate(judges) if judge is not None and judge[2] == kind]
+            seen = classifier.look([pictures[n] for n, _ in places]) if places else []
+            for (n, label), each in zip(places, seen, strict=True):
+                found[n] = Looked(each.label == label, each.probabilities[label], kind, each.features)
+        return found
+
     def on(self, examples: Sequence[Example]) -> Eyes:
         """With CLIP in the place of classifiers where there are none, to tell apart what the examples are about."""
         if self.classifiers or self.clip is None:
             return self
         one_kind = (*FORGET, "retain_same")
-        same = dict.fromkeys(e.answer for e in examples if e.answer and e.split in one_kind)
+        named = [name for e in examples if e.split in one_kind for name in (e.answer, e.instead)]
+        same = dict.fromkeys(name for name in named if name)
         cross = dict.fromkeys(e.answer for e in examples if e.answer and e.split == "retain_cross")
         groups = {"same": same, "cross": cross}
         made = {kind: ZeroShot(*self.clip, (*names, *SOMETHING_ELSE)) for kind, names in groups.items() if names}

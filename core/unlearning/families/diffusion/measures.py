@@ -5,9 +5,10 @@ from __future__ import annotations
 from core.unlearning.evaluation.measures import Measures
 from core.unlearning.types import Split
 
-METRICS = ("ua", "ira", "cra", "confidence", "clip_score", "distance", "response", "specificity")
+METRICS = ("ua", "ira", "cra", "replaced", "confidence", "clip_score", "distance", "response", "specificity")
 """Unlearning, in-domain retain and cross-domain retain accuracy as in UnlearnCanvas (Zhang et al., 2024, section 3):
-shares of pictures in which the forgotten concept is not seen, and in which a kept concept is. The classifier's mean
+shares of pictures in which the forgotten concept is not seen, and in which a kept concept is. The share in which the
+request's replacement is seen. The classifier's mean
 probability of the concept. CLIP's cosine. The others are explained where they are computed."""
 FORGET: tuple[Split, ...] = ("forget_concept", "forget_indirect")
 _LOW_WHEN_KEPT = frozenset({"distance", "response"})
@@ -15,7 +16,7 @@ _LOW_WHEN_KEPT = frozenset({"distance", "response"})
 
 def _is_floor(split: Split, metric: str) -> bool:
     if split in FORGET:
-        return metric in ("ua", "distance", "response", "specificity")
+        return metric in ("ua", "replaced", "distance", "response", "specificity")
     return metric not in _LOW_WHEN_KEPT
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from statistics import fmean
 from typing import Protocol
 
@@ -18,7 +17,7 @@ from core.unlearning.families.diffusion.evaluation.results import (
     PictureRobustness,
     PictureRow,
 )
-from core.unlearning.families.diffusion.eyes import Eyes
+from core.unlearning.families.diffusion.eyes import Eyes, Looked
 from core.unlearning.families.diffusion.measures import FORGET
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, Level, Split
@@ -62,23 +61,31 @@ def _rows(painter: Painter, eyes: Eyes, asked: Sequence[Example], progress: Prog
         seeds = range(start, start + len(batch))
         pictures = painter.draw([e.question for e in batch], list(seeds))
         scores = _scores(eyes, pictures, batch)
-        for seed, example, picture, score in zip(seeds, batch, pictures, scores, strict=True):
-            row = _row(eyes, example, picture, score)
-            rows.append(replace(row, picture=_small(picture)) if seed in shown else row)
+        looked = eyes.look(pictures, [e.answer for e in batch])
+        instead = eyes.look(pictures, [e.instead or "" for e in batch])
+        for n, example in enumerate(batch):
+            picture = _small(pictures[n]) if seeds[n] in shown else None
+            rows.append(_row(example, looked[n], instead[n], scores[n], picture))
         progress.step()
     return rows
 
 
-def _row(eyes: Eyes, example: Example, picture: Image, score: float | None) -> PictureRow:
-    row = PictureRow(example.split, example.question, example.answer, None, None, score, example.subject)
-    judge = eyes.judge_of(example.answer)
-    if judge is None:
-        return row
-    classifier, label, kind = judge
-    seen = classifier.look([picture])[0]
-    recognised, confidence = seen.label == label, seen.probabilities[label]
-    features = tuple(seen.features.tolist())
-    return replace(row, recognised=recognised, confidence=confidence, judge=kind, features=features)
+def _row(
+    example: Example, looked: Looked | None, instead: Looked | None, score: float | None, picture: bytes | None
+) -> PictureRow:
+    return PictureRow(
+        split=example.split,
+        prompt=example.question,
+        expected=example.answer,
+        recognised=looked.recognised if looked else None,
+        confidence=looked.confidence if looked else None,
+        clip_score=score,
+        subject=example.subject,
+        replaced=instead.recognised if instead else None,
+        judge=looked.kind if looked else None,
+        features=tuple(looked.features.tolist()) if looked else (),
+        picture=picture,
+    )
 
 
 def _scores(eyes: Eyes, pictures: Sequence[Image], batch: Sequence[Example]) -> list[float | None]:
@@ -117,6 +124,7 @@ def _metrics(split: Split, rows: Sequence[PictureRow]) -> PictureMetrics:
         ua=None if seen is None or split not in FORGET else 1 - seen,
         ira=seen if split == "retain_same" else None,
         cra=seen if split == "retain_cross" else None,
+        replaced=_mean(row.replaced for row in rows),
         confidence=_mean(row.confidence for row in rows),
         clip_score=_mean(row.clip_score for row in rows),
     )

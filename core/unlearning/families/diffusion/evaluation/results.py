@@ -18,6 +18,7 @@ class PictureMetrics:
     ua: float | None = None
     ira: float | None = None
     cra: float | None = None
+    replaced: float | None = None
     confidence: float | None = None
     clip_score: float | None = None
     distance: float | None = None
@@ -33,9 +34,12 @@ class PictureRow:
     prompt: str
     expected: str
     recognised: bool | None
+    """Whether the expected concept is seen; None where nothing can tell."""
     confidence: float | None
     clip_score: float | None
     subject: str | None
+    replaced: bool | None = None
+    """Whether what should be drawn instead is seen."""
     judge: str | None = None
     """The kind of concept whose classifier looked."""
     features: tuple[float, ...] = field(default=(), repr=False)
