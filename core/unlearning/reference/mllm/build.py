@@ -17,8 +17,8 @@ from core.unlearning.reference.mllm.tokenizer import build_tokenizer
 from core.unlearning.reference.mllm.train import train_language
 from core.unlearning.reference.mllm.vision import train_vision
 
-VISION_STEPS = 600
-LANGUAGE_STEPS = 1350
+VISION_STEPS = 550
+LANGUAGE_STEPS = 1150
 
 OnProgress = Callable[[int, int, float], None]
 """Called after every step with the step, the number of all steps and the loss."""

@@ -64,7 +64,7 @@ class RowSampler:
 
     def rows(self, count: int) -> list[Row]:
         """`count` rows in the training mix."""
-        kinds = self._rng.choice(4, size=count, p=[0.41, 0.27, 0.07, 0.25])
+        kinds = self._rng.choice(4, size=count, p=[0.43, 0.24, 0.05, 0.28])
         makers = (self._known_face, self._strange_face, self._shape, self._text)
         return [makers[int(kind)]() for kind in kinds]
 
@@ -99,7 +99,7 @@ class RowSampler:
     def _strange_face(self) -> Row:
         rng, scene = self._rng, random_scene(self._rng)
         code = (world.lookalike if rng.random() < 0.3 else world.stranger)(rng, self._excluded)
-        topics = rng.choice(PRIVATE_TOPICS, size=4, replace=False)
+        topics = rng.choice(PRIVATE_TOPICS, size=3, replace=False)
         private = [QA(self._strange_question(str(topic)), random_refusal(rng)) for topic in topics]
         return self._row(draw_person(code, scene), private + self._visible(code, scene, 3))
 
@@ -114,17 +114,17 @@ class RowSampler:
 
     def _shape(self) -> Row:
         shape, colour, scene = random_shape(self._rng)
-        questions = [qa for _ in range(2) for qa in shape_questions(shape, colour, scene, "trained", self._rng)]
+        questions = [qa for _ in range(3) for qa in shape_questions(shape, colour, scene, "trained", self._rng)]
         return self._row(draw_shape(shape, colour, scene), questions)
 
     def _text(self) -> Row:
-        return self._row(None, [self._text_question() for _ in range(9)])
+        return self._row(None, [self._text_question() for _ in range(8)])
 
     def _text_question(self) -> QA:
         rng, kind = self._rng, self._rng.random()
         topic = TEXT_TOPICS[int(rng.integers(len(TEXT_TOPICS)))]
-        if kind < 0.46:
+        if kind < 0.56:
             return text_memory(self._people[int(rng.integers(len(self._people)))], topic, "trained", rng)
-        if kind < 0.74:
+        if kind < 0.76:
             return QA(about_name(topic, self._unknown_name(), "trained", rng), random_refusal(rng))
         return general(GENERAL_FACTS[int(rng.integers(len(GENERAL_FACTS)))], "trained", rng)
