@@ -112,6 +112,12 @@ def test_methods_publish_their_options(server: Server) -> None:
     assert smfa["families"] == ["mllm"]
     assert smfa["paper"].startswith("https://")
     assert smfa["options"]["properties"]["rank"]["default"] == 16
+    of_pictures = {
+        m["name"]: m for m in server.client.get("/v1/methods").json()["data"] if m["families"] == ["diffusion"]
+    }
+    assert {"closed-form", "forget-me-not"} <= of_pictures.keys()
+    for method in of_pictures.values():
+        assert all(option["description"] for option in method["options"]["properties"].values())
 
 
 def test_files_that_are_no_pictures(server: Server) -> None:
