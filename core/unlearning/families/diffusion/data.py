@@ -20,6 +20,7 @@ from core.unlearning.progress import Progress
 from core.unlearning.types import Entity, Example, ForgetRequest, JobData, Level, Part, Split
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
+SPLITS: tuple[Split, ...] = ("forget_concept", "forget_indirect", "retain_same", "retain_cross", "general")
 _HELD_OUT = 4
 """A request's prompts are divided from this many on: every fourth validates, every fourth tests."""
 
@@ -147,8 +148,7 @@ def _pictured(entity: Entity, pictures: Sequence[Image]) -> Iterable[Example]:
 
 
 def _bounded(rows: Sequence[Example], count: int, rng: random.Random) -> list[Example]:
-    splits = dict.fromkeys(row.split for row in rows)
-    return [row for split in splits for row in take([r for r in rows if r.split == split], count, rng)]
+    return [row for split in SPLITS for row in take([r for r in rows if r.split == split], count, rng)]
 
 
 def _unique(rows: Iterable[Example]) -> list[Example]:
