@@ -226,6 +226,18 @@ def test_the_evaluation_is_a_table_with_what_was_missed(lethe, capsys, monkeypat
     assert "A note." in out
 
 
+def test_the_table_has_the_metrics_of_the_models_family(lethe, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    metrics = {"ua": {"before": 0.0, "after": 1.0}, "distance": {"before": None, "after": 3.5}}
+    evaluation = {**EVALUATION, "splits": {"forget_concept": {"count": 8, "known": 8, "metrics": metrics}}}
+    lethe("report", "job_1", answers=[answer(job("succeeded", verdict="passed", evaluation=evaluation))])
+    out = capsys.readouterr().out
+    assert "0.00 → 1.00" in out
+    assert "→ 3.50" not in out
+    assert "3.50" in out
+    assert "refused" not in out
+
+
 def test_report_of_an_unfinished_job_says_why_not(lethe, capsys):
     status, _ = lethe("report", "job_1", answers=[answer(job("running"))])
     assert status == 1

@@ -97,10 +97,12 @@ def check(ask: Ask, *, timeout: float = 600) -> Found:
 
 def look(ask: Ask) -> Found:
     """What `check` asks, in this process."""
+    import torch
     from diffusers import DiffusionPipeline
 
     pipelines: Any = DiffusionPipeline
-    pipe = pipelines.from_pretrained(ask.base, use_safetensors=True, safety_checker=None)
+    # Left to themselves, the parts of a checkpoint in half precision load in two precisions.
+    pipe = pipelines.from_pretrained(ask.base, dtype=torch.float32, use_safetensors=True, safety_checker=None)
     pipe.set_progress_bar_config(disable=True)
     return examine(pipe, Path(ask.adapter), ask.text, ask.second)
 
