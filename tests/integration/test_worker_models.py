@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,6 +37,16 @@ def test_an_untouched_model_is_used_again(spec: ModelSpec, loads: list[ModelSpec
     models = WarmModels()
     assert models.load(spec, precision) is models.load(spec, precision)
     assert len(loads) == 1
+
+
+def test_other_defaults_and_files_in_folders_are_noticed(spec: ModelSpec, loads: list[ModelSpec]) -> None:
+    models, part = WarmModels(), Path(spec.source) / "unet"
+    models.load(spec, "float32")
+    part.mkdir()
+    (part / "weights.safetensors").write_bytes(b"weights")
+    models.load(spec, "float32")
+    models.load(replace(spec, defaults={"draw_steps": 20}), "float32")
+    assert len(loads) == 3
 
 
 def test_a_changed_weight_is_noticed(spec: ModelSpec, loads: list[ModelSpec]) -> None:
