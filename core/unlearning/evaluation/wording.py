@@ -40,7 +40,7 @@ _METRICS = {
     "ira": "In-domain retain accuracy (IRA)",
     "cra": "Cross-domain retain accuracy (CRA)",
     "replaced": "Replacement seen",
-    "confidence": "Classifier's probability of the concept",
+    "confidence": "Classifier's confidence",
     "clip_score": "CLIP score",
     "distance": "Fréchet distance to before",
     "response": "Response of the patch",
