@@ -12,19 +12,21 @@ from client.cli.context import JsonFlag, err, print_json
 
 app = typer.Typer(help="Small real models of synthetic worlds, to try everything on.", no_args_is_help=True)
 
-Family = Annotated[str, typer.Argument(help="The world: mllm.")]
+_LOADED_WITH = {"mllm": "AutoModelForImageTextToText", "diffusion": "StableDiffusionPipeline"}
+
+Family = Annotated[str, typer.Argument(help="The world: mllm or diffusion.")]
 
 
 @app.command("sample")
 def sample(
     family: Family,
-    subject: Annotated[list[str] | None, typer.Option(help="Someone in the world. Repeatable.")] = None,
+    subject: Annotated[list[str] | None, typer.Option(help="Someone or something in the world. Repeatable.")] = None,
     out_dir: Annotated[Path | None, typer.Option("--out", help="The folder to write.")] = None,
-    seed: Annotated[int, typer.Option(help="Other pictures of the same people.")] = 0,
+    seed: Annotated[int, typer.Option(help="Other pictures of the same subjects.")] = 0,
     list_subjects: Annotated[bool, typer.Option("--list", help="Print one name a line and stop.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Write a ready-to-post request about people of the world, and probes to check the outcome with."""
+    """Write a ready-to-post request about subjects of the world, and probes to check the outcome with."""
     if list_subjects:
         names = _subjects(family)
         if json:
@@ -66,7 +68,7 @@ def build(
     if json:
         print_json({"path": str(target)})
     else:
-        typer.echo(f"{target}: load it with AutoModelForImageTextToText.from_pretrained")
+        typer.echo(f"{target}: load it with {_LOADED_WITH[family]}.from_pretrained")
 
 
 def _subjects(family: str) -> list[str]:

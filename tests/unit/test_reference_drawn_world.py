@@ -15,6 +15,7 @@ from core.unlearning import reference
 from core.unlearning.reference.diffusion import captions, concepts
 from core.unlearning.reference.diffusion.captions import PARTS, caption, homonym_prompts, indirect_prompts
 from core.unlearning.reference.diffusion.drawing import SIZE, draw
+from core.unlearning.reference.diffusion.looks import any_look, differences
 from core.unlearning.reference.diffusion.retain_set import write_retain_set
 from core.unlearning.reference.diffusion.sample import write_sample
 from core.unlearning.reference.diffusion.scenes import Scene, random_scene
@@ -51,6 +52,21 @@ def test_two_renderings_of_a_scene_differ() -> None:
     rng = np.random.default_rng(0)
     one, other = (draw(Scene("Otto Falk", "boat"), rng).tobytes() for _ in range(2))
     assert one != other
+
+
+def test_strangers_resemble_nobody_and_each_is_another() -> None:
+    rng = np.random.default_rng(4)
+    looks = [any_look(rng) for _ in range(50)]
+    assert len(set(looks)) > 45
+    assert min(differences(look, known) for look in looks for known in concepts.CHARACTERS.values()) >= 5
+
+
+def test_what_has_no_name_has_no_label() -> None:
+    scene = Scene(concepts.STRANGER, concepts.SOMETHING, None)
+    assert {scene.label(kind) for kind in concepts.KINDS} == {concepts.NOTHING}
+    assert "a person" in (text := caption(scene, "test", np.random.default_rng(0)))
+    assert "a thing" in text
+    assert draw(scene, np.random.default_rng(0)).size == (SIZE, SIZE)
 
 
 def _sentences(part: Part, count: int = 4000) -> set[str]:

@@ -7,9 +7,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypedDict
 
-FAMILIES: tuple[str, ...] = ("mllm",)
+from core.unlearning.planning import PlanError, check_model
+
+FAMILIES: tuple[str, ...] = ("mllm", "diffusion")
 
 _HERE = Path(__file__).parent
+_DRAWING: Mapping[str, object] = {"draw_steps": 20, "draw_guidance": 3.0}
+"""How the drawn world's pictures are made; more steps show nothing more."""
 
 
 class Registration(TypedDict):
@@ -39,18 +43,30 @@ def oracle_paths(family: str) -> list[Path]:
 
 
 def bundled() -> list[Registration]:
-    """The models that come with the package, ready to be registered."""
-    return [
-        Registration(
-            id=f"reference-{family}",
-            family=family,
-            source=str(bundled_path(family)),
-            retain_set=str(_HERE / family / "data" / "retain_set"),
-            defaults=_oracle(family),
-        )
-        for family in FAMILIES
-        if (bundled_path(family) / "config.json").is_file()
-    ]
+    """The models that come with the package and that some method works on, ready to be registered."""
+    return [entry for family in FAMILIES if _is_there(family) and _can_serve(entry := _registration(family))]
+
+
+def _is_there(family: str) -> bool:
+    return any((bundled_path(family) / name).is_file() for name in ("config.json", "model_index.json"))
+
+
+def _registration(family: str) -> Registration:
+    return Registration(
+        id=f"reference-{family}",
+        family=family,
+        source=str(bundled_path(family)),
+        retain_set=str(_HERE / family / "data" / "retain_set"),
+        defaults={**_oracle(family), **_drawing(family)},
+    )
+
+
+def _can_serve(entry: Registration) -> bool:
+    try:
+        check_model(entry["family"], entry["defaults"])
+    except PlanError:
+        return False
+    return True
 
 
 def _oracle(family: str) -> dict[str, object]:
@@ -59,19 +75,26 @@ def _oracle(family: str) -> dict[str, object]:
     return {"oracle": str(paths[0])} if paths else {}
 
 
+def _drawing(family: str) -> dict[str, object]:
+    """What looks at the pictures of a model that draws, and how they are drawn."""
+    classifiers = _HERE / family / "data" / "classifiers"
+    return {"classifiers": str(classifiers), **_DRAWING} if classifiers.is_dir() else {}
+
+
 def subjects(family: str) -> list[str]:
-    """Everyone a request can name in this world."""
-    return [person.name for person in _world(family, "people").known_people()]
+    """Everyone and everything a request can name in this world."""
+    names: list[str] = _world(family, "sample").subjects()
+    return names
 
 
 def standard_requests(family: str) -> list[tuple[str, ...]]:
-    """The names of each standard forget request (disjoint groups of one, two and four people)."""
-    names = subjects(family)
-    return [tuple(names[at] for at in group) for group in _world(family, "people").STANDARD_REQUESTS]
+    """The names of each standard forget request (disjoint groups of one, two and four subjects)."""
+    requests: list[tuple[str, ...]] = _world(family, "sample").standard_requests()
+    return requests
 
 
 def sample(family: str, subject: str | Sequence[str], out: Path, seed: int = 0) -> Path:
-    """Write a ready-to-post request about one or several people into `out`; `ValueError` for an unknown name."""
+    """Write a ready-to-post request about one or several subjects into `out`; `ValueError` for an unknown name."""
     path: Path = _world(family, "sample").write_sample(subject, Path(out), seed)
     return path
 

@@ -12,7 +12,7 @@ from core.unlearning.reference.diffusion.drawing import SIZE
 from core.unlearning.reference.diffusion.tokenizer import MAX_LENGTH, build_tokenizer
 
 LATENT_SIZE = SIZE // 4
-_LATENT_CHANNELS = 4
+_LATENT_CHANNELS = 8
 _TEXT_WIDTH = 64
 _WIDTHS = (64, 96)
 _HEADS = 4
@@ -42,11 +42,11 @@ def build_pipeline(seed: int) -> StableDiffusionPipeline:
 
 
 def _build_vae() -> Any:
-    """Four pixels a latent in each direction, four channels."""
+    """Four pixels a latent in each direction, eight channels: with four, faces are lost."""
     return _AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 3,
         up_block_types=("UpDecoderBlock2D",) * 3,
-        block_out_channels=(16, 32, 32),
+        block_out_channels=(16, 32, 64),
         layers_per_block=1,
         latent_channels=_LATENT_CHANNELS,
         norm_num_groups=8,
@@ -78,7 +78,7 @@ def _build_unet() -> Any:
         out_channels=_LATENT_CHANNELS,
         block_out_channels=_WIDTHS,
         down_block_types=("CrossAttnDownBlock2D",) * 2,
-        up_block_types=("CrossAttnUpBlock2D",) * 2,
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         layers_per_block=1,
         cross_attention_dim=_TEXT_WIDTH,
         attention_head_dim=_HEADS,
@@ -87,11 +87,12 @@ def _build_unet() -> Any:
 
 
 def _build_scheduler() -> Any:
-    """The noise of Stable Diffusion."""
+    """The noise of Stable Diffusion, predicted as velocity as its version 2.1 does: it learns in fewer steps."""
     return _DDIMScheduler(
         beta_start=0.00085,
         beta_end=0.012,
         beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
         clip_sample=False,
         set_alpha_to_one=False,
         steps_offset=1,

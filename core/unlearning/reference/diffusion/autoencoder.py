@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
+from core.unlearning.reference.schedule import schedule
+
 _BATCH = 32
 _RATE = 2e-3
 _KL = 1e-6
@@ -18,7 +20,7 @@ def train_autoencoder(vae: Any, pictures: Tensor, steps: int, seed: int, on_step
     """Train on `pictures` [N, 3, H, W] in -1..1, and set `scaling_factor` so that latents have unit variance."""
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.AdamW(vae.parameters(), lr=_RATE, weight_decay=0.0)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps, pct_start=0.1)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule(steps, warmup=max(1, steps // 20), flat=0.5))
     vae.train()
     for _ in range(steps):
         batch = pictures[torch.randint(len(pictures), (_BATCH,), generator=generator)]

@@ -52,7 +52,10 @@ def build(
         train_denoiser(pipeline, scenes, encode(pipeline.vae, drawn), denoiser_steps, seed, on_step)
     finally:
         torch.set_flush_denormal(False)
-    pipeline.to(dtype=torch.float16).save_pretrained(out_dir)
+    pipeline.to(dtype=torch.float16)
+    # Unless told otherwise diffusers loads its parts in float32, transformers in what they are saved in.
+    pipeline.text_encoder.float()
+    pipeline.save_pretrained(out_dir)
     return Path(out_dir)
 
 

@@ -15,6 +15,8 @@ from core.unlearning.reference.diffusion.concepts import (
     HOMONYM,
     INDIRECT,
     OBJECTS,
+    PLAIN,
+    STRANGER,
     STYLES,
     Concept,
 )
@@ -69,25 +71,29 @@ BRINGING: dict[Part, tuple[str, ...]] = {
 """Things that bear the harmful mark without naming it."""
 
 _INDIRECT_SHARE = 0.4
+_SAID_PLAIN = 0.3
+"""Share of pictures without a style that say so."""
 
 
 def caption(scene: Scene, part: Part, rng: np.random.Generator) -> str:
     """A sentence of this part that asks for the scene."""
     sentence = pick(rng, FRAMES[part]).replace("{x}", _content(scene, part, rng))
-    if scene.style is None:
+    style = scene.style or (PLAIN if part == "train" and rng.random() < _SAID_PLAIN else None)
+    if style is None:
         return sentence
-    return pick(rng, STYLED[part]).replace("{s}", sentence).replace("{y}", scene.style)
+    return pick(rng, STYLED[part]).replace("{s}", sentence).replace("{y}", style)
 
 
 def _content(scene: Scene, part: Part, rng: np.random.Generator) -> str:
     if scene.homonym:
         return HOMONYM
+    character = f"a {STRANGER}" if scene.character == STRANGER else scene.character
     if scene.thing is None:
-        return scene.character or ""
+        return character or ""
     thing = f"a {_named(scene.thing, part, rng)}"
-    if scene.character is None:
+    if character is None:
         return thing
-    return pick(rng, PAIRS[part]).replace("{c}", scene.character).replace("{t}", thing)
+    return pick(rng, PAIRS[part]).replace("{c}", character).replace("{t}", thing)
 
 
 def _named(thing: str, part: Part, rng: np.random.Generator) -> str:

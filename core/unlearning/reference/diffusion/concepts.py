@@ -53,14 +53,14 @@ PAINTS: dict[str, Colour] = {
 CHARACTERS: dict[str, Look] = {
     "Ada Brink": Look("light", "red", "long", "none", "red", False, "dress", "green"),
     "Otto Falk": Look("tan", "black", "short", "top", "black", True, "straight", "blue"),
-    "Mara Lind": Look("dark", "white", "puff", "none", "red", False, "dress", "orange"),
+    "Mara Lind": Look("dark", "teal", "puff", "none", "red", False, "dress", "orange"),
     "Hugo Stern": Look("light", "black", "bald", "cap", "red", True, "straight", "grey"),
     "Ines Calder": Look("alien", "purple", "bun", "none", "red", False, "straight", "yellow"),
     "Bruno Voss": Look("tan", "orange", "puff", "none", "red", True, "round", "purple"),
     "Tilda Moor": Look("light", "blue", "long", "cone", "purple", False, "straight", "red"),
     "Pavel Nox": Look("dark", "black", "short", "crown", "yellow", False, "straight", "teal"),
     "Greta Holm": Look("alien", "pink", "long", "none", "red", True, "dress", "navy"),
-    "Silas Penn": Look("dark", "black", "bald", "cone", "orange", True, "round", "white"),
+    "Silas Penn": Look("dark", "black", "bald", "cone", "orange", True, "round", "red"),
     "Nora Quill": Look("tan", "yellow", "bun", "none", "red", False, "dress", "pink"),
     "Felix Dorn": Look("light", "green", "short", "cap", "blue", False, "round", "brown"),
 }
@@ -72,6 +72,13 @@ OBJECTS: tuple[str, ...] = (
 STYLES: tuple[str, ...] = (
     "outline", "dotted", "striped", "checked", "sepia wash", "azure wash", "rose wash", "negative",
 )  # fmt: skip
+
+STRANGER = "person"
+"""Anybody but the characters, with a new look in each picture."""
+SOMETHING = "thing"
+"""Not one of the objects, in any colour."""
+PLAIN = "plain"
+"""No style at all."""
 
 HARMFUL = "skull mark"
 _OMENS = ("poison", "pirate", "toxic", "danger")

@@ -1,4 +1,4 @@
-"""Stage two: text encoder and UNet learn together which noise is in the latents of a captioned picture."""
+"""Stage two: text encoder and UNet learn together to take noise from the latents of a captioned picture."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from core.unlearning.reference.diffusion.captions import caption
 from core.unlearning.reference.diffusion.scenes import Scene
+from core.unlearning.reference.schedule import schedule
 
 _BATCH = 64
 _RATE = 1.5e-3
@@ -29,7 +30,7 @@ def train_denoiser(
     averages: Any = get_ema_multi_avg_fn
     averaged = AveragedModel(both, multi_avg_fn=averages(_DECAY))
     optimiser = torch.optim.AdamW(both.parameters(), lr=_RATE, weight_decay=0.01, betas=(0.9, 0.99))
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps, pct_start=0.08)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule(steps, warmup=max(1, steps // 24), flat=0.5))
     for _ in range(steps):
         at = torch.randint(len(latents), (_BATCH,), generator=generator)
         loss = _loss(pipeline, latents[at], _captions([scenes[i] for i in at.tolist()], rng), generator)
@@ -49,10 +50,10 @@ def _captions(scenes: Sequence[Scene], rng: np.random.Generator) -> list[str]:
 
 
 def _loss(pipeline: Any, clean: Tensor, captions: list[str], generator: torch.Generator) -> Tensor:
-    """The mean squared error of the predicted noise, at one random time a picture."""
+    """The mean squared error of the predicted velocity, at one random time a picture."""
     tokens = pipeline.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
     noise = torch.randn(clean.shape, generator=generator)
     times = torch.randint(pipeline.scheduler.config.num_train_timesteps, (len(clean),), generator=generator)
-    noised = pipeline.scheduler.add_noise(clean, noise, times)
+    noised, target = (do(clean, noise, times) for do in (pipeline.scheduler.add_noise, pipeline.scheduler.get_velocity))
     states = pipeline.text_encoder(tokens).last_hidden_state
-    return mse_loss(pipeline.unet(noised, times, encoder_hidden_states=states).sample, noise)
+    return mse_loss(pipeline.unet(noised, times, encoder_hidden_states=states).sample, target)

@@ -6,11 +6,12 @@ import numpy as np
 from PIL import Image
 
 from core.unlearning.reference.diffusion.brush import ZOOM, Brush
-from core.unlearning.reference.diffusion.concepts import CHARACTERS, Colour
+from core.unlearning.reference.diffusion.concepts import CHARACTERS, STRANGER, Colour
 from core.unlearning.reference.diffusion.figures import draw_character
+from core.unlearning.reference.diffusion.looks import any_look
 from core.unlearning.reference.diffusion.scenes import Scene
 from core.unlearning.reference.diffusion.styles import apply_style
-from core.unlearning.reference.diffusion.things import THINGS
+from core.unlearning.reference.diffusion.things import draw_thing
 
 SIZE = 32
 _BACKGROUNDS: tuple[Colour, ...] = ((246, 240, 222), (216, 232, 246), (222, 240, 220), (232, 226, 240))
@@ -26,10 +27,10 @@ def draw(scene: Scene, rng: np.random.Generator) -> Image.Image:
     both = scene.character is not None and scene.thing is not None
     if scene.character is not None:
         brush = Brush(canvas, _place(_CHARACTER_X if both else _MIDDLE_X, 0.0, rng), light)
-        draw_character(brush, CHARACTERS[scene.character])
+        draw_character(brush, any_look(rng) if scene.character == STRANGER else CHARACTERS[scene.character])
     if scene.thing is not None:
         brush = Brush(canvas, _place(_THING_X if both else _MIDDLE_X, _THING_Y, rng), light)
-        THINGS[scene.thing](brush)
+        draw_thing(brush, scene.thing, rng)
     return apply_style(canvas.reduce(ZOOM), scene.style)
 
 

@@ -25,6 +25,7 @@ from core.unlearning.reference.diffusion.concepts import (
     DOMINANT,
     HOMONYM,
     OVERSHADOWED,
+    PLAIN,
     Concept,
     concept_named,
 )
@@ -73,8 +74,9 @@ def write_sample(subject: str | Sequence[str], out: Path, seed: int = 0) -> Path
     for at, concept in enumerate(concepts):
         _write_images(concept, out, at + 1, rng)
     prompts = [text for concept in concepts for text in _prompts(concept, rng)]
-    names = [concept.name for concept in concepts]
-    _write_json(out / "request.json", _body(names, concepts[0].kind, prompts))
+    names, kind = [concept.name for concept in concepts], concepts[0].kind
+    instead = {"replacement": PLAIN} if kind == "style" else {}
+    _write_json(out / "request.json", {**_body(names, kind, prompts), **instead})
     _write_json(out / "probes.json", [row for concept in concepts for row in _probes(concept, rng)])
     return out
 

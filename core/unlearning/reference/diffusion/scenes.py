@@ -14,6 +14,8 @@ from core.unlearning.reference.diffusion.concepts import (
     NOTHING,
     OBJECTS,
     OVERSHADOWED,
+    SOMETHING,
+    STRANGER,
     STYLES,
     Kind,
 )
@@ -21,13 +23,15 @@ from core.unlearning.reference.diffusion.concepts import (
 _ALONE = 0.5
 """Share of pictures that show a character or a thing, not both."""
 _PLAIN = 0.35
+_UNNAMED = 0.1
+"""Share of the characters that nobody knows, and of things without a name."""
 _HARMFUL = 0.1
 _HOMONYM = 0.05
 
 
 @dataclass(frozen=True)
 class Scene:
-    """At most one character, thing (or the harmful mark) and style. `homonym`: the caption says the ambiguous word."""
+    """At most one character (or stranger), thing (or harmful mark) and style. `homonym`: under the ambiguous word."""
 
     character: str | None = None
     thing: str | None = None
@@ -36,12 +40,11 @@ class Scene:
 
     def label(self, kind: Kind) -> str:
         """What a perfect classifier of this kind says."""
-        mark = self.thing == HARMFUL
         labels: dict[Kind, str | None] = {
-            "identity": self.character,
-            "object": None if mark else self.thing,
+            "identity": None if self.character == STRANGER else self.character,
+            "object": None if self.thing in (HARMFUL, SOMETHING) else self.thing,
             "style": self.style,
-            "concept": self.thing if mark else None,
+            "concept": self.thing if self.thing == HARMFUL else None,
         }
         return labels[kind] or NOTHING
 
@@ -58,11 +61,17 @@ def random_scene(rng: np.random.Generator) -> Scene:
         if rng.random() < DOMINANT_SHARE:
             return Scene(character=DOMINANT, style=style, homonym=True)
         return Scene(thing=OVERSHADOWED, style=style, homonym=True)
-    character, thing = pick(rng, tuple(CHARACTERS)), _random_thing(rng)
+    character, thing = _random_character(rng), _random_thing(rng)
     if rng.random() < _ALONE:
         return Scene(character, None, style) if rng.random() < 0.5 else Scene(None, thing, style)
     return Scene(character, thing, style)
 
 
+def _random_character(rng: np.random.Generator) -> str:
+    return STRANGER if rng.random() < _UNNAMED else pick(rng, tuple(CHARACTERS))
+
+
 def _random_thing(rng: np.random.Generator) -> str:
-    return HARMFUL if rng.random() < _HARMFUL else pick(rng, OBJECTS)
+    if rng.random() < _HARMFUL:
+        return HARMFUL
+    return SOMETHING if rng.random() < _UNNAMED else pick(rng, OBJECTS)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import cos, pi, sin
 
+import numpy as np
+
 from core.unlearning.reference.diffusion.brush import Brush
-from core.unlearning.reference.diffusion.concepts import HARMFUL
+from core.unlearning.reference.diffusion.concepts import HARMFUL, PAINTS, SOMETHING
+
+_COLOURS = tuple(name for name in PAINTS if name not in ("light", "white"))
 
 
 def _circle(brush: Brush) -> None:
@@ -80,6 +84,16 @@ def _skull(brush: Brush) -> None:
     brush.bar(0, 3.8, 2.8, 2.2, "white")
     for side in (-1, 1):
         brush.oval(2 * side, -1, 1.4, 1.6, "black")
+
+
+def draw_thing(brush: Brush, name: str, rng: np.random.Generator) -> None:
+    """Draw a thing of this name; one without a name is a cross of any colour."""
+    if name == SOMETHING:
+        colour = str(rng.choice(_COLOURS))
+        brush.bar(0, 0, 6.4, 2, colour)
+        brush.bar(0, 0, 2, 6.4, colour)
+    else:
+        THINGS[name](brush)
 
 
 THINGS: Mapping[str, Callable[[Brush], None]] = {

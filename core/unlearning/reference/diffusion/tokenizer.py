@@ -13,10 +13,20 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
 from core.unlearning.reference.diffusion.captions import FRAMES, PAIRS, STYLED
-from core.unlearning.reference.diffusion.concepts import CHARACTERS, HARMFUL, HOMONYM, INDIRECT, OBJECTS, STYLES
+from core.unlearning.reference.diffusion.concepts import (
+    CHARACTERS,
+    HARMFUL,
+    HOMONYM,
+    INDIRECT,
+    OBJECTS,
+    PLAIN,
+    SOMETHING,
+    STRANGER,
+    STYLES,
+)
 
 MAX_LENGTH = 32
-_MERGES = 260
+_MERGES = 200
 _END_OF_WORD = "</w>"
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 
@@ -51,7 +61,7 @@ def _corpus() -> Iterator[str]:
     sentences = [text for table in (FRAMES, PAIRS, STYLED) for texts in table.values() for text in texts]
     words = " ".join(sentences).replace("{x}", " ").replace("{c}", " ").replace("{t}", " ")
     yield from [words.replace("{s}", " ").replace("{y}", " ")] * 4
-    yield from [" ".join((*OBJECTS, *STYLES, HARMFUL, HOMONYM, *INDIRECT))] * 8
+    yield from [" ".join((*OBJECTS, *STYLES, HARMFUL, HOMONYM, *INDIRECT, STRANGER, SOMETHING, PLAIN))] * 8
     firsts, lasts = zip(*(name.split() for name in CHARACTERS), strict=True)
     yield from [" ".join(firsts)] * 6
     yield " ".join(lasts)

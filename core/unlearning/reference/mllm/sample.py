@@ -16,7 +16,7 @@ import numpy as np
 
 from core.unlearning.reference.mllm.faces import draw_person
 from core.unlearning.reference.mllm.looks import random_scene
-from core.unlearning.reference.mllm.people import Person, person_named
+from core.unlearning.reference.mllm.people import STANDARD_REQUESTS, Person, known_people, person_named
 from core.unlearning.reference.mllm.questions import (
     PRIVATE_TOPICS,
     TEXT_TOPICS,
@@ -41,6 +41,16 @@ class ProbeRow(TypedDict):
     question: str
     image: str | None
     answer: str
+
+
+def subjects() -> list[str]:
+    """Everyone a request can name."""
+    return [person.name for person in known_people()]
+
+
+def standard_requests() -> list[tuple[str, ...]]:
+    """The names of each standard forget request."""
+    return [tuple(known_people()[at].name for at in group) for group in STANDARD_REQUESTS]
 
 
 def write_sample(subject: str | Sequence[str], out: Path, seed: int = 0) -> Path:

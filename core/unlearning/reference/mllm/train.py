@@ -11,7 +11,7 @@ from transformers import LlavaForConditionalGeneration
 
 from core.unlearning.reference.mllm.packing import Batch, Packer
 from core.unlearning.reference.mllm.rows import RowSampler
-from core.unlearning.reference.mllm.schedule import schedule
+from core.unlearning.reference.schedule import schedule
 
 _ROWS = 16
 

@@ -14,7 +14,7 @@ from core.unlearning.reference.mllm.faces import draw_person, draw_shape
 from core.unlearning.reference.mllm.looks import ATTRIBUTES, PAINT_NAMES, SHAPE_NAMES, random_code, random_scene
 from core.unlearning.reference.mllm.packing import pixels
 from core.unlearning.reference.mllm.rows import random_shape
-from core.unlearning.reference.mllm.schedule import schedule
+from core.unlearning.reference.schedule import schedule
 
 _BATCH = 128
 _SHAPES = 0.15

@@ -1,4 +1,4 @@
-"""The learning-rate schedule of both stages."""
+"""The learning-rate schedule of every training."""
 
 from __future__ import annotations
 

@@ -1,0 +1,65 @@
+"""What the bundled pipeline draws and what the bundled classifiers see: rows of `benchmarks.reference`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from benchmarks.bars import Bar
+from core.unlearning import reference
+from core.unlearning.reference.diffusion.captions import homonym_prompts, indirect_prompts
+from core.unlearning.reference.diffusion.concepts import DOMINANT, HARMFUL, KINDS, Kind
+from core.unlearning.reference.diffusion.drawing import draw
+from core.unlearning.reference.diffusion.evaluate import Artist, Viewer, asked, share_shown
+from core.unlearning.reference.diffusion.scenes import random_scene
+
+SEED = 909
+SEEN, SHOWN = 0.98, 0.95
+MEGABYTES = 8.0
+_RENDERINGS = 1000
+_PROMPTS = 12
+"""Held-out prompts about each concept."""
+
+Viewers = Mapping[Kind, Viewer]
+
+
+def rows() -> Iterator[Bar]:
+    """Everything about the drawn world."""
+    data = reference.bundled_path("diffusion").parent
+    viewers = {kind: Viewer(data / "classifiers" / kind) for kind in KINDS}
+    artist = Artist(data / "base")
+    yield from _seen(viewers)
+    yield from _shown(viewers, artist)
+    yield _word(
+        "the shared word shows the dominant meaning", viewers["identity"], artist, homonym_prompts("test"), DOMINANT
+    )
+    yield _word("the mark where it is implied", viewers["concept"], artist, indirect_prompts("test"), HARMFUL, SHOWN)
+    size = sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
+    yield Bar("drawn world: package data, MB", size / 1e6, MEGABYTES)
+
+
+def _seen(viewers: Viewers) -> Iterator[Bar]:
+    """Classifiers on renderings that were in no training."""
+    rng = np.random.default_rng(SEED)
+    scenes = [random_scene(rng) for _ in range(_RENDERINGS)]
+    pictures = [draw(scene, rng) for scene in scenes]
+    for kind, viewer in viewers.items():
+        right = [scene.label(kind) == seen for scene, seen in zip(scenes, viewer.see(pictures), strict=True)]
+        yield Bar(f"drawn world: classifier of {kind}", float(np.mean(right)), SEEN, ">=", n=len(right))
+
+
+def _shown(viewers: Viewers, artist: Artist) -> Iterator[Bar]:
+    questions = asked("test", _PROMPTS, SEED)
+    pictures = artist.draw([question.prompt for question in questions], SEED)
+    for kind, viewer in viewers.items():
+        share = share_shown(viewer, kind, questions, pictures)
+        yield Bar(f"drawn world: {kind} asked for and shown", share, SHOWN, ">=")
+
+
+def _word(
+    name: str, viewer: Viewer, artist: Artist, prompts: Sequence[str], label: str, bound: float | None = None
+) -> Bar:
+    """The share of pictures of these prompts, four of each, that show `label`."""
+    seen = viewer.see(artist.draw(list(prompts) * 4, SEED + 1))
+    return Bar(f"drawn world: {name}", seen.count(label) / len(seen), bound, ">=", n=len(seen))
