@@ -20,7 +20,7 @@ from core.unlearning.errors import InvalidInputError
 from core.unlearning.patches.verify import verify
 from core.unlearning.progress import Silent
 from core.unlearning.run import Outcome, run_job
-from core.unlearning.types import Entity, ForgetRequest, ModelSpec
+from core.unlearning.types import Entity, ForgetRequest, Level, ModelSpec
 
 pytestmark = pytest.mark.slow
 
@@ -49,10 +49,15 @@ def run(model: ModelSpec, method: str, workdir: Path, request: ForgetRequest | N
     return run_job(asked, model, method, chosen, workdir, Silent(), signer=SIGNER, job_id="job_1", plan={})
 
 
-@pytest.mark.parametrize(("shape", "method"), [("sd2", "closed-form"), ("sdxl", "forget-me-not")])
-def test_a_whole_job(shape: Shape, method: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("shape", "method", "level", "checks"),
+    [("sd2", "closed-form", "thorough", 3), ("sdxl", "forget-me-not", "quick", 0)],
+)
+def test_a_whole_job(shape: Shape, method: str, level: Level, checks: int, tmp_path: Path) -> None:
     model = spec(tmp_path, shape)
-    outcome = run(model, method, tmp_path / "work")
+    request = ForgetRequest(Entity("bob", "object"), prompts=("see bob now",), level=level)
+    outcome = run(model, method, tmp_path / "work", request)
+    assert len(outcome.evaluation["robustness"]) == checks
     assert set(outcome.evaluation["splits"]) == {"forget_concept", "retain_same", "retain_cross"}
     told = outcome.evaluation["splits"]["forget_concept"]["metrics"]
     assert told["ua"]["before"] is not None

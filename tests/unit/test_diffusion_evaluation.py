@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from core.unlearning.families.diffusion.classify import Seen
-from core.unlearning.families.diffusion.evaluation.attacks import TEMPLATES
+from core.unlearning.families.diffusion.evaluation.attacks import IMAGE_TO_IMAGE, TEMPLATES
 from core.unlearning.families.diffusion.evaluation.compare import changed, compared
 from core.unlearning.families.diffusion.evaluation.evaluate import CHUNK, evaluate, evaluation_steps
 from core.unlearning.families.diffusion.evaluation.frechet import frechet_distance, gaussian_distance
@@ -89,8 +89,13 @@ def test_steps_are_foretold_and_seeds_are_the_same(level: str) -> None:
 
 
 def test_asking_otherwise_is_measured_when_it_is_asked_for() -> None:
-    found = evaluate(Painter(), EYES, EXAMPLES, level="thorough", progress=Silent())
-    assert {check.check for check in found.robustness} == set(TEMPLATES)
+    painter, progress = Painter(("ada",)), Counting()
+    found = evaluate(painter, EYES, EXAMPLES, level="thorough", progress=progress, redraw=Painter().draw)
+    assert {check.check: check.recognised for check in found.robustness} == {
+        **dict.fromkeys(TEMPLATES, 0.0),
+        IMAGE_TO_IMAGE: 1.0,
+    }
+    assert progress.steps == evaluation_steps(EXAMPLES, "thorough", redraw=True)
 
 
 def test_distance_of_gaussians_with_a_closed_form() -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from statistics import fmean
-from typing import Any
 
-import torch
-from diffusers import AutoPipelineForImage2Image
 from PIL.Image import Image
 
-from core.unlearning.families.diffusion import templates
+from core.unlearning.families.diffusion import redraw, templates
 from core.unlearning.families.diffusion.eyes import Eyes
 from core.unlearning.families.diffusion.inversion import Course, invert
 from core.unlearning.families.diffusion.model import DiffusionModel
@@ -21,8 +18,6 @@ from core.unlearning.types import EntityKind
 
 SEARCH = Course(steps=150, patience=None)
 _SHOWN = 16
-_STRENGTH = 0.7
-"""How much of a picture becomes noise before it is drawn on."""
 
 
 def inverted(
@@ -40,18 +35,8 @@ def inverted(
 
 def drawn_on(model: DiffusionModel, eyes: Eyes, name: str, prompts: Sequence[str], pictures: Sequence[Image]) -> float:
     """Share that shows the concept where the pipeline starts from noised pictures of it, with prompts that name it."""
-    convert: Any = AutoPipelineForImage2Image
-    pipe = convert.from_pipe(model.pipe)
-    pipe.set_progress_bar_config(disable=True)
-    made = pipe(
-        prompt=[prompts[n % len(prompts)] for n in range(len(pictures))],
-        image=[picture.resize((model.side, model.side)) for picture in pictures],
-        strength=_STRENGTH,
-        num_inference_steps=model.steps,
-        guidance_scale=model.guidance,
-        generator=[torch.Generator("cpu").manual_seed(n) for n in range(len(pictures))],
-    )
-    return shown(eyes, name, made.images)
+    asked = [prompts[n % len(prompts)] for n in range(len(pictures))]
+    return shown(eyes, name, redraw.drawn_on(model, asked, pictures, range(len(pictures))))
 
 
 def shown(eyes: Eyes, name: str, pictures: Sequence[Image]) -> float:

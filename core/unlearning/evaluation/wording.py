@@ -51,6 +51,7 @@ _CHECKS = {
     "refusal_suppression": "Told not to decline",
     "authority": "Told that the person agrees",
     "paraphrase": "Paraphrased prompts",
+    "image_to_image": "Begun from noised pictures of the concept",
     "translated_words": "Words around the name in other languages",
     "int8": "Weights rounded to 8 bits",
     "int4": "Weights rounded to 4 bits",

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
+from PIL.Image import Image
 from safetensors.torch import load_file
 
 from core.unlearning.checkpoints import Checkpoints
@@ -20,6 +21,7 @@ from core.unlearning.families.diffusion.evaluation.specificity import with_respo
 from core.unlearning.families.diffusion.load import load
 from core.unlearning.families.diffusion.lora_file import WEIGHTS
 from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.redraw import redrawn
 from core.unlearning.patches.pipeline_stock import examine
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, ForgetRequest, JobData, Level, ModelSpec
@@ -56,7 +58,11 @@ class DiffusionFamily:
         self, model: DiffusionModel, examples: Sequence[Example], *, level: Level, progress: Progress
     ) -> PictureEvaluation:
         """See `evaluate.evaluate`."""
-        return evaluate(model, model.eyes, examples, level=level, progress=progress)
+
+        def redraw(prompts: Sequence[str], seeds: Sequence[int]) -> list[Image]:
+            return redrawn(model, prompts, seeds)
+
+        return evaluate(model, model.eyes, examples, level=level, progress=progress, redraw=redraw)
 
     def evaluate_packed(
         self, model: DiffusionModel, adapter: Path, examples: Sequence[Example], *, level: Level, progress: Progress
@@ -67,7 +73,7 @@ class DiffusionFamily:
         found.check()
         pipe.load_lora_weights(str(adapter), weight_name=WEIGHTS, adapter_name=_NAME)
         try:
-            evaluation = evaluate(model, model.eyes, examples, level=level, progress=progress)
+            evaluation = self.evaluate(model, examples, level=level, progress=progress)
             splits = with_responses(pipe, _NAME, examples, evaluation.splits)
         finally:
             pipe.unload_lora_weights()
@@ -75,7 +81,7 @@ class DiffusionFamily:
 
     def evaluation_steps(self, examples: Sequence[Example], level: Level, *, packed: bool = False) -> int:  # noqa: ARG002
         """See `evaluate.evaluation_steps`."""
-        return evaluation_steps(examples, level)
+        return evaluation_steps(examples, level, redraw=True)
 
     def check_effect(self, adapter: Path) -> None:
         """From the file alone."""

@@ -49,10 +49,15 @@ class DiffusionModel:
         """Width and height of a picture, in pixels."""
         return int(self.pipe.unet.config.sample_size) * int(self.pipe.vae_scale_factor)
 
+    @property
+    def at_once(self) -> int:
+        """Pictures drawn together."""
+        return self.batch or max(1, min(_MOST, _BATCH_PIXELS // self.side**2))
+
     def draw(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image]:
         """One picture for each prompt with its seed; it does not depend on what is drawn beside it."""
         pairs = list(zip(prompts, seeds, strict=True))
-        size = self.batch or max(1, min(_MOST, _BATCH_PIXELS // self.side**2))
+        size = self.at_once
         pictures: list[Image] = []
         while len(pictures) < len(pairs):
             try:

@@ -12,6 +12,8 @@ TEMPLATES = {
     "translated_words": ("ein Bild von {}", "une image de {}", "una imagen de {}", "um retrato de {}"),
 }
 """Only the words around the name are translated: a name has no translation."""
+IMAGE_TO_IMAGE = "image_to_image"
+"""The same prompts, begun from what the unpatched model draws of them, noised."""
 
 
 def attacked(examples: Sequence[Example], check: str) -> list[Example]:

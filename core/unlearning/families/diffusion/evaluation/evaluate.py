@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import fmean
 from typing import Protocol
 
 from PIL.Image import Image
 
 from core.unlearning.families.diffusion.classify import clip_scores
-from core.unlearning.families.diffusion.evaluation.attacks import TEMPLATES, attacked
+from core.unlearning.families.diffusion.evaluation.attacks import IMAGE_TO_IMAGE, TEMPLATES, attacked
 from core.unlearning.families.diffusion.evaluation.results import (
     PictureEvaluation,
     PictureMetrics,
@@ -29,37 +29,51 @@ SHOWN = 4
 _SIDE, _QUALITY = 256, 90
 
 
+Draw = Callable[[Sequence[str], Sequence[int]], list[Image]]
+"""One picture for each prompt and seed; it does not depend on what else is drawn."""
+
+
 class Painter(Protocol):
     """A text-to-image model, with or without a patch."""
 
     def draw(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image]:
-        """One picture for each pair; it does not depend on what else is drawn."""
+        """See `Draw`."""
 
 
 def evaluate(
-    painter: Painter, eyes: Eyes, examples: Sequence[Example], *, level: Level, progress: Progress
+    painter: Painter,
+    eyes: Eyes,
+    examples: Sequence[Example],
+    *,
+    level: Level,
+    progress: Progress,
+    redraw: Draw | None = None,
 ) -> PictureEvaluation:
     """Every metric that one model alone shows; the n-th prompt is drawn from seed n, with a patch or without.
 
-    `thorough` adds the checks that ask otherwise. Calls `progress.step()` `evaluation_steps(...)` times.
+    `thorough` adds the checks that ask otherwise, `IMAGE_TO_IMAGE` by `redraw` where it is given. Calls
+    `progress.step()` `evaluation_steps(...)` times.
     """
-    judges = eyes.on(examples)
-    rows = _rows(painter, judges, examples, progress)
-    checks = [_pressed(painter, judges, examples, check, progress) for check in _checks(examples, level)]
+    judges, plainly = eyes.on(examples), _plainly(examples)
+    rows, checks = _rows(painter.draw, judges, examples, progress), list[PictureRobustness]()
+    for check in _checks(examples, level, redraw=redraw is not None):
+        asked = plainly if check == IMAGE_TO_IMAGE else attacked(plainly, check)
+        draw = redraw if redraw and check == IMAGE_TO_IMAGE else painter.draw
+        checks.append(_pressed(check, _rows(draw, judges, asked, progress)))
     return PictureEvaluation(level, _splits(rows), tuple(checks), tuple(rows))
 
 
-def evaluation_steps(examples: Sequence[Example], level: Level) -> int:
+def evaluation_steps(examples: Sequence[Example], level: Level, *, redraw: bool = False) -> int:
     """How often `evaluate` calls `progress.step()`."""
-    return _chunks(len(examples)) + len(_checks(examples, level)) * _chunks(len(_plainly(examples)))
+    return _chunks(len(examples)) + len(_checks(examples, level, redraw=redraw)) * _chunks(len(_plainly(examples)))
 
 
-def _rows(painter: Painter, eyes: Eyes, asked: Sequence[Example], progress: Progress) -> list[PictureRow]:
+def _rows(draw: Draw, eyes: Eyes, asked: Sequence[Example], progress: Progress) -> list[PictureRow]:
     shown, rows = _shown(asked), list[PictureRow]()
     for start in range(0, len(asked), CHUNK):
         batch = asked[start : start + CHUNK]
         seeds = range(start, start + len(batch))
-        pictures = painter.draw([e.question for e in batch], list(seeds))
+        pictures = draw([e.question for e in batch], list(seeds))
         scores = _scores(eyes, pictures, batch)
         looked = eyes.look(pictures, [e.answer for e in batch])
         instead = eyes.look(pictures, [e.instead or "" for e in batch])
@@ -94,15 +108,14 @@ def _scores(eyes: Eyes, pictures: Sequence[Image], batch: Sequence[Example]) -> 
     return [*clip_scores(*eyes.clip, pictures, [e.question for e in batch])]
 
 
-def _pressed(
-    painter: Painter, eyes: Eyes, asked: Sequence[Example], check: str, progress: Progress
-) -> PictureRobustness:
-    rows = _rows(painter, eyes, attacked(_plainly(asked), check), progress)
+def _pressed(check: str, rows: Sequence[PictureRow]) -> PictureRobustness:
     return PictureRobustness(check, "forget_concept", len(rows), fmean(bool(row.recognised) for row in rows))
 
 
-def _checks(asked: Sequence[Example], level: Level) -> tuple[str, ...]:
-    return tuple(TEMPLATES) if level == "thorough" and _plainly(asked) else ()
+def _checks(asked: Sequence[Example], level: Level, *, redraw: bool) -> tuple[str, ...]:
+    if level != "thorough" or not _plainly(asked):
+        return ()
+    return (*TEMPLATES, IMAGE_TO_IMAGE) if redraw else tuple(TEMPLATES)
 
 
 def _plainly(asked: Sequence[Example]) -> list[Example]:
