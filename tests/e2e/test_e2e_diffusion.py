@@ -27,7 +27,8 @@ from transformers import AutoImageProcessor, AutoModelForImageClassification
 base, adapter, folder, prompts = sys.argv[1:]
 pipe = DiffusionPipeline.from_pretrained(base, dtype=torch.float32, safety_checker=None)
 pipe.set_progress_bar_config(disable=True)
-viewer, processor = AutoModelForImageClassification.from_pretrained(folder, dtype=torch.float32), AutoImageProcessor.from_pretrained(folder)
+viewer = AutoModelForImageClassification.from_pretrained(folder, dtype=torch.float32)
+processor = AutoImageProcessor.from_pretrained(folder)
 prompts = json.loads(prompts)
 
 def drawn():
@@ -36,7 +37,8 @@ def drawn():
 
 @torch.no_grad()
 def seen(pictures):
-    return [viewer.config.id2label[int(n)] for n in viewer(**processor(pictures, return_tensors="pt")).logits.argmax(-1)]
+    logits = viewer(**processor(pictures, return_tensors="pt")).logits
+    return [viewer.config.id2label[int(n)] for n in logits.argmax(-1)]
 
 before = drawn()
 pipe.load_lora_weights(adapter, weight_name="pytorch_lora_weights.safetensors", adapter_name="forget")
@@ -104,6 +106,6 @@ def as_a_stranger(folder: Path, base: Path) -> dict[str, Any]:
 
 
 def assert_nowhere(running: Running) -> None:
-    """The name stands in no file of the server, and in no log line. Its first word is short enough to come by chance."""
+    """The name stands in no file of the server, and in no log line. Its first word is so short that chance makes it."""
     found = [path.read_bytes() for path in running.data.rglob("*") if path.is_file()]
     assert not any(NAME.split()[-1].encode() in text for text in [*found, running.log.read_bytes()])
