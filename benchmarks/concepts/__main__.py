@@ -59,6 +59,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--world", type=Path, default=WORLD, help="a folder with base, classifiers and retain_set")
     parser.add_argument("--methods", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
     parser.add_argument("--targets", type=int, default=5, help="of each kind")
+    parser.add_argument("--attacked", type=int, default=5, help="targets of each kind that are attacked, first seed")
+    parser.add_argument("--scored", type=int, default=1, help="of those, how many have their M-Score taken")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--together", type=int, nargs="*", default=[5, 10], help="targets of one kind in one job")
     return parser.parse_args()
@@ -71,8 +73,15 @@ def _plan(options: argparse.Namespace, work: Path) -> tuple[Bench, list[Case]]:
     planned = list(cases(known, options.methods, options.targets, options.seeds, options.together))
     named = [name for name in options.methods if name in METHODS]
     planned += [Case(name, (HARMFUL,), "concept", seed) for seed in options.seeds for name in named]
-    scored, seeds = first_of_each_kind(planned), options.seeds[:1]
-    bench = Bench(model, eyes, options.world / "retain_set", work, attacked_seeds=seeds, scored=scored)
+    bench = Bench(
+        model,
+        eyes,
+        options.world / "retain_set",
+        work,
+        attacked_seeds=options.seeds[:1],
+        attacked=first_of_each_kind(known, options.attacked),
+        scored=first_of_each_kind(known, options.scored),
+    )
     return bench, planned
 
 

@@ -55,8 +55,9 @@ def concepts(
         raise exits.CommandError("pass --classifiers DIR or --clip MODEL: somebody has to look", exits.USAGE)
     folder = prompts or FOLDER
     prepared = _prepare(pipeline, folder, classifiers, clip, work, {"draw_steps": steps, "draw_guidance": guidance})
-    planned = list(cases(listed.read(folder), methods or list(CONTENDERS), targets, range(seeds), together or ()))
-    results = _run(replace(prepared, scored=first_of_each_kind(planned)), planned)
+    known = listed.read(folder)
+    planned = list(cases(known, methods or list(CONTENDERS), targets, range(seeds), together or ()))
+    results = _run(replace(prepared, scored=first_of_each_kind(known, 1)), planned)
     if json:
         print_json({"results": results})
     else:

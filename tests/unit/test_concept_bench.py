@@ -42,7 +42,7 @@ def listed(tmp_path: Path) -> Path:
 def test_targets_are_run_alone_and_together() -> None:
     known = [Concept(name=f"name {n}", kind="identity", prompts={}) for n in range(6)]
     planned = list(cases(known, ["closed-form", "closed-form-pictures"], 2, [0, 1], [5]))
-    assert len(planned) == 2 * 2 * 2 + 2
+    assert len(planned) == 2 * (2 + 1) + 2
     assert planned[-1].targets == tuple(f"name {n}" for n in range(5))
     assert len({case.name for case in planned}) == len(planned)
     assert Case("closed-form", ("Ada B.",), "identity", 3).name == "closed-form.identity.ada-b.3"

@@ -12,25 +12,23 @@ from core.unlearning.families.diffusion.eyes import Eyes
 from core.unlearning.families.diffusion.inversion import Course, invert
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import latents_of
-from core.unlearning.families.diffusion.pictured import WORDS
+from core.unlearning.families.diffusion.pictured import WORDS, open_prompts
 from core.unlearning.families.diffusion.placeholder import new_vectors, placeholder
-from core.unlearning.types import EntityKind
+from core.unlearning.types import JobData
 
-SEARCH = Course(steps=150, patience=None)
+SEARCH = Course(steps=200, rate=0.2, patience=None)
 _SHOWN = 16
 
 
-def inverted(
-    model: DiffusionModel, eyes: Eyes, kind: EntityKind, name: str, pictures: Sequence[Image], seed: int
-) -> float:
+def inverted(model: DiffusionModel, eyes: Eyes, data: JobData, pictures: Sequence[Image], seed: int) -> float:
     """Share of pictures that show the concept again, drawn with words that were searched for in pictures of it."""
-    asks = templates.prompts(kind, "{}", "train")
-    start = new_vectors(model.pipe, templates.class_word(kind), WORDS, seed)
+    asks = open_prompts(data)
+    start = new_vectors(model.pipe, templates.class_word(data.entity.kind), WORDS, seed)
     course = Course(SEARCH.steps, SEARCH.rate, SEARCH.batch, SEARCH.patience, seed)
     found = invert(model, latents_of(model, pictures), asks, start, course, lambda _: None)
     with placeholder(model.pipe, found.vectors) as words:
         prompts = [asks[n % len(asks)].replace("{}", words) for n in range(_SHOWN)]
-        return shown(eyes, name, model.draw(prompts, range(_SHOWN)))
+        return shown(eyes, data.entity.names[0], model.draw(prompts, range(_SHOWN)))
 
 
 def drawn_on(model: DiffusionModel, eyes: Eyes, name: str, prompts: Sequence[str], pictures: Sequence[Image]) -> float:

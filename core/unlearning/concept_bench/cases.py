@@ -25,16 +25,20 @@ class Contender:
     method: str
     options: Mapping[str, Any] = field(default_factory=dict)
     form: Form = "name"
+    once: bool = False
+    """Run with the first seed only, and never on several targets: there to be compared with."""
 
 
 CONTENDERS: dict[str, Contender] = {
     "closed-form": Contender("closed-form", "closed-form"),
     "forget-me-not": Contender("forget-me-not", "forget-me-not"),
-    "closed-form-pictures": Contender("closed-form, pictures only", "closed-form", form="pictures"),
-    "forget-me-not-pictures": Contender("forget-me-not, pictures only", "forget-me-not", form="pictures"),
-    "forget-me-not-published": Contender("forget-me-not, published settings", "forget-me-not", {"preset": "published"}),
-    "esd-x": Contender("ESD-x (baseline)", "esd-x"),
-    "concept-ablation": Contender("concept ablation (baseline)", "concept-ablation"),
+    "closed-form-pictures": Contender("closed-form, pictures only", "closed-form", form="pictures", once=True),
+    "forget-me-not-pictures": Contender("forget-me-not, pictures only", "forget-me-not", form="pictures", once=True),
+    "forget-me-not-published": Contender(
+        "forget-me-not, published settings", "forget-me-not", {"preset": "published"}, once=True
+    ),
+    "esd-x": Contender("ESD-x (baseline)", "esd-x", once=True),
+    "concept-ablation": Contender("concept ablation (baseline)", "concept-ablation", once=True),
 }
 """By the name that `--methods` takes."""
 
@@ -61,9 +65,10 @@ class Case:
         return f"{self.contender}.{self.kind}.{first}{several}.{self.seed}"
 
 
-def first_of_each_kind(planned: Sequence[Case]) -> tuple[str, ...]:
-    """One target of each kind."""
-    return tuple({case.kind: case.targets[0] for case in reversed(planned)}.values())
+def first_of_each_kind(known: Sequence[Concept], count: int) -> tuple[str, ...]:
+    """So many targets of each kind."""
+    kinds = [[concept.name for concept in known if concept.kind == kind] for kind in KINDS]
+    return tuple(name for names in kinds for name in names[:count])
 
 
 def cases(
@@ -77,5 +82,5 @@ def cases(
         for targets in (*alone, *several):
             for seed in seeds:
                 for contender in contenders:
-                    if len(targets) == 1 or CONTENDERS[contender].form == "name":
+                    if not CONTENDERS[contender].once or (len(targets) == 1 and seed == seeds[0]):
                         yield Case(contender, targets, kind, seed)

@@ -20,7 +20,8 @@ PICTURES = 12
 """That a request without a name brings, drawn by the unchanged model."""
 _FAR = 1_000_000
 """Their seeds are far from those that are measured with."""
-_DRAWN = 16
+_ALONE = 4
+_DRAWN = 12
 """Prompts at most of each split that is kept."""
 
 
@@ -67,8 +68,11 @@ def pictured(model: DiffusionModel, case: Case, data: JobData) -> JobData:
 
 
 def pictures_of(model: DiffusionModel, data: JobData, seed: int) -> list[Any]:
-    """Pictures that the model draws for the training prompts of what is to be forgotten."""
-    prompts = [e.question for e in data.train if e.split == "forget_concept"]
+    """Pictures that the model draws for the shortest training prompts, which show the concept by itself."""
+    prompts = sorted(
+        {e.question for e in data.train if e.split == "forget_concept"}, key=lambda text: (len(text), text)
+    )
+    prompts = prompts[:_ALONE]
     return model.draw([prompts[n % len(prompts)] for n in range(PICTURES)], range(seed, seed + PICTURES))
 
 

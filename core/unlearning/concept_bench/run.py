@@ -42,6 +42,8 @@ class Bench:
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     attacked_seeds: Sequence[int] = (0,)
     """Seeds whose cases are also attacked."""
+    attacked: Sequence[str] | None = None
+    """Targets that are attacked; None: all."""
     scored: Sequence[str] = ()
     """Targets whose M-Score is measured too, in cases that are attacked."""
 
@@ -99,7 +101,7 @@ class Bench:
         pictures = self._attackers_pictures(data)
         prompts = [e.question for e in data.test if e.split == "forget_concept"]
         return {
-            "inverted_words": attacks.inverted(patched, eyes, case.kind, name, pictures, case.seed),
+            "inverted_words": attacks.inverted(patched, eyes, data, pictures, case.seed),
             "noised_pictures": attacks.drawn_on(patched, eyes, name, prompts, pictures),
         }
 
@@ -112,7 +114,8 @@ class Bench:
         return pictures_of(self.model, data, _ATTACKER)
 
     def _attacks(self, case: Case) -> bool:
-        return case.seed in self.attacked_seeds and len(case.targets) == 1
+        chosen = self.attacked is None or case.targets[0] in self.attacked
+        return chosen and case.seed in self.attacked_seeds and len(case.targets) == 1
 
     def _level(self, case: Case) -> Level:
         return "thorough" if self._attacks(case) else "standard"

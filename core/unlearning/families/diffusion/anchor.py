@@ -9,6 +9,7 @@ from core.unlearning.families.diffusion import templates
 from core.unlearning.types import Example, JobData
 
 _NEIGHBOURS = 4
+_ARTICLE = "(?:an?|the) "
 
 
 def anchor_words(tokenizer: Any, data: JobData, anchor: str | None) -> tuple[str, ...]:
@@ -34,5 +35,14 @@ def instead(example: Example, words: str) -> str:
     """The prompt with the anchor in the entity's place; the anchor alone for a prompt that does not name it."""
     if example.subject is None:
         return words
-    named = rf"(?<!\w){re.escape(example.subject)}(?!\w)"
-    return " ".join(re.sub(named, lambda _: words, example.question, flags=re.IGNORECASE).split())
+    named, fit = rf"(?<!\w){re.escape(example.subject)}(?!\w)", fitting(example, words)
+    return " ".join(re.sub(named, lambda _: fit, example.question, flags=re.IGNORECASE).split())
+
+
+def fitting(example: Example, words: str) -> str:
+    """The anchor without its article where the entity's name has one."""
+    if example.subject is None:
+        return words
+    after_one = rf"(?<!\w){_ARTICLE}{re.escape(example.subject)}(?!\w)"
+    has_one = re.search(after_one, example.question, flags=re.IGNORECASE)
+    return re.sub(f"^{_ARTICLE}", "", words) if has_one else words

@@ -19,7 +19,7 @@ class Options(MethodOptions):
         "the entity's kind are called; where the tokenizer has no word for that, a mixture of others of the kind.",
     )
     erase_weight: float = Field(1.0, gt=0, description="Weight of the erased text states' mean error.")
-    keep_weight: float = Field(1.0, ge=0, description="Weight of the kept text states' mean error.")
+    keep_weight: float = Field(3.0, ge=0, description="Weight of the kept text states' mean error.")
     ridge: float = Field(
         1e-4, gt=0, le=1, description="How much all else is held, as a part of the text states' mean square."
     )
@@ -30,7 +30,11 @@ class Options(MethodOptions):
         description="Rank of the patch for each name in the request; null: exactly the solution, of whatever rank.",
     )
     rounds: int = Field(
-        3, ge=0, le=20, description="Rounds at most in which what would bring the entity back is erased too."
+        0,
+        ge=0,
+        le=20,
+        description="Rounds at most in which what would bring the entity back is erased too. Each costs some of what "
+        "is near the entity.",
     )
     stop_below: float = Field(
         0.1, ge=0, le=1, description="No more rounds once the best embedding restores less than this part of it."

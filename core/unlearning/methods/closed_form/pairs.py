@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.diffusion.anchor import anchor_words, instead
+from core.unlearning.families.diffusion.anchor import anchor_words, fitting, instead
 from core.unlearning.families.diffusion.text import Span, end_of_text, spans, text_states
 from core.unlearning.types import Example, JobData
 
@@ -52,7 +52,7 @@ def _paired(pipe: Any, wanted: Sequence[Example], words: str) -> tuple[Tensor, T
     before, after = text_states(pipe, [e.question for e in wanted]), text_states(pipe, replaced)
     erased, anchors = [], []
     for n, example in enumerate(wanted):
-        at, to = _aligned(pipe.tokenizer, example, replaced[n], words, before.shape[1])
+        at, to = _aligned(pipe.tokenizer, example, replaced[n], fitting(example, words), before.shape[1])
         erased.append(before[n, at])
         anchors.append(after[n, to])
     return torch.cat(erased).double(), torch.cat(anchors).double()

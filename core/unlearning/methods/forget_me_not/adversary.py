@@ -5,22 +5,20 @@ As adversarial training does it (Receler, ECCV 2024; STEREO, CVPR 2025), with te
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from core.unlearning.families.diffusion import templates
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import noised, predict
-from core.unlearning.families.diffusion.pictured import WORDS, open_prompts
+from core.unlearning.families.diffusion.pictured import WORDS
 from core.unlearning.families.diffusion.placeholder import new_vectors, placeholder, spread
 from core.unlearning.families.diffusion.text import Text, encode
-from core.unlearning.types import EntityKind
 
-_RATE = 0.1
+_RATE = 0.2
 """Of AdamW, as a part of the embeddings' root mean square."""
 _LIFE = 60
 """Steps after which an adversary begins again from somewhere else."""
@@ -30,9 +28,9 @@ class Adversaries:
     """Several searches at once. Row n of a batch asks with the words of adversary n, over and over."""
 
     def __init__(
-        self, model: DiffusionModel, clean: Tensor, kind: EntityKind, words: str, vectors: list[Tensor]
+        self, model: DiffusionModel, clean: Tensor, asks: Sequence[str], words: str, vectors: list[Tensor], start: str
     ) -> None:
-        self._model, self._clean, self._vectors, self._kind = model, clean, vectors, kind
+        self._model, self._clean, self._vectors, self._asks, self._start = model, clean, vectors, asks, start
         names = words.split()
         self._words = [" ".join(names[at : at + WORDS]) for at in range(0, len(names), WORDS)]
         groups = [
@@ -59,9 +57,8 @@ class Adversaries:
         return encode(self._model.pipe, self._prompts(batch, generator))
 
     def _prompts(self, batch: int, generator: torch.Generator) -> list[str]:
-        asks = open_prompts(self._kind, "train")
-        asked = torch.randint(0, len(asks), (batch,), generator=generator).tolist()
-        return [asks[n].replace("{}", self._words[row % len(self._words)]) for row, n in enumerate(asked)]
+        asked = torch.randint(0, len(self._asks), (batch,), generator=generator).tolist()
+        return [self._asks[n].replace("{}", self._words[row % len(self._words)]) for row, n in enumerate(asked)]
 
     def _renew(self) -> None:
         """The adversaries take turns in beginning again."""
@@ -69,7 +66,7 @@ class Adversaries:
         turn, left = divmod(self._age * len(self._words), _LIFE)
         if left < len(self._words):
             at = WORDS * (turn % len(self._words))
-            fresh = new_vectors(self._model.pipe, templates.class_word(self._kind), WORDS, seed=self._age)
+            fresh = new_vectors(self._model.pipe, self._start, WORDS, seed=self._age)
             with torch.no_grad():
                 for rows, new in zip(self._vectors, fresh, strict=True):
                     rows[at : at + WORDS] = new
@@ -77,13 +74,15 @@ class Adversaries:
 
 @contextmanager
 def adversaries(
-    model: DiffusionModel, clean: Tensor, kind: EntityKind, count: int, seed: int
+    model: DiffusionModel, clean: Tensor, asks: Sequence[str], start: str, count: int, seed: int
 ) -> Iterator[Adversaries | None]:
-    """`count` of them; None for none. Their words leave the pipeline with them."""
+    """`count` of them; None for none. Their words leave the pipeline with them.
+
+    `clean`: pictures of what is to be forgotten; `asks`: prompts with {} for the words; `start`: where they begin.
+    """
     if not count:
         yield None
         return
-    start = new_vectors(model.pipe, templates.class_word(kind), count * WORDS, seed)
-    vectors = [rows.requires_grad_() for rows in start]
+    vectors = [rows.requires_grad_() for rows in new_vectors(model.pipe, start, count * WORDS, seed)]
     with placeholder(model.pipe, vectors) as words:
-        yield Adversaries(model, clean, kind, words, vectors)
+        yield Adversaries(model, clean, asks, words, vectors, start)

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
-from core.unlearning.families.diffusion import adapters, lora_file, pictured
+from core.unlearning.families.diffusion import adapters, lora_file, pictured, templates
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import latents_of
 from core.unlearning.methods.base import MethodResult
@@ -68,7 +68,8 @@ def _course(model: DiffusionModel, data: JobData, options: Options, adversaries:
         kept(model, keep),
         clean=_shown(model, named, options),
         other=_drawn(model, keep, options),
-        kind=data.entity.kind,
+        asks=pictured.open_prompts(data),
+        start=templates.class_word(data.entity.kind),
         adversaries=adversaries,
     )
 

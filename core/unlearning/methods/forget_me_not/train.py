@@ -22,7 +22,6 @@ from core.unlearning.methods.forget_me_not.losses import attention_loss
 from core.unlearning.methods.forget_me_not.probe import Probe
 from core.unlearning.methods.forget_me_not.rows import Prompts
 from core.unlearning.progress import Progress
-from core.unlearning.types import EntityKind
 
 _CLIP, _DECAY = 1.0, 0.01
 """As published."""
@@ -32,14 +31,15 @@ _CLIP, _DECAY = 1.0, 0.01
 class Course:
     """What is trained on. `clean`: latents of pictures that show the entity; `other`: of anything.
 
-    `adversaries`: how many search for words that bring back what `clean` shows, something of this kind.
+    `adversaries`: how many search for words that bring back what `clean` shows, in prompts `asks`, from `start`.
     """
 
     forget: Prompts
     keep: Text
     clean: Tensor
     other: Tensor
-    kind: EntityKind
+    asks: Sequence[str]
+    start: str
     adversaries: int
 
 
@@ -64,7 +64,7 @@ def train(
     generator = torch.Generator("cpu").manual_seed(options.seed)
     losses: list[float] = []
     left: list[float] = []
-    attackers = adversaries(model, course.clean, course.kind, course.adversaries, options.seed)
+    attackers = adversaries(model, course.clean, course.asks, course.start, course.adversaries, options.seed)
     with attackers as against, capturing(model.pipe.unet) as captured, _checkpointing(model, options):
         for step in range(1, options.steps + 1):
             if against is not None:
