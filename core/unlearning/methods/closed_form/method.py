@@ -37,7 +37,8 @@ class ClosedForm:
         progress.phase("training", options.rounds + 1 + searching)
         layers = {path: layer.weight for path, layer in key_values(model.pipe.unet).items()}
         gram = gram_of(layers)
-        rank = options.rank * max(1, len(data.entity.names)) if options.rank else None
+        names = max(1, len(data.entity.names))
+        rank = options.rank * names if options.rank else None
         with pictured.named(model, data, options.seed, progress) as asked:
             states = collect(model.pipe, asked, options.anchor)
         searched: list[float] = []
@@ -51,7 +52,7 @@ class ClosedForm:
                 options,
                 progress,
             )
-        made = edit(states, gram, options, rank, progress.step)
+        made = edit(states, gram, options, rank, progress.step, names)
         changes = factors(made.operator, layers)
         seconds = time.perf_counter() - begun
         progress.metric("restored", made.restored[-1])
