@@ -22,7 +22,7 @@ def test_auto_takes_the_closed_form_for_a_name(kind: Any) -> None:
     planned = plan("diffusion", "auto", {}, Brought(names=1, n_prompts=2, kind=kind))
     assert (planned["method"], planned["steps"]) == ("closed-form", None)
     assert planned["training_examples"] == 10
-    assert planned["options"]["rounds"] == 3
+    assert planned["options"]["rank"] == 8
 
 
 def test_the_published_preset_fills_in_what_was_published() -> None:
