@@ -74,12 +74,13 @@ class Bench:
     def _run_case(self, case: Case, data: JobData, before: PictureEvaluation, progress: Progress) -> Result:
         method = CONTENDERS[case.contender].method
         done = run_method(self.model, case, data, self.options.get(method, {}), self.work / case.name, progress)
+        pictures = self._attackers_pictures(data) if self._attacks(case) else []
         with under_patch(self.model, done.adapter) as patched:
             after = compared(before, measured(patched, self.eyes, data.test, case.seed, self._level(case)))
             after = replace(after, splits=with_responses(patched.pipe, PATCH, data.test, after.splits))
             found = numbers(before, after)
             if self._attacks(case):
-                found["attacks"] |= self._attacked(patched, case, data)
+                found["attacks"] |= self._attacked(patched, case, data, pictures)
         if self._attacks(case) and case.targets[0] in self.scored:
             found["m_score"] = self._scores.compared(done.adapter, case.targets[0], case.kind)
         if case.seed == min(self.attacked_seeds, default=0):
@@ -96,9 +97,10 @@ class Bench:
             "details": dict(done.details),
         }
 
-    def _attacked(self, patched: DiffusionModel, case: Case, data: JobData) -> dict[str, float]:
+    def _attacked(
+        self, patched: DiffusionModel, case: Case, data: JobData, pictures: Sequence[Any]
+    ) -> dict[str, float]:
         name, eyes = case.targets[0], self.eyes.on(data.test)
-        pictures = self._attackers_pictures(data)
         prompts = [e.question for e in data.test if e.split == "forget_concept"]
         return {
             "inverted_words": attacks.inverted(patched, eyes, data, pictures, case.seed),
@@ -110,7 +112,7 @@ class Bench:
         return Scores(self.model, self.eyes, self.retain_set)
 
     def _attackers_pictures(self, data: JobData) -> list[Any]:
-        """Drawn by the unchanged model, once for all cases of a target."""
+        """Drawn by the unchanged model: to be called before there is a patch."""
         return pictures_of(self.model, data, _ATTACKER)
 
     def _attacks(self, case: Case) -> bool:
