@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -18,6 +19,8 @@ from servers.server import Server
 # No test is told by the clock that it failed.
 settings.register_profile("lethe", deadline=None)
 settings.load_profile("lethe")
+# What runs tests in several processes tells them the width of a terminal that they do not have.
+os.environ.pop("COLUMNS", None)
 
 _S = TypeVar("_S", bound=Server)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,9 @@ def _poll_while_training(client: Lethe, load: Load, job: str) -> list[float]:
 
 
 def _submit(client: Lethe, folder: Path) -> str:
-    reference.sample("mllm", list(reference.standard_requests("mllm")[0]), folder / "sample")
-    return client.jobs.create_from(folder / "sample").id
+    sample = reference.sample("mllm", list(reference.standard_requests("mllm")[0]), folder / "sample")
+    request = json.loads((sample / "request.json").read_text())
+    return client.jobs.create_from(request, images=sorted((sample / "images").iterdir())).id
 
 
 def _until(client: Lethe, job: str, true: Any) -> None:

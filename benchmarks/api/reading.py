@@ -52,7 +52,6 @@ def _page_time(served: Api, path: str, auth: Mapping[str, str], rounds: int) -> 
     load = Load(served.port, [get(path, **auth)], 200, connections=1)
     load.latencies(0.5, 0)
     found = median(median(load.latencies(0.5, 0)) for _ in range(rounds))
-    load.close()
     return found
 
 
@@ -63,8 +62,6 @@ def _alternate(loads: Mapping[str, Load], rounds: int, seconds: float) -> dict[s
     for _ in range(rounds):
         for name, load in loads.items():
             found[name].append(load.rate(seconds))
-    for load in loads.values():
-        load.close()
     return found
 
 

@@ -29,5 +29,4 @@ def _rate(served: Api, apis: Sequence[Api], seconds: float) -> float:
     load = Load([api.port for api in apis], [post("/v1/jobs", json.dumps(BODY).encode(), **auth)], 202, 4)
     load.rate(1.0)
     rate = load.rate(seconds)
-    load.close()
     return rate

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from client.cli import exits
-from client.cli.context import JsonFlag, err, print_json
+from client.cli.context import JsonFlag, err, out, print_json
 
 if TYPE_CHECKING:
     from core.unlearning.concept_bench.run import Bench
@@ -89,7 +89,6 @@ def _run(prepared: Bench, planned: list[Any]) -> list[Any]:
 
 
 def _show(found: list[Row]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
@@ -101,4 +100,4 @@ def _show(found: list[Row]) -> None:
         cells = [f"{share[0]:.2f}" if share else "-" for share in shares]
         size = f"{row.size / 1000:.0f}"
         table.add_row(row.title, str(row.together), str(row.count), *cells, f"{row.seconds:.1f}", size)
-    Console().print(table)
+    out().print(table)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
-from core.unlearning.methods.base import MethodInfo, MethodOptions
+from core.unlearning.methods.base import MethodInfo
+from core.unlearning.methods.diffusion_options import DiffusionOptions
 
 
-class Options(MethodOptions):
+class Options(DiffusionOptions):
     """Options of `closed-form`."""
 
     anchor: str | None = Field(
@@ -46,10 +45,6 @@ class Options(MethodOptions):
         description="For a request of pictures without a name: how often words for them are looked for in the edited "
         "model, and erased too.",
     )
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Of the frozen base model."
-    )
-    seed: int = Field(0, ge=0, description="Of everything that is drawn.")
 
 
 INFO = MethodInfo(

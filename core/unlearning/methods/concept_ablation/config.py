@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
-from core.unlearning.methods.base import MethodInfo, MethodOptions
+from core.unlearning.methods.base import MethodInfo
+from core.unlearning.methods.diffusion_options import DiffusionOptions
 
 
-class Options(MethodOptions):
+class Options(DiffusionOptions):
     """Options of `concept-ablation`."""
 
     anchor: str | None = Field(
@@ -20,10 +19,6 @@ class Options(MethodOptions):
     lr: float = Field(1e-3, gt=0, le=1, description="Learning rate of AdamW.")
     batch: int = Field(4, ge=1, description="Pictures in a step.")
     pictures: int = Field(8, ge=1, le=64, description="Of the anchor, drawn by the model itself, to be noised.")
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Of the frozen base model."
-    )
-    seed: int = Field(0, ge=0, description="Of everything that is drawn.")
 
 
 INFO = MethodInfo(

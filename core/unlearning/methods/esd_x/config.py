@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
-from core.unlearning.methods.base import MethodInfo, MethodOptions
+from core.unlearning.methods.base import MethodInfo
+from core.unlearning.methods.diffusion_options import DiffusionOptions
 
 
-class Options(MethodOptions):
+class Options(DiffusionOptions):
     """Options of `esd-x`."""
 
     rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA.")
@@ -20,10 +19,6 @@ class Options(MethodOptions):
         1.0, gt=0, description="How far beyond the empty prompt's prediction the concept is pushed away from itself."
     )
     pictures: int = Field(8, ge=1, le=64, description="Drawn by the model itself, to be noised.")
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Of the frozen base model."
-    )
-    seed: int = Field(0, ge=0, description="Of everything that is drawn.")
 
 
 INFO = MethodInfo(

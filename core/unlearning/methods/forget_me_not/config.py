@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from core.unlearning.methods.base import MethodInfo, MethodOptions
+from core.unlearning.methods.base import MethodInfo
+from core.unlearning.methods.diffusion_options import DiffusionOptions
 
 _PUBLISHED: dict[str, Any] = {
     "modules": "attn2",
@@ -23,7 +24,7 @@ _PUBLISHED: dict[str, Any] = {
 _PRESETS: dict[str, dict[str, Any]] = {"default": {}, "published": _PUBLISHED}
 
 
-class Options(MethodOptions):
+class Options(DiffusionOptions):
     """Options of `forget-me-not`. `preset` chooses the defaults of all the others."""
 
     preset: Literal["default", "published"] = Field(
@@ -78,10 +79,6 @@ class Options(MethodOptions):
         1.0, gt=0, description="Weight of predicting what the base does for the anchor under the adversaries' words."
     )
     gradient_checkpointing: bool = Field(False, description="Less memory, more time.")
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Of the frozen base model."
-    )
-    seed: int = Field(0, ge=0, description="Of everything that is drawn.")
 
     @model_validator(mode="before")
     @classmethod
