@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from core.unlearning.errors import DivergedError, InvalidInputError
+from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.diffusion import adapters, lora_file
+from core.unlearning.families.diffusion.descent import descend
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import Noised, latents_of, predict
 from core.unlearning.families.diffusion.text import Text
@@ -20,8 +21,6 @@ from core.unlearning.methods.base import MethodResult
 from core.unlearning.patches.digest import base_digest
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, JobData
-
-_CLIP = 1.0
 
 
 class Options(Protocol):
@@ -89,12 +88,6 @@ def _train(
     for _ in range(options.steps):
         lesson = teach(generator)
         loss = mse_loss(predict(model, lesson.rows, lesson.text).float(), lesson.wanted.float())
-        if not bool(torch.isfinite(loss)):
-            raise DivergedError("the training loss is not finite")
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(parameters, _CLIP)
-        optimizer.step()
-        losses.append(float(loss.detach()))
+        losses.append(descend(loss, optimizer, parameters))
         progress.step(loss=losses[-1])
     return losses

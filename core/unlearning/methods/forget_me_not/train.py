@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from core.unlearning.errors import DivergedError
 from core.unlearning.families.diffusion.adapters import without_lora
 from core.unlearning.families.diffusion.attention import Captured, capturing
+from core.unlearning.families.diffusion.descent import descend
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import noised, predict
 from core.unlearning.families.diffusion.text import Text, choose, join
@@ -23,7 +23,7 @@ from core.unlearning.methods.forget_me_not.probe import Probe
 from core.unlearning.methods.forget_me_not.rows import Prompts
 from core.unlearning.progress import Progress
 
-_CLIP, _DECAY = 1.0, 0.01
+_DECAY = 0.01
 """As published."""
 
 
@@ -72,13 +72,7 @@ def train(
             loss = _loss(model, course, captured, options, generator)
             if against is not None:
                 loss = loss + _resisted(model, course, against, options, generator)
-            if not bool(torch.isfinite(loss)):
-                raise DivergedError("the training loss is not finite")
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(parameters, _CLIP)
-            optimizer.step()
-            losses.append(float(loss.detach()))
+            losses.append(descend(loss, optimizer, parameters))
             progress.step(loss=losses[-1])
             if step % options.check_every == 0 or step == options.steps:
                 left.append(probe.left())
