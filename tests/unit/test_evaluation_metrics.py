@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
 from core.unlearning.families.mllm.evaluation.answerer import AnswerScore
 from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
 from core.unlearning.families.mllm.evaluation.metrics.gibberish import is_gibberish, repeated_share
-from core.unlearning.families.mllm.evaluation.metrics.membership import delong_variance, membership
 from core.unlearning.families.mllm.evaluation.metrics.rouge import rouge_l_recall
 from core.unlearning.families.mllm.evaluation.metrics.truth_ratio import closer_to_one, true_better, truth_ratio
 
@@ -97,25 +95,3 @@ def test_truth_ratio_by_hand() -> None:
     assert ratio == pytest.approx(math.sqrt(0.4 * 0.1) / 0.8)
     assert closer_to_one([ratio, 4.0]) == pytest.approx((ratio + 0.25) / 2)
     assert true_better([ratio, 4.0]) == pytest.approx((1 - ratio) / 2)
-
-
-def test_membership_counts_pairs() -> None:
-    members, strangers = [-0.1, -0.5, -1.0, -2.0, -3.0], [-0.5, -1.5, -2.5, -2.5, -4.0, -5.0]
-    pairs = [(m > s) + 0.5 * (m == s) for m in members for s in strangers]
-    found = membership(members, strangers)
-    assert found is not None
-    assert found.auc == pytest.approx(sum(pairs) / len(pairs))
-    assert 0 <= found.low < found.auc < found.high <= 1
-
-
-def test_membership_is_unsaid_for_too_few() -> None:
-    assert membership([0.0] * 4, [0.0] * 50) is None
-    assert membership([0.0] * 50, []) is None
-
-
-def test_delong_variance_is_that_of_repeated_draws() -> None:
-    rng = np.random.default_rng(0)
-    draws = [(rng.normal(1, 1, 40), rng.normal(0, 1, 30)) for _ in range(1500)]
-    aucs = [float((m[:, None] > s[None, :]).mean()) for m, s in draws]
-    estimated = np.mean([delong_variance(list(m), list(s)) for m, s in draws])
-    assert estimated == pytest.approx(np.var(aucs), rel=0.1)
