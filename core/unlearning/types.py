@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
 EntityKind = Literal["identity", "object", "style", "concept", "class"]
@@ -32,11 +34,16 @@ Split = Literal[
     "retain_same",
     "retain_cross",
     "general",
+    "forget_examples",
+    "forget_held_out",
+    "retain_examples",
+    "held_out",
 ]
 """A named group of probes. *retain*: people whose data the job uses; *unseen*: people the model knows and the job never
 saw; *stranger*: pictures of people the model never learned; *declined*: private questions the base model declines.
 Of pictures that are drawn: *concept*: prompts that name it; *indirect*: prompts that do not; *same*, *cross*: other
-concepts of its kind, and of the other kinds."""
+concepts of its kind, and of the other kinds. Of what is classified: *examples*: what the model was trained on;
+*held out*: what it was not; *forget*: of the subject or the class that is forgotten."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +96,17 @@ class ModelSpec:
     defaults: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """A clip of sound: one channel, `samples` float32 [N] in -1..1, `rate` of them a second."""
+
+    samples: NDArray[np.float32]
+    rate: int
+
+
 @dataclass(frozen=True)
 class Example:
-    """One question with its answer: something to forget, to keep, or to measure."""
+    """One question with its answer, or one picture or sound with its label: to forget, to keep, or to measure."""
 
     split: Split
     question: str
@@ -100,6 +115,7 @@ class Example:
     subject: str | None = None
     instead: str | None = None
     """What should be drawn in the place of what is forgotten, where the request says."""
+    audio: Sound | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

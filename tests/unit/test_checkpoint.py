@@ -63,6 +63,14 @@ def test_code_of_its_own_is_refused(folder: Path, name: str) -> None:
     assert "auto_map" in refused(folder)
 
 
+def test_code_of_a_class_that_lethe_has_may_lie_there_and_of_no_other(folder: Path) -> None:
+    config = folder / "config.json"
+    config.write_text(json.dumps({"auto_map": {"AutoModel": "modeling.A"}, "model_type": "lethe-audiovisual"}))
+    require_safe(folder)
+    config.write_text(json.dumps({"auto_map": {"AutoModel": "modeling.A"}, "processor_class": "AudioVisualProcessor"}))
+    assert "auto_map" in refused(folder)
+
+
 def test_a_worker_runs_nothing_of_a_folder_that_has_turned_bad(tmp_path: Path) -> None:
     from core.unlearning.families.mllm.load import load
     from core.unlearning.types import ModelSpec

@@ -12,6 +12,11 @@ from core.unlearning.errors import ModelLoadError
 
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".dill")
 """What is in these is unpickled by the libraries that read them."""
+_OWN = {
+    "config.json": ("model_type", "lethe-audiovisual"),
+    "processor_config.json": ("processor_class", "AudioVisualProcessor"),
+}
+"""What a config says of a class that Lethe itself has: the copy of its code in the folder is for others."""
 _ADAPTER = "adapter_config.json"
 _CONFIGS = ("config.json", "processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
 
@@ -30,7 +35,9 @@ def require_safe(folder: Path) -> None:
     if not any(folder.rglob("*.safetensors")):
         raise _refused("it holds no safetensors")
     for name in _CONFIGS:
-        if (folder / name).is_file() and "auto_map" in _read(folder / name):
+        config = _read(folder / name) if (folder / name).is_file() else {}
+        key, own = _OWN.get(name, ("", None))
+        if "auto_map" in config and not (own and config.get(key) == own):
             raise _refused(f"{name} asks for code of its own (auto_map), and only the library's own code is run")
 
 
