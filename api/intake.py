@@ -1,4 +1,4 @@
-"""A job request as it arrives: JSON, or multipart with the JSON in `request` and pictures in `images`."""
+"""A job request as it arrives: JSON, or multipart with the JSON in `request` and files in `images` and `audio`."""
 
 from __future__ import annotations
 
@@ -12,57 +12,59 @@ from starlette.exceptions import HTTPException
 from api import body
 from api.idempotent import fingerprint
 from core.service.errors import InvalidRequest
+from core.service.jobs.inputs import NO_UPLOADS, Uploads
 from core.service.jobs.schema import JobCreate
 from core.service.settings import Settings
 
 
 @dataclass(frozen=True)
 class JobIntake:
-    """A validated request with its uploaded pictures, still encoded, and what identifies it for idempotency."""
+    """A validated request with its uploaded files, still encoded, and what identifies it for idempotency."""
 
     create: JobCreate
-    images: list[bytes]
+    uploads: Uploads
     fingerprint: str
 
 
 async def read_job(request: Request) -> JobIntake:
     """Dependency of `POST /v1/jobs`. Raises 400, 413, 415 or 422."""
-    images: list[bytes] = []
+    uploads = NO_UPLOADS
     if body.media_type(request.headers) == body.MULTIPART:
-        data, images = await _from_form(request)
+        data, uploads = await _from_form(request)
     elif body.is_json(request.headers):
         data = body.parse_json(await request.body())
     else:
         raise body.unsupported(body.JSON, body.MULTIPART)
     create = body.validated(JobCreate, data)
-    return JobIntake(create, images, fingerprint(request, create.model_dump(mode="json"), images))
+    blobs = (*uploads.images, *uploads.audio)
+    return JobIntake(create, uploads, fingerprint(request, create.model_dump(mode="json"), blobs))
 
 
-async def _from_form(request: Request) -> tuple[Any, list[bytes]]:
+async def _from_form(request: Request) -> tuple[Any, Uploads]:
     settings: Settings = request.app.state.settings
-    form = await body.read_multipart(
-        request, max_files=settings.max_images + 1, max_field_bytes=settings.max_json_bytes
-    )
+    max_files = settings.max_images + settings.max_audio + 1
+    form = await body.read_multipart(request, max_files=max_files, max_field_bytes=settings.max_json_bytes)
     try:
         _only_known_parts(form)
         described = form.getlist("request")
         if len(described) != 1:
             raise HTTPException(400, "Send exactly one part named request, with the JSON of the job.")
-        images = [await _picture(part, settings) for part in form.getlist("images")]
+        images = [await _file(part, "images", settings.max_image_bytes) for part in form.getlist("images")]
+        clips = [await _file(part, "audio", settings.max_audio_bytes) for part in form.getlist("audio")]
         part = described[0]
-        return body.parse_json(await part.read() if isinstance(part, UploadFile) else part), images
+        return body.parse_json(await part.read() if isinstance(part, UploadFile) else part), Uploads(images, clips)
     finally:
         await form.close()
 
 
 def _only_known_parts(form: FormData) -> None:
-    if set(form) - {"request", "images"}:
-        raise InvalidRequest("A multipart job has the parts request and images, and no others.")
+    if set(form) - {"request", "images", "audio"}:
+        raise InvalidRequest("A multipart job has the parts request, images and audio, and no others.")
 
 
-async def _picture(part: UploadFile | str, settings: Settings) -> bytes:
+async def _file(part: UploadFile | str, name: str, max_bytes: int) -> bytes:
     if isinstance(part, str):
-        raise InvalidRequest.one("/images", "not_a_file", "Send each part named images as a file.")
-    if (part.size or 0) > settings.max_image_bytes:
-        raise HTTPException(413, f"An image is larger than {settings.max_image_bytes} bytes.")
+        raise InvalidRequest.one(f"/{name}", "not_a_file", f"Send each part named {name} as a file.")
+    if (part.size or 0) > max_bytes:
+        raise HTTPException(413, f"One of the {name} is larger than {max_bytes} bytes.")
     return await part.read()

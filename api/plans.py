@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,21 +10,23 @@ from api.timing import estimate
 from core.service.context import Services
 from core.service.errors import FieldError, InvalidRequest
 from core.service.jobs.create import check_request
+from core.service.jobs.inputs import NO_UPLOADS, Uploads
 from core.service.jobs.schema import JobCreate
 from core.unlearning import memory
 from core.unlearning.evaluation.measures import measures_of
 from core.unlearning.evaluation.thresholds import validate_thresholds
+from core.unlearning.families.abilities import Abilities, abilities
 from core.unlearning.planning import Brought, PlanError, plan
 
 
-def resolve(services: Services, session: Session, create: JobCreate, images: Sequence[bytes]) -> dict[str, Any]:
+def resolve(services: Services, session: Session, create: JobCreate, uploads: Uploads = NO_UPLOADS) -> dict[str, Any]:
     """The plan as JSON values. Raises `InvalidRequest` with a pointer to each fault, and what `check_request` does."""
-    model = check_request(services, session, create, images)
+    model = check_request(services, session, create, uploads)
+    _check_something_to_forget(create, uploads, abilities(model.family))
     _check_thresholds(create, model.family)
     try:
-        planned = plan(
-            model.family, create.method, create.method_options, _brought(create, len(images)), model.defaults
-        )
+        brought = _brought(create, uploads, model.family)
+        planned = plan(model.family, create.method, create.method_options, brought, model.defaults)
     except PlanError as error:
         raise as_invalid(error) from None
     level = create.evaluation.level
@@ -40,6 +41,14 @@ def as_invalid(error: PlanError) -> InvalidRequest:
     return InvalidRequest(errors[0].detail, errors=errors)
 
 
+def _check_something_to_forget(create: JobCreate, uploads: Uploads, able: Abilities) -> None:
+    files = create.images or create.audio or uploads.images or uploads.audio
+    named, asked = able.knows_names and (create.entity.name or create.entity.aliases), able.reads and create.prompts
+    if not (files or named or asked):
+        what = "images, sound clips or a name" if able.knows_names else "images, prompts, or both"
+        raise InvalidRequest.one("/images", "nothing_to_forget", f"Give {what}.")
+
+
 def _check_thresholds(create: JobCreate, family: str) -> None:
     measures = measures_of(family)
     for key, value in create.evaluation.thresholds.items():
@@ -51,13 +60,16 @@ def _check_thresholds(create: JobCreate, family: str) -> None:
             raise InvalidRequest.one(pointer, "invalid_threshold", detail) from None
 
 
-def _brought(create: JobCreate, n_uploaded: int) -> Brought:
-    pictured = (len(create.images) + n_uploaded) if "image" in create.modalities else 0
+def _brought(create: JobCreate, uploads: Uploads, family: str) -> Brought:
+    modalities = tuple(create.modalities or abilities(family).forgets)
+    pictured = (len(create.images) + len(uploads.images)) if "image" in modalities else 0
     named = ([create.entity.name] if create.entity.name else []) + create.entity.aliases
     return Brought(
         n_images=pictured,
+        n_audio=len(create.audio) + len(uploads.audio),
         n_prompts=len(create.prompts),
-        names=len(named) if "text" in create.modalities else 0,
+        names=len(named) if "text" in modalities or abilities(family).knows_names else 0,
         kind=create.entity.kind,
         level=create.evaluation.level,
+        modalities=modalities,
     )

@@ -27,6 +27,7 @@ CREATE_JOB: dict[str, Any] = {
                     "properties": {
                         "request": _REQUEST,
                         "images": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                        "audio": {"type": "array", "items": {"type": "string", "format": "binary"}},
                     },
                 },
                 "encoding": {"request": {"contentType": "application/json"}},

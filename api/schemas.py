@@ -75,15 +75,17 @@ class ArtifactList(BaseModel):
 
 
 class FileView(BaseModel):
-    """An uploaded picture."""
+    """An uploaded picture, or a sound, which has a duration and a sample rate in place of width and height."""
 
     object: Literal["file"] = "file"
     id: str
     purpose: Literal["forget", "retain"]
     bytes: int
     media_type: str
-    width: int
-    height: int
+    width: int | None
+    height: int | None
+    duration_seconds: float | None
+    sample_rate: int | None
     sha256: str
     created_at: datetime
     expires_at: datetime | None

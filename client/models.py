@@ -89,13 +89,15 @@ class Event(Model):
 
 
 class File(Model):
-    """An uploaded picture, waiting to be named in a job."""
+    """An uploaded picture or sound, waiting to be named in a job."""
 
     id: str
     bytes: int
     media_type: str
     width: int | None = None
     height: int | None = None
+    duration_seconds: float | None = None
+    sample_rate: int | None = None
     sha256: str
     expires_at: datetime | None = None
 

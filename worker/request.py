@@ -8,6 +8,7 @@ from typing import Any
 
 from core.service.jobs.inputs import JobInput
 from core.service.models import RegisteredModel
+from core.unlearning.families.abilities import abilities
 from core.unlearning.types import Entity, ForgetRequest, ModelSpec, Retain
 
 
@@ -24,14 +25,15 @@ def model_spec(model: RegisteredModel) -> ModelSpec:
 
 
 def forget_request(request: Mapping[str, Any], given: JobInput) -> ForgetRequest:
-    """The decrypted request with its pictures."""
+    """The decrypted request with its files."""
     entity, retain, evaluation = request["entity"], request["retain"], request["evaluation"]
     return ForgetRequest(
         entity=Entity(name=entity["name"], kind=entity["kind"], aliases=tuple(entity["aliases"])),
         prompts=tuple(request["prompts"]),
         images=given.images,
+        audio=given.audio,
         replacement=request["replacement"],
-        modalities=tuple(request["modalities"]),
+        modalities=tuple(request["modalities"] or abilities(given.model.family).forgets),
         retain=Retain(given.retain_images, tuple(retain["prompts"]), tuple(retain["entities"])),
         level=evaluation["level"],
         thresholds=evaluation["thresholds"],

@@ -1,4 +1,4 @@
-"""Pictures uploaded before the job that names them."""
+"""Pictures and sounds uploaded before the job that names them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Purpose = Literal["forget", "retain"]
 
 
 class Upload:
-    """One picture, in memory: the subject's data never goes to a temporary file."""
+    """One file, in memory: the subject's data never goes to a temporary file."""
 
     def __init__(self, purpose: Purpose, content: bytes) -> None:
         self.purpose, self.content = purpose, content
@@ -43,8 +43,8 @@ async def read_upload(request: Request) -> Upload:
     if purpose not in ("forget", "retain"):
         raise InvalidRequest.one("/purpose", "invalid_purpose", "Send a part purpose: forget or retain.")
     if not isinstance(file, UploadFile):
-        raise InvalidRequest.one("/file", "missing", "Send a part file with the picture.")
-    content = await file.read(settings.max_image_bytes + 1)
+        raise InvalidRequest.one("/file", "missing", "Send a part file with the picture or sound.")
+    content = await file.read(max(settings.max_image_bytes, settings.max_audio_bytes) + 1)
     return Upload(cast(Purpose, purpose), content)
 
 
@@ -56,7 +56,10 @@ def create_file(
     upload: Annotated[Upload, Depends(read_upload)],
     idempotency_key: IdempotencyKey = None,
 ) -> JSONResponse:
-    """Upload a JPEG, PNG or WebP. It is encrypted at once, and erased after a day unless a job names it."""
+    """Upload a picture (JPEG, PNG, WebP) or a sound (WAV, FLAC).
+
+    It is encrypted at once, and erased after a day unless a job names it.
+    """
 
     def make(session: Session) -> Answer:
         stream = BytesIO(upload.content)

@@ -46,15 +46,15 @@ def create_job(
     validate_only: Annotated[bool, Query(description="Answer with the plan and store nothing.")] = False,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Ask a model to forget. As JSON, or as multipart with the JSON in `request` and pictures in `images`."""
+    """Ask a model to forget. As JSON, or as multipart with the JSON in `request` and files in `images`, `audio`."""
     if validate_only:
         with services.db.read() as session:
             return JSONResponse(_preview(services, session, intake).model_dump(mode="json"))
 
     def make(session: Session) -> Answer:
-        plan = resolve(services, session, intake.create, intake.images)
+        plan = resolve(services, session, intake.create, intake.uploads)
         job = store_job(
-            services, session, principal, intake.create, plan=plan, uploaded_images=intake.images,
+            services, session, principal, intake.create, plan=plan, uploads=intake.uploads,
             base_url=base_url(services),
         )  # fmt: skip
         headers = {**job_response.headers(job), "Location": f"{base_url(services)}/v1/jobs/{job.id}"}
@@ -112,7 +112,7 @@ def delete_job(job_id: str, principal: JobsWrite, services: ServicesDep) -> Resp
 
 
 def _preview(services: Services, session: Session, intake: JobIntake) -> PlanPreview:
-    plan = resolve(services, session, intake.create, intake.images)
+    plan = resolve(services, session, intake.create, intake.uploads)
     return PlanPreview(model=intake.create.model, method=plan["method"], plan=plan)
 
 

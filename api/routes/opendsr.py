@@ -75,7 +75,7 @@ def create_opendsr_request(
             return row
         with pointing_below(f"/extensions/{key.domain}"):
             create = opendsr.as_job(intake.dsr, key.domain, services.settings)
-            plan = resolve(services, session, create, [])
+            plan = resolve(services, session, create)
             since = requests.clock_start(intake.dsr, received)
             job = store_job(
                 services, session, principal, create, plan=plan, base_url=base_url(services), received_at=since

@@ -10,6 +10,7 @@ from typing import Any
 from client.cli.exits import USAGE, CommandError
 
 _PICTURES = {".png", ".jpg", ".jpeg", ".webp"}
+_SOUNDS = {".wav", ".flac"}
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Flags:
     aliases: list[str] = field(default_factory=list)
     prompts: list[str] = field(default_factory=list)
     images: list[Path] = field(default_factory=list)
+    audio: list[Path] = field(default_factory=list)
     folder: Path | None = None
     retain_prompts: list[str] = field(default_factory=list)
     retain_entities: list[str] = field(default_factory=list)
@@ -34,9 +36,9 @@ class Flags:
     external_id: str | None = None
 
 
-def build(flags: Flags) -> tuple[dict[str, Any], list[Path]]:
-    """The request and the pictures that go with it. Flags win over the file; lists are added to it."""
-    body, pictures = _from_file(flags.request)
+def build(flags: Flags) -> tuple[dict[str, Any], dict[str, list[Path]]]:
+    """The request and the files that go with it, by field. Flags win over the file; lists are added to it."""
+    body, pictures, sounds = _from_file(flags.request)
     if flags.folder is not None:
         pictures = pictures_in(flags.folder)
     _set(body, model=flags.model, method=flags.method, replacement=flags.replacement, external_id=flags.external_id)
@@ -58,22 +60,31 @@ def build(flags: Flags) -> tuple[dict[str, Any], list[Path]]:
     if not body.get("model"):
         raise CommandError("which model? Pass --model (`lethe models` lists them) or --request", USAGE)
     body.setdefault("entity", {"name": None, "kind": "identity", "aliases": []})
-    return body, [*pictures, *flags.images]
+    return body, {"images": [*pictures, *flags.images], "audio": [*sounds, *flags.audio]}
 
 
 def pictures_in(folder: Path) -> list[Path]:
     """The JPEG, PNG and WebP files of a folder, in the order of their names."""
+    return _files_in(folder, _PICTURES, "JPEG, PNG or WebP")
+
+
+def sounds_in(folder: Path) -> list[Path]:
+    """The WAV and FLAC files of a folder, in the order of their names."""
+    return _files_in(folder, _SOUNDS, "WAV or FLAC")
+
+
+def _files_in(folder: Path, endings: set[str], kinds: str) -> list[Path]:
     if not folder.is_dir():
         raise CommandError(f"{folder} is not a folder", USAGE)
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings)
     if not found:
-        raise CommandError(f"{folder} holds no JPEG, PNG or WebP file", USAGE)
+        raise CommandError(f"{folder} holds no {kinds} file", USAGE)
     return found
 
 
-def _from_file(path: Path | None) -> tuple[dict[str, Any], list[Path]]:
+def _from_file(path: Path | None) -> tuple[dict[str, Any], list[Path], list[Path]]:
     if path is None:
-        return {}, []
+        return {}, [], []
     source = path / "request.json" if path.is_dir() else path
     try:
         body = json.loads(source.read_text(encoding="utf-8"))
@@ -83,8 +94,10 @@ def _from_file(path: Path | None) -> tuple[dict[str, Any], list[Path]]:
         raise CommandError(f"{source} is not JSON: {error}", USAGE) from None
     if not isinstance(body, dict):
         raise CommandError(f"{source} must hold one JSON object", USAGE)
-    beside = source.parent / "images"
-    return body, pictures_in(beside) if path.is_dir() and beside.is_dir() else []
+    if not path.is_dir():
+        return body, [], []
+    pictures, sounds = path / "images", path / "audio"
+    return body, pictures_in(pictures) if pictures.is_dir() else [], sounds_in(sounds) if sounds.is_dir() else []
 
 
 def _section(body: dict[str, Any], name: str) -> dict[str, Any]:

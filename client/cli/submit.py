@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def submit(
     context: typer.Context,
     request: Annotated[
-        Path | None, typer.Option(help="A request.json, or a folder with request.json and images/ in it.")
+        Path | None, typer.Option(help="A request.json, or a folder with request.json, images/ and audio/ in it.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="The registered model that shall forget.")] = None,
     name: Annotated[str | None, typer.Option(help="The name of who or what is forgotten.")] = None,
@@ -27,6 +27,7 @@ def submit(
     prompt: Annotated[list[str] | None, typer.Option(help="A question about it. Repeatable.")] = None,
     image: Annotated[list[Path] | None, typer.Option(help="A picture of it. Repeatable.")] = None,
     images: Annotated[Path | None, typer.Option(help="A folder of pictures of it.")] = None,
+    audio: Annotated[list[Path] | None, typer.Option(help="A sound clip of it, WAV or FLAC. Repeatable.")] = None,
     retain_prompt: Annotated[list[str] | None, typer.Option(help="A question to keep. Repeatable.")] = None,
     retain_entity: Annotated[list[str] | None, typer.Option(help="A name to keep. Repeatable.")] = None,
     retain_image: Annotated[list[Path] | None, typer.Option(help="A picture to keep. Repeatable.")] = None,
@@ -50,6 +51,7 @@ def submit(
         aliases=alias or [],
         prompts=prompt or [],
         images=image or [],
+        audio=audio or [],
         folder=images,
         retain_prompts=retain_prompt or [],
         retain_entities=retain_entity or [],
@@ -60,15 +62,15 @@ def submit(
         replacement=replacement,
         external_id=external_id,
     )
-    body, pictures = build(flags)
+    body, files = build(flags)
     with connect(context) as client:
         if validate_only:
-            _show_plan(client.jobs.validate(body, images=pictures), json)
+            _show_plan(client.jobs.validate(body, **files), json)
             return
         if retain_image:
             keep = [client.files.create(picture, purpose="retain").id for picture in retain_image]
             body.setdefault("retain", {}).setdefault("images", []).extend(keep)
-        job = client.jobs.create_from(body, images=pictures, idempotency_key=idempotency_key)
+        job = client.jobs.create_from(body, **files, idempotency_key=idempotency_key)
         _follow(job, wait=wait, json=json)
 
 

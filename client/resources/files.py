@@ -11,12 +11,12 @@ from client.resources.base import Resource
 
 
 class Files(Resource):
-    """Pictures uploaded ahead of the job that names them."""
+    """Pictures and sounds uploaded ahead of the job that names them."""
 
     def create(
         self, image: Image, *, purpose: Literal["forget", "retain"] = "forget", idempotency_key: str | None = None
     ) -> File:
-        """Upload one picture (JPEG, PNG or WebP)."""
+        """Upload one picture (JPEG, PNG or WebP) or sound (WAV or FLAC)."""
         data = read(image)
         answer = self._transport.json(
             "POST",
@@ -28,7 +28,7 @@ class Files(Resource):
         return File.model_validate(answer)
 
     def get(self, file_id: str) -> File:
-        """What the server knows of an uploaded picture."""
+        """What the server knows of an uploaded file."""
         return File.model_validate(self._transport.json("GET", f"/v1/files/{file_id}"))
 
     def delete(self, file_id: str) -> None:

@@ -14,7 +14,7 @@ from client import images as pictures
 from client.download import OnBytes, download
 from client.errors import JobTimeoutError
 from client.events import Feed
-from client.images import Image
+from client.images import Clip, Image
 from client.job import Job
 from client.models import Artifact, Event, JobState, Status
 from client.pages import iterate
@@ -39,6 +39,7 @@ class Jobs(Resource):
         aliases: Iterable[str] = (),
         prompts: Iterable[str] = (),
         images: Iterable[Image] = (),
+        audio: Iterable[Clip] = (),
         method: str = "auto",
         method_options: Mapping[str, Any] | None = None,
         replacement: str | None = None,
@@ -51,6 +52,8 @@ class Jobs(Resource):
         idempotency_key: str | None = None,
     ) -> Job:
         """Ask a model to forget an entity: its `name`, `prompts` about it, `images` of it (paths, bytes or file ids).
+
+        Sound clips of it go into `audio` likewise.
 
         The call may be repeated after any failure with the same `idempotency_key`: the job is made once. A key is made
         up when none is given, and kept over the retries of this call.
@@ -69,29 +72,38 @@ class Jobs(Resource):
         }
         if modalities is not None:
             body["modalities"] = list(modalities)
-        return self.create_from(body, images=images, idempotency_key=idempotency_key)
+        return self.create_from(body, images=images, audio=audio, idempotency_key=idempotency_key)
 
     def create_from(
-        self, request: Mapping[str, Any], *, images: Iterable[Image] = (), idempotency_key: str | None = None
+        self,
+        request: Mapping[str, Any],
+        *,
+        images: Iterable[Image] = (),
+        audio: Iterable[Clip] = (),
+        idempotency_key: str | None = None,
     ) -> Job:
         """The same from a request as it is written in the HTTP API, e.g. from a `request.json`."""
-        return Job.bind(self, self._post(request, images, {}, idempotency_key or uuid.uuid4().hex))
+        files = {"images": images, "audio": audio}
+        return Job.bind(self, self._post(request, files, {}, idempotency_key or uuid.uuid4().hex))
 
-    def validate(self, request: Mapping[str, Any], *, images: Iterable[Image] = ()) -> dict[str, Any]:
+    def validate(
+        self, request: Mapping[str, Any], *, images: Iterable[Image] = (), audio: Iterable[Clip] = ()
+    ) -> dict[str, Any]:
         """The plan that the server would follow: method and why, options, examples, estimate. Nothing is stored."""
-        return self._post(request, images, {"validate_only": "true"}, None)
+        return self._post(request, {"images": images, "audio": audio}, {"validate_only": "true"}, None)
 
     def _post(
-        self, request: Mapping[str, Any], images: Iterable[Image], params: dict[str, str], key: str | None
+        self, request: Mapping[str, Any], files: Mapping[str, Iterable[Image]], params: dict[str, str], key: str | None
     ) -> dict[str, Any]:
-        ids, parts = pictures.split(images)
-        body = dict(request)
-        if ids:
-            body["images"] = [*body.get("images", []), *ids]
+        body, parts = dict(request), []
+        for field, given in files.items():
+            ids, new = pictures.split(given, field.removesuffix("s"))
+            parts += [(field, (name, data, pictures.media_type(data))) for name, data in new]
+            if ids:
+                body[field] = [*body.get(field, []), *ids]
         form: dict[str, Any] = {"json": body}
         if parts:
-            files = [("images", (name, data, pictures.media_type(data))) for name, data in parts]
-            form = {"files": [("request", (None, json.dumps(body), "application/json")), *files]}
+            form = {"files": [("request", (None, json.dumps(body), "application/json")), *parts]}
         answer: dict[str, Any] = self._transport.json("POST", "/v1/jobs", params=params, idempotency_key=key, **form)
         return answer
 

@@ -212,7 +212,7 @@ class UnsupportedMedia(ServiceError):
     """415: a file that is none of the accepted kinds."""
 
     status, code, title = 415, "unsupported_media_type", "Unsupported Media Type"
-    default_detail = "Send JPEG, PNG or WebP images."
+    default_detail = "Send JPEG, PNG or WebP images, WAV or FLAC sounds."
 
 
 class InvalidRequest(ServiceError):

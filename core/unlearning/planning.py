@@ -10,12 +10,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.unlearning.families import defaults as registered
+from core.unlearning.families.abilities import abilities
 from core.unlearning.families.diffusion import templates
 from core.unlearning.families.mllm import bank, limits
 from core.unlearning.memory import MEMORY_GB
 from core.unlearning.methods.base import MethodInfo, MethodOptions
 from core.unlearning.methods.registry import catalogue
-from core.unlearning.types import EntityKind, Level
+from core.unlearning.types import EntityKind, Level, Modality
 
 AUTO = "auto"
 
@@ -42,11 +43,14 @@ class Brought:
     """What a request brings, in numbers."""
 
     n_images: int = 0
+    n_audio: int = 0
     n_prompts: int = 0
     names: int = 0
     """The entity's name and its aliases."""
     kind: EntityKind = "identity"
     level: Level = "standard"
+    modalities: tuple[Modality, ...] = ()
+    """What is to be forgotten; nothing here stands for all that can be."""
 
 
 def plan(
@@ -61,6 +65,8 @@ def plan(
     `defaults` are the model's registered options; the request's `options` go before them, and the method's own defaults
     fill the rest. Raises `PlanError` with pointers into the request.
     """
+    if faults := _unsuited(family, brought):
+        raise PlanError(*faults)
     info, reason = _choose(family, method, brought)
     known = {name: value for name, value in (defaults or {}).items() if name in info.options.model_fields}
     checked = _options(info, {**info.by_level.get(brought.level, {}), **known, **options})
@@ -73,6 +79,19 @@ def plan(
         "training_examples": examples,
         "steps": _steps(checked, examples),
     }
+
+
+def _unsuited(family: str, brought: Brought) -> list[Fault]:
+    """What no method could do with the request on models of this family."""
+    able = abilities(family)
+    faults = [
+        Fault(f"/modalities/{n}", "modality_not_supported", f"Models of family {family} have no {modality} to forget.")
+        for n, modality in enumerate(brought.modalities)
+        if modality not in able.forgets
+    ]
+    if brought.n_audio and not able.hears:
+        faults.append(Fault("/audio", "audio_not_supported", f"Models of family {family} hear nothing."))
+    return faults
 
 
 def check_model(family: str, defaults: Mapping[str, Any]) -> None:

@@ -71,11 +71,12 @@ class Retain:
 
 @dataclass(frozen=True)
 class ForgetRequest:
-    """A decrypted request. `images` are encoded files (JPEG, PNG, WebP) that nobody has decoded yet."""
+    """A decrypted request. `images` (JPEG, PNG, WebP) and `audio` (WAV, FLAC) are files that nobody has decoded yet."""
 
     entity: Entity
     prompts: tuple[str, ...] = ()
     images: tuple[bytes, ...] = ()
+    audio: tuple[bytes, ...] = ()
     replacement: str | None = None
     modalities: tuple[Modality, ...] = ("image", "text")
     retain: Retain = field(default_factory=Retain)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import wave
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +24,7 @@ from core.service.db.models import Job
 from core.service.jobs import lease
 from core.service.jobs.artifacts import ArtifactRow, attempt_prefix
 from core.service.jobs.create import check_request, create_job
+from core.service.jobs.inputs import Uploads
 from core.service.jobs.lease import Claim
 from core.service.jobs.schema import JobCreate
 from core.service.jobs.views import JobView
@@ -59,12 +62,18 @@ def request(**changes: Any) -> JobCreate:
     )
 
 
-def submit(services: Services, uploads: Sequence[bytes] = (), by: Principal = PRINCIPAL, **changes: Any) -> JobView:
+def submit(
+    services: Services,
+    uploads: Sequence[bytes] = (),
+    clips: Sequence[bytes] = (),
+    by: Principal = PRINCIPAL,
+    **changes: Any,
+) -> JobView:
     """A queued job, checked first as the API does."""
-    wanted = request(**changes)
+    wanted, brought = request(**changes), Uploads(uploads, clips)
     with services.db.write() as s:
-        check_request(services, s, wanted, uploads)
-        return create_job(services, s, by, wanted, plan=PLAN, uploaded_images=uploads)
+        check_request(services, s, wanted, brought)
+        return create_job(services, s, by, wanted, plan=PLAN, uploads=brought)
 
 
 def take(services: Services, job_id: str, owner: str = "host:1", ttl: float = 60) -> Claim | None:
@@ -95,6 +104,17 @@ def shift(services: Services, job_id: str, **by: float) -> None:
             attribute = getattr(Job, column)
             now = s.execute(Job.__table__.select().with_only_columns(attribute).where(Job.id == job_id)).scalar_one()
             s.execute(update(Job).where(Job.id == job_id).values({attribute: now - timedelta(seconds=seconds)}))
+
+
+def wav(seconds: float = 0.01, rate: int = 8000, channels: int = 1, value: int = 0) -> bytes:
+    """A sound of 16-bit samples that are all the same."""
+    stream = io.BytesIO()
+    with wave.open(stream, "wb") as sound:
+        sound.setnchannels(channels)
+        sound.setsampwidth(2)
+        sound.setframerate(rate)
+        sound.writeframes(struct.pack("<h", value) * round(seconds * rate) * channels)
+    return stream.getvalue()
 
 
 def png(width: int = 4, height: int = 4, shade: int = 0) -> bytes:

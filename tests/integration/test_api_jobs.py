@@ -6,17 +6,21 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 from api_support import CANARY, MODEL, Server, assert_problem, png, request, serving
+from service_support import wav
 
 from core.service.jobs import lease
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("data"), max_images=4, max_image_bytes=4096, max_prompts=8) as running:
+    limits = {"max_images": 4, "max_image_bytes": 4096, "max_prompts": 8}
+    limits |= {"max_audio": 2, "max_audio_bytes": 4096, "max_audio_seconds": 0.2}
+    with serving(tmp_path_factory.mktemp("data"), **limits) as running:
         yield running
 
 
@@ -51,6 +55,43 @@ def test_multipart_brings_pictures_as_parts(server: Server) -> None:
     assert loaded.images == (png("red"), png("blue"))
     assert loaded.request is not None
     assert loaded.request["entity"]["name"] == CANARY
+
+
+def test_sounds_travel_as_pictures_do_to_models_that_hear(server: Server) -> None:
+    answer = server.client.post("/v1/files", data={"purpose": "forget"}, files={"file": ("me.wav", wav())})
+    assert answer.status_code == 201, answer.text
+    file = answer.json()
+    assert (file["media_type"], file["duration_seconds"], file["sample_rate"]) == ("audio/wav", 0.01, 8000)
+    assert (file["width"], file["height"]) == (None, None)
+    assert server.client.get(f"/v1/files/{file['id']}").json() == file
+    for content in ({"json": request(audio=[file["id"]])}, {"files": [*_form(request()), ("audio", ("a.wav", wav()))]}):
+        problem = assert_problem(server.client.post("/v1/jobs", **content), 422, "validation_error")
+        assert [(e["pointer"], e["code"]) for e in problem["errors"]] == [("/audio", "audio_not_supported")]
+    problem = assert_problem(
+        server.client.post("/v1/jobs", json=request(images=[file["id"]])), 422, "wrong_kind_of_file"
+    )
+    assert [e["pointer"] for e in problem["errors"]] == ["/images/0"]
+
+
+def test_each_limit_of_sounds_has_a_code(server: Server) -> None:
+    for clips, status, code in (
+        ([wav(0.3, rate=1000)], 422, "audio_too_long"),
+        ([wav()] * 3, 422, "too_much_audio"),
+        ([wav()[:-2]], 415, "unsupported_audio"),
+    ):
+        parts = [("audio", ("a.wav", clip)) for clip in clips]
+        assert_problem(server.client.post("/v1/jobs", files=[*_form(request()), *parts]), status, code)
+    large = {"files": {"file": ("a.wav", wav(1.0))}, "data": {"purpose": "forget"}}
+    assert_problem(server.client.post("/v1/files", **large), 413, "audio_too_large")
+
+
+def test_a_name_alone_is_nothing_to_work_from(server: Server) -> None:
+    problem = assert_problem(server.client.post("/v1/jobs", json=request(prompts=[])), 422, "nothing_to_forget")
+    assert [error["pointer"] for error in problem["errors"]] == ["/images"]
+
+
+def _form(body: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [("request", (None, json.dumps(body), "application/json"))]
 
 
 def test_the_request_part_may_be_a_file(server: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -22,13 +23,17 @@ from service_support import (
     shift,
     submit,
     take,
+    wav,
 )
+from sqlalchemy import select
 
 from core.service import audit
 from core.service.access.keys import Principal
 from core.service.audit import AuditFilters
 from core.service.clock import now
 from core.service.context import Services
+from core.service.crypto import WrappedKey
+from core.service.db.models import Job
 from core.service.errors import (
     ExternalIdExists,
     InputErased,
@@ -47,6 +52,7 @@ from core.service.jobs.artifacts import get_artifact, list_artifacts
 from core.service.jobs.create import create_job
 from core.service.jobs.listing import JobFilters, Page, list_jobs
 from core.service.jobs.schema import SculptBody
+from worker.request import forget_request
 
 
 @pytest.fixture
@@ -170,11 +176,14 @@ def test_the_worker_gets_exactly_what_was_asked(services: Services) -> None:
     with services.db.write() as s:
         forget = create_file(services, s, "acme", "forget", io.BytesIO(png(shade=1))).id
         keep = create_file(services, s, "acme", "retain", io.BytesIO(png(shade=2))).id
-    job = submit(services, [png(shade=3), png(shade=4)], images=[forget], retain={"images": [keep]})
+        heard = create_file(services, s, "acme", "forget", io.BytesIO(wav(value=1))).id
+    files = {"images": [forget], "audio": [heard], "retain": {"images": [keep]}}
+    job = submit(services, [png(shade=3), png(shade=4)], [wav(value=2)], **files)
     claim = must_take(services, job.id)
     with services.db.read() as s:
         given = lease.load_input(services, s, claim)
     assert given.images == (png(shade=1), png(shade=3), png(shade=4))
+    assert given.audio == (wav(value=1), wav(value=2))
     assert given.retain_images == (png(shade=2),)
     assert given.request is not None
     assert given.request["entity"] == {"name": "Ada Okoro", "kind": "identity", "aliases": []}
@@ -296,17 +305,31 @@ def test_limits_name_the_place_and_the_reason(tmp_path: Path) -> None:
         "max_images": 1,
         "max_image_pixels": 100,
         "max_image_bytes": 500,
+        "max_audio": 1,
+        "max_audio_bytes": 1000,
+        "max_audio_seconds": 0.02,
     }
     with open_services(settings_for(tmp_path, **limits)) as services:
+        sound = {"clips": [wav()]}
         for changes, images, code, pointer in (
             ({"prompts": ["a"] * 3}, [], "too_many_prompts", "/prompts"),
             ({"prompts": ["a", "b" * 11]}, [], "prompt_too_long", "/prompts/1"),
             ({"retain": {"prompts": ["b" * 11]}}, [], "prompt_too_long", "/retain/prompts/0"),
-            ({"prompts": []}, [], "nothing_to_forget", "/images"),
+            ({"prompts": [], "entity": {}}, [], "nothing_to_forget", "/images"),
             ({}, [png(), png()], "too_many_images", "/images"),
             ({}, [png(11, 11)], "too_many_pixels", "/images/0"),
             ({}, [b"GIF89a" + bytes(40)], "unsupported_image", "/images/0"),
             ({}, [png() + bytes(500)], "image_too_large", "/images/0"),
+            ({"clips": [wav(), wav()]}, [], "too_much_audio", "/audio"),
+            ({"clips": [wav(0.03)]}, [], "audio_too_long", "/audio/0"),
+            ({"clips": [wav(0.001, channels=3)]}, [], "unsupported_audio_format", "/audio/0"),
+            ({"clips": [wav(0.001, rate=200_000)]}, [], "unsupported_audio_format", "/audio/0"),
+            ({"clips": [wav()[:-1]]}, [], "unsupported_audio", "/audio/0"),
+            ({"clips": [png()]}, [], "unsupported_audio", "/audio/0"),
+            ({}, [wav()], "unsupported_image", "/images/0"),
+            ({"clips": [wav() + bytes(1000)]}, [], "audio_too_large", "/audio/0"),
+            ({**sound, "audio": ["file_" + "0" * 26]}, [], "too_much_audio", "/audio"),
+            ({"audio": ["file_" + "0" * 26]}, [], "unknown_file", "/audio/0"),
             ({"model": "unknown"}, [], "unknown_model", "/model"),
             ({"images": ["file_" + "0" * 26]}, [], "unknown_file", "/images/0"),
         ):
@@ -315,6 +338,34 @@ def test_limits_name_the_place_and_the_reason(tmp_path: Path) -> None:
                 submit(services, images, **prompts)
             assert (refused.value.code, refused.value.errors[0].pointer) == (code, pointer)
         assert page(services).items == []
+
+
+def test_a_sound_is_no_picture_and_a_picture_no_sound(services: Services) -> None:
+    with services.db.write() as s:
+        sound, picture = (create_file(services, s, "acme", "forget", io.BytesIO(data)) for data in (wav(), png()))
+    assert (sound.media_type, sound.width, sound.height, sound.sample_rate) == ("audio/wav", None, None, 8000)
+    assert sound.duration_seconds == 0.01
+    assert (picture.duration_seconds, picture.sample_rate) == (None, None)
+    for field in ("images", "audio"):
+        with pytest.raises(InvalidRequest) as refused:
+            submit(services, **{field: [sound.id, picture.id]})
+        at = 0 if field == "images" else 1
+        faults = [(fault.pointer, fault.code) for fault in refused.value.errors]
+        assert faults == [(f"/{field}/{at}", "wrong_kind_of_file")]
+
+
+def test_a_job_from_before_there_were_sounds_is_read(services: Services) -> None:
+    claim = must_take(services, submit(services).id)
+    key = f"inputs/{claim.job_id}/request"
+    with services.db.read() as s:
+        wrapped = WrappedKey(s.execute(select(Job.wrapped_key).where(Job.id == claim.job_id)).scalar_one() or b"")
+    old = json.loads(services.keyring.decrypt(wrapped, services.storage.read(key), key))
+    del old["audio"]
+    services.storage.put(key, services.keyring.encrypt(wrapped, json.dumps(old).encode(), key))
+    with services.db.read() as s:
+        given = lease.load_input(services, s, claim)
+    assert given.audio == ()
+    assert forget_request(old | {"modalities": ["image", "text"]}, given).modalities == ("image", "text")
 
 
 def test_another_tenant_s_file_is_unknown(services: Services) -> None:

@@ -161,3 +161,21 @@ def _tables(url: str) -> set[str]:
 def _has_condition(indexes: list[Any], name: str) -> bool:
     (found,) = (index for index in indexes if index["name"] == name)
     return any(option.endswith("_where") for option in found.get("dialect_options", {}))
+
+
+def test_a_sound_outlives_the_way_back_as_a_file_of_no_size(url: str) -> None:
+    """The release before erases it when its time has come, and knows no file without a width."""
+    migrate(url)
+    sound = {
+        **ROWS["files"][0], "media_type": "audio/wav", "width": None, "height": None,
+        "duration_seconds": 0.5, "sample_rate": 8000,
+    }  # fmt: skip
+    with _connected(url) as connection:
+        tables = _reflect(connection)
+        connection.execute(insert(tables["tenants"]).values(ROWS["tenants"][0]))
+        connection.execute(insert(tables["files"]).values(sound))
+    command.downgrade(alembic_config(url), "0009")
+    with _connected(url) as connection:
+        files = _reflect(connection)["files"]
+        row = connection.execute(select(files)).mappings().one()
+    assert (row["id"], row["media_type"], row["width"], row["height"]) == ("file_1", "audio/wav", 0, 0)

@@ -58,6 +58,14 @@ def test_a_method_must_exist_and_fit(family: str, method: str, code: str) -> Non
     assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [("/method", code)]
 
 
+@pytest.mark.parametrize("family", ["mllm", "diffusion"])
+def test_what_a_family_cannot_hear_or_forget_is_refused(family: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        plan(family, "auto", {}, Brought(names=1, n_audio=1, modalities=("image", "audio")))
+    faults = [(fault.pointer, fault.code) for fault in caught.value.faults]
+    assert faults == [("/modalities/1", "modality_not_supported"), ("/audio", "audio_not_supported")]
+
+
 def test_more_brought_is_more_to_train_up_to_the_levels_limit() -> None:
     few, many, most = (
         plan("mllm", "auto", {}, Brought(n_images=n, n_prompts=2, names=1, level="quick"))["training_examples"]

@@ -130,6 +130,29 @@ def test_submit_takes_a_folder_and_flags_win_over_it(lethe, tmp_path):
     assert requests[0].content.count(b'name="images"') == 1
 
 
+def test_submit_sends_sounds_from_the_folder_and_by_flag(lethe, tmp_path):
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "audio" / "1.flac").write_bytes(b"fLaC")
+    (tmp_path / "audio" / "notes.txt").write_text("not a sound")
+    clip = tmp_path / "a persons name.wav"
+    clip.write_bytes(b"RIFF\x04\x00\x00\x00WAVE")
+    (tmp_path / "request.json").write_text(json.dumps({"model": "m"}))
+    _, requests = lethe("submit", "--request", str(tmp_path), "--audio", str(clip), answers=[answer(job(), 202)])
+    content = requests[0].content
+    assert content.count(b'name="audio"') == 2
+    assert content.count(b'name="images"') == 0
+    assert content.index(b"Content-Type: audio/flac") < content.index(b"Content-Type: audio/wav")
+    assert b"persons" not in content
+
+
+def test_a_folder_of_sounds_without_one_is_an_error(lethe, capsys, tmp_path):
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "request.json").write_text(json.dumps({"model": "m"}))
+    status, requests = lethe("submit", "--request", str(tmp_path))
+    assert (status, requests) == (2, [])
+    assert "WAV or FLAC" in capsys.readouterr().err
+
+
 def test_submit_uploads_pictures_to_keep_and_names_them(lethe, tmp_path):
     picture = tmp_path / "keep.png"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n")

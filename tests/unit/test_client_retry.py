@@ -164,6 +164,17 @@ def test_the_request_is_the_contract_s():
     assert script.requests[0].headers["authorization"] == "Bearer lk_test"
 
 
+def test_sounds_travel_likewise_beside_pictures():
+    client, script, _ = scripted(CREATED)
+    client.jobs.create(model="m", images=[b"\x89PNG\r\n\x1a\n"], audio=[b"fLaC", b"RIFF....WAVE", "file_02"])
+    content = script.requests[0].content
+    assert content.count(b'name="audio"; filename="audio-') == 2
+    assert content.count(b'name="images"; filename="image-') == 1
+    assert b"audio/flac" in content
+    assert b"audio/wav" in content
+    assert b'"audio": ["file_02"]' in content
+
+
 def test_pictures_travel_as_multipart_without_their_file_names(tmp_path):
     picture = tmp_path / "somebody-private.png"
     picture.write_bytes(b"\x89PNG\r\n\x1a\npixels")

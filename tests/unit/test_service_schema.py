@@ -17,6 +17,7 @@ FULL: dict[str, Any] = {
     "entity": {"name": "Ada Okoro", "kind": "identity", "aliases": ["A. Okoro"]},
     "prompts": ["Where was this person born?"],
     "images": [FILE],
+    "audio": [FILE],
     "method": "auto",
     "method_options": {"rank": 8},
     "replacement": None,
@@ -31,7 +32,7 @@ FULL: dict[str, Any] = {
 def test_the_whole_request_and_its_defaults() -> None:
     assert JobCreate.model_validate(FULL).model_dump(mode="json") == FULL
     short = JobCreate.model_validate({"model": "m", "entity": {"name": "Ada"}}).model_dump(mode="json")
-    assert (short["method"], short["modalities"], short["images"]) == ("auto", ["image", "text"], [])
+    assert (short["method"], short["modalities"], short["images"]) == ("auto", None, [])
     assert short["entity"] == {"name": "Ada", "kind": "identity", "aliases": []}
 
 

@@ -1,7 +1,7 @@
 """The tables. What must never be false is a constraint here, not a habit of the code.
 
-No column holds a name, a prompt or a picture: those live only in encrypted objects, under `Job.wrapped_key` and
-`File.wrapped_key`.
+No column holds a name, a prompt, a picture or a sound: those live only in encrypted objects, under `Job.wrapped_key`
+and `File.wrapped_key`.
 """
 
 from __future__ import annotations
@@ -201,6 +201,7 @@ class Job(Base):
 
     wrapped_key: Mapped[bytes | None]
     input_images: Mapped[int] = mapped_column(default=0)
+    input_audio: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     inputs_erased_at: Mapped[datetime | None]
     cleaned_at: Mapped[datetime | None]
     erased_artifacts: Mapped[dict[str, Any] | None]
@@ -260,11 +261,14 @@ class Checkpoint(Base):
 
 
 class File(Base):
-    """An uploaded picture. The row goes when the content does."""
+    """An uploaded picture or sound. The row goes when the content does."""
 
     __tablename__ = "files"
     __table_args__ = (
         CheckConstraint(_one_of("purpose", PURPOSES), name="purpose_known"),
+        CheckConstraint("(width IS NULL) = (height IS NULL)", name="picture_has_both_sizes"),
+        CheckConstraint("(duration_seconds IS NULL) = (sample_rate IS NULL)", name="sound_has_length_and_rate"),
+        CheckConstraint("(width IS NULL) <> (sample_rate IS NULL)", name="picture_or_sound"),
         Index(None, "tenant_id", "id"),
         Index(None, "expires_at"),
     )
@@ -274,8 +278,10 @@ class File(Base):
     purpose: Mapped[str] = mapped_column(String(16))
     size: Mapped[int] = mapped_column(BigIntKey)
     media_type: Mapped[str] = mapped_column(String(40))
-    width: Mapped[int]
-    height: Mapped[int]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    duration_seconds: Mapped[float | None]
+    sample_rate: Mapped[int | None]
     sha256: Mapped[str] = mapped_column(String(64))
     wrapped_key: Mapped[bytes]
     created_at: Mapped[datetime]

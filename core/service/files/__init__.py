@@ -1,4 +1,4 @@
-"""Uploaded pictures."""
+"""Uploaded pictures and sounds."""
 
 from core.service.files.content import read_file_bytes
 from core.service.files.service import FileRecord, create_file, delete_file, get_file

@@ -10,7 +10,7 @@ from core.service.settings import Settings
 def inspect(data: bytes, settings: Settings, pointer: str) -> ImageInfo:
     """A picture's header. Raises `TooLarge`, `UnsupportedMedia`, `InvalidRequest`, each with `pointer`."""
     if len(data) > settings.max_image_bytes:
-        raise too_large(settings, pointer)
+        raise _fault(TooLarge, pointer, "image_too_large", f"At most {settings.max_image_bytes} bytes an image.")
     info = sniff(data)
     if info is None:
         raise _fault(UnsupportedMedia, pointer, "unsupported_image", "Not a JPEG, PNG or WebP image.")
@@ -20,11 +20,6 @@ def inspect(data: bytes, settings: Settings, pointer: str) -> ImageInfo:
         detail = f"At most {settings.max_image_pixels} pixels an image."
         raise InvalidRequest.one(pointer, "too_many_pixels", detail)
     return info
-
-
-def too_large(settings: Settings, pointer: str) -> ServiceError:
-    """The refusal of a picture with too many bytes."""
-    return _fault(TooLarge, pointer, "image_too_large", f"At most {settings.max_image_bytes} bytes an image.")
 
 
 def _fault(kind: type[ServiceError], pointer: str, code: str, detail: str) -> ServiceError:

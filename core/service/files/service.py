@@ -1,9 +1,9 @@
-"""Uploaded pictures. Each is encrypted under a key of its own, and erased when nothing needs it any more."""
+"""Uploaded pictures and sounds. Each is encrypted under a key of its own, and erased when nothing needs it any more."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,7 +18,10 @@ from core.service.db.engine import after_commit
 from core.service.db.models import File, Job, JobFile
 from core.service.errors import FieldError, FileInUse, InvalidRequest, NotFound, Unavailable
 from core.service.files.content import storage_key
-from core.service.files.images import inspect, too_large
+from core.service.files.images import inspect
+from core.service.files.sniff import ImageInfo
+from core.service.files.sniff_sound import SoundInfo, begins_like_sound
+from core.service.files.sounds import inspect_sound
 from core.service.ids import new_id
 from core.service.settings import Settings
 from core.service.storage.erase import erase_object
@@ -29,14 +32,16 @@ Purpose = Literal["forget", "retain"]
 
 @dataclass(frozen=True)
 class FileRecord:
-    """An uploaded picture. `expires_at` is None while a job needs it."""
+    """An uploaded picture, with `width` and `height`, or sound. `expires_at` is None while a job needs it."""
 
     id: str
     purpose: str
     bytes: int
     media_type: str
-    width: int
-    height: int
+    width: int | None
+    height: int | None
+    duration_seconds: float | None
+    sample_rate: int | None
     sha256: str
     created_at: datetime
     expires_at: datetime | None
@@ -51,13 +56,13 @@ def create_file(
     filename: str | None = None,
     media_type: str | None = None,
 ) -> FileRecord:
-    """Store a picture. Its bytes say what it is; `filename` and `media_type` are the client's word, and dropped.
+    """Store a picture or a sound. Its bytes say what it is: `filename` and `media_type` are dropped.
 
     Raises `TooLarge`, `UnsupportedMedia`, `InvalidRequest`.
     """
     del filename, media_type
     data = _read_limited(stream, services.settings)
-    info = inspect(data, services.settings, "/file")
+    info = _inspected(data, services.settings)
     file_id, wrapped = new_id("file"), services.keyring.new_data_key()
     try:
         services.storage.put(storage_key(file_id), services.keyring.encrypt(wrapped, data, storage_key(file_id)))
@@ -69,8 +74,7 @@ def create_file(
         purpose=purpose,
         size=len(data),
         media_type=info.media_type,
-        width=info.width,
-        height=info.height,
+        **_sizes(info),
         sha256=hashlib.sha256(data).hexdigest(),
         wrapped_key=wrapped.blob,
         created_at=now(),
@@ -101,20 +105,22 @@ def delete_file(services: Services, s: Session, tenant: str, file_id: str) -> No
     erase_content(services, s, [file_id])
 
 
-def attach(s: Session, tenant: str, job_id: str, forget: Sequence[str], retain: Sequence[str]) -> None:
-    """Tie files to a job, so that they stay as long as its inputs do. Raises `InvalidRequest` for unknown ones."""
-    wanted = set(forget) | set(retain)
-    query = select(File.id).where(File.tenant_id == tenant, File.id.in_(wanted)).with_for_update()
-    known = set(s.execute(query).scalars()) if wanted else set()
-    named = [("/images", forget), ("/retain/images", retain)]
+def attach(s: Session, tenant: str, job_id: str, named: Mapping[str, Sequence[str]]) -> None:
+    """Tie files to a job, so that they stay as long as its inputs do. `named`: ids by the pointer of their list.
+
+    Raises `InvalidRequest` for unknown ones, and for sounds among pictures or pictures among sounds.
+    """
+    wanted = {file_id for ids in named.values() for file_id in ids}
+    query = select(File.id, File.media_type).where(File.tenant_id == tenant, File.id.in_(wanted)).with_for_update()
+    kinds = {row.id: row.media_type for row in s.execute(query)} if wanted else {}
+    places = [(pointer, index, file_id) for pointer, ids in named.items() for index, file_id in enumerate(ids)]
     faults = [
-        FieldError(f"{pointer}/{index}", "unknown_file", "There is no such file.")
-        for pointer, ids in named
-        for index, file_id in enumerate(ids)
-        if file_id not in known
+        fault
+        for pointer, index, file_id in places
+        if (fault := _misfit(f"{pointer}/{index}", kinds.get(file_id), sound=pointer == "/audio"))
     ]
     if faults:
-        raise InvalidRequest("A file that the request names does not exist.", code="unknown_file", errors=faults)
+        raise InvalidRequest("A file that the request names cannot be used.", code=faults[0].code, errors=faults)
     s.add_all(JobFile(job_id=job_id, file_id=file_id) for file_id in sorted(wanted))
     s.flush()
 
@@ -133,13 +139,35 @@ def erase_content(services: Services, s: Session, file_ids: Iterable[str]) -> No
 
 
 def _read_limited(stream: BinaryIO, settings: Settings) -> bytes:
-    limit, parts, size = settings.max_image_bytes, [], 0
-    while chunk := stream.read(CHUNK):
-        size += len(chunk)
-        if size > limit:
-            raise too_large(settings, "/file")
+    """What there is, up to one byte more than any file may have."""
+    left, parts = max(settings.max_image_bytes, settings.max_audio_bytes) + 1, []
+    while left and (chunk := stream.read(min(CHUNK, left))):
+        left -= len(chunk)
         parts.append(chunk)
     return b"".join(parts)
+
+
+def _inspected(data: bytes, settings: Settings) -> ImageInfo | SoundInfo:
+    if begins_like_sound(data):
+        return inspect_sound(data, settings, "/file")
+    return inspect(data, settings, "/file")
+
+
+def _sizes(info: ImageInfo | SoundInfo) -> dict[str, float | int]:
+    """The columns that such a file has, of those that not every file has."""
+    if isinstance(info, ImageInfo):
+        return {"width": info.width, "height": info.height}
+    return {"duration_seconds": info.duration_seconds, "sample_rate": info.sample_rate}
+
+
+def _misfit(pointer: str, media_type: str | None, *, sound: bool) -> FieldError | None:
+    if media_type is None:
+        return FieldError(pointer, "unknown_file", "There is no such file.")
+    if media_type.startswith("audio/") == sound:
+        return None
+    return FieldError(
+        pointer, "wrong_kind_of_file", "A sound is needed here." if sound else "A picture is needed here."
+    )
 
 
 def _row(s: Session, tenant: str, file_id: str) -> File:
@@ -152,5 +180,15 @@ def _row(s: Session, tenant: str, file_id: str) -> File:
 def _record(row: File, *, in_use: bool) -> FileRecord:
     expires = None if in_use else row.expires_at
     return FileRecord(
-        row.id, row.purpose, row.size, row.media_type, row.width, row.height, row.sha256, row.created_at, expires
+        id=row.id,
+        purpose=row.purpose,
+        bytes=row.size,
+        media_type=row.media_type,
+        width=row.width,
+        height=row.height,
+        duration_seconds=row.duration_seconds,
+        sample_rate=row.sample_rate,
+        sha256=row.sha256,
+        created_at=row.created_at,
+        expires_at=expires,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,10 +19,11 @@ from core.service.db.now import db_now
 from core.service.errors import ExternalIdExists, InvalidRequest, NotFound, TooManyQueuedJobs, Unavailable
 from core.service.files.images import inspect
 from core.service.files.service import attach
+from core.service.files.sounds import inspect_sound
 from core.service.ids import new_id
 from core.service.jobs import events, limits
 from core.service.jobs.due import due_at
-from core.service.jobs.inputs import store_inputs
+from core.service.jobs.inputs import NO_UPLOADS, Uploads, store_inputs
 from core.service.jobs.queue import requeued, ring_after_commit
 from core.service.jobs.rows import of_tenant
 from core.service.jobs.schema import JobCreate
@@ -36,16 +37,16 @@ from core.service.storage.port import StoreError
 _RETRY_AFTER_FULL_QUEUE = "30"
 
 
-def check_request(
-    services: Services, s: Session, job: JobCreate, uploaded_images: Sequence[bytes] = ()
-) -> RegisteredModel:
+def check_request(services: Services, s: Session, job: JobCreate, uploads: Uploads = NO_UPLOADS) -> RegisteredModel:
     """Everything that can be said of a request before a plan is made. Raises `InvalidRequest`, `TooLarge` and the like.
 
     Returns the model that it names.
     """
-    limits.check(job, len(uploaded_images), services.settings)
-    for index, image in enumerate(uploaded_images):
+    limits.check(job, len(uploads.images), len(uploads.audio), services.settings)
+    for index, image in enumerate(uploads.images):
         inspect(image, services.settings, f"/images/{len(job.images) + index}")
+    for index, clip in enumerate(uploads.audio):
+        inspect_sound(clip, services.settings, f"/audio/{len(job.audio) + index}")
     try:
         return get_model(s, job.model)
     except NotFound:
@@ -59,7 +60,7 @@ def create_job(
     job: JobCreate,
     *,
     plan: Mapping[str, Any],
-    uploaded_images: Sequence[bytes] = (),
+    uploads: Uploads = NO_UPLOADS,
     base_url: str = "",
     received_at: datetime | None = None,
 ) -> JobView:
@@ -81,13 +82,15 @@ def create_job(
         external_id=job.external_id,
         job_metadata=dict(job.metadata),
         wrapped_key=wrapped.blob,
-        input_images=len(uploaded_images),
+        input_images=len(uploads.images),
+        input_audio=len(uploads.audio),
     )
     row.due_at = due_at(received_at or row.created_at)
     _insert(s, row)
-    attach(s, principal.tenant_id, row.id, job.images, job.retain.images)
-    _store(services, row.id, wrapped, job, uploaded_images)
-    details: dict[str, Any] = {"images": len(job.images) + len(uploaded_images), "prompts": len(job.prompts)}
+    named = {"/images": job.images, "/audio": job.audio, "/retain/images": job.retain.images}
+    attach(s, principal.tenant_id, row.id, named)
+    _store(services, row.id, wrapped, job, uploads)
+    details = _counts(job, uploads)
     if job.entity.name is not None:
         details["subject"] = mark(s, principal.tenant_id, job.entity.name)
     announce(s, principal, row, details)
@@ -149,9 +152,16 @@ def _refuse_external_id(s: Session, tenant: str, external_id: str | None) -> Non
         raise ExternalIdExists(extra={"existing_job_id": existing})
 
 
-def _store(services: Services, job_id: str, wrapped: WrappedKey, job: JobCreate, images: Sequence[bytes]) -> None:
+def _counts(job: JobCreate, uploads: Uploads) -> dict[str, Any]:
+    """How much was sent, for the record."""
+    sounds = len(job.audio) + len(uploads.audio)
+    counts = {"images": len(job.images) + len(uploads.images), "prompts": len(job.prompts)}
+    return {**counts, **({"audio": sounds} if sounds else {})}
+
+
+def _store(services: Services, job_id: str, wrapped: WrappedKey, job: JobCreate, uploads: Uploads) -> None:
     request = job.model_dump(mode="json", exclude={"external_id", "metadata"})
     try:
-        store_inputs(services, job_id, wrapped, request, images)
+        store_inputs(services, job_id, wrapped, request, uploads)
     except StoreError:
         raise Unavailable("The object store does not answer.") from None

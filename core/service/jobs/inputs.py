@@ -1,7 +1,7 @@
 """The subject's data: encrypted in the object store under the job's own key, and nowhere else.
 
-A job has one blob with everything it was asked in words, and one for each picture that came with it. Pictures that were
-uploaded before stay where `files` put them.
+A job has one blob with everything it was asked in words, and one for each picture or sound that came with it. What was
+uploaded before stays where `files` put it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -27,6 +27,17 @@ from core.service.storage.port import ObjectMissing
 
 
 @dataclass(frozen=True)
+class Uploads:
+    """Files that come with a request, still encoded."""
+
+    images: Sequence[bytes] = ()
+    audio: Sequence[bytes] = ()
+
+
+NO_UPLOADS = Uploads()
+
+
+@dataclass(frozen=True)
 class ParentRecipe:
     """Where the recipe of the job that is sculpted again lies."""
 
@@ -36,9 +47,9 @@ class ParentRecipe:
 
 @dataclass(frozen=True)
 class JobInput:
-    """Everything that an attempt needs. `request` is CONTRACT's request; `images` are in its order, uploads last.
+    """Everything that an attempt needs. `request` is CONTRACT's request; files are in its order, uploads last.
 
-    A job that sculpts again has `parent` and `sculpt` in place of `request` and images.
+    A job that sculpts again has `parent` and `sculpt` in place of `request` and files.
     """
 
     job_id: str
@@ -49,6 +60,7 @@ class JobInput:
     options: Mapping[str, Any]
     request: Mapping[str, Any] | None
     images: tuple[bytes, ...]
+    audio: tuple[bytes, ...]
     retain_images: tuple[bytes, ...]
     parent: ParentRecipe | None
     sculpt: Mapping[str, Any] | None
@@ -60,11 +72,12 @@ def input_prefix(job_id: str) -> str:
 
 
 def store_inputs(
-    services: Services, job_id: str, wrapped: WrappedKey, request: Mapping[str, Any], images: Sequence[bytes]
+    services: Services, job_id: str, wrapped: WrappedKey, request: Mapping[str, Any], uploads: Uploads
 ) -> None:
-    """Encrypt and put a request and its pictures."""
+    """Encrypt and put a request and its files."""
     blobs = {_request_key(job_id): json.dumps(request).encode()}
-    blobs |= {_image_key(job_id, index): image for index, image in enumerate(images)}
+    blobs |= {_image_key(job_id, index): image for index, image in enumerate(uploads.images)}
+    blobs |= {_audio_key(job_id, index): clip for index, clip in enumerate(uploads.audio)}
     for key, blob in blobs.items():
         services.storage.put(key, services.keyring.encrypt(wrapped, blob, key))
 
@@ -75,7 +88,7 @@ def load_input(services: Services, s: Session, claim: Claim) -> JobInput:
     if job is None:
         raise LeaseLost
     try:
-        request, images, retained = _read(services, s, job)
+        request, files = _read(services, s, job)
     except (ObjectMissing, DecryptionError, NotFound):
         raise InputErased from None
     return JobInput(
@@ -86,8 +99,9 @@ def load_input(services: Services, s: Session, claim: Claim) -> JobInput:
         plan=job.plan,
         options=job.plan.get("options", {}),
         request=request,
-        images=images,
-        retain_images=retained,
+        images=files["images"],
+        audio=files["audio"],
+        retain_images=files["retain"],
         parent=_parent(s, job),
         sculpt=job.sculpt,
     )
@@ -95,17 +109,24 @@ def load_input(services: Services, s: Session, claim: Claim) -> JobInput:
 
 def _read(
     services: Services, s: Session, job: Job
-) -> tuple[dict[str, Any] | None, tuple[bytes, ...], tuple[bytes, ...]]:
+) -> tuple[dict[str, Any] | None, dict[Literal["images", "audio", "retain"], tuple[bytes, ...]]]:
     if job.parent_id is not None:
-        return None, (), ()
+        return None, {"images": (), "audio": (), "retain": ()}
     if job.wrapped_key is None:
         raise InputErased
     wrapped = WrappedKey(job.wrapped_key)
     request: dict[str, Any] = json.loads(_decrypted(services, wrapped, _request_key(job.id)))
-    uploads = [_decrypted(services, wrapped, _image_key(job.id, index)) for index in range(job.input_images)]
-    named = [read_file_bytes(services, s, job.tenant_id, file_id) for file_id in request["images"]]
-    retained = [read_file_bytes(services, s, job.tenant_id, file_id) for file_id in request["retain"]["images"]]
-    return request, (*named, *uploads), tuple(retained)
+    images = [_decrypted(services, wrapped, _image_key(job.id, index)) for index in range(job.input_images)]
+    clips = [_decrypted(services, wrapped, _audio_key(job.id, index)) for index in range(job.input_audio)]
+
+    def named(ids: Sequence[str]) -> tuple[bytes, ...]:
+        return tuple(read_file_bytes(services, s, job.tenant_id, file_id) for file_id in ids)
+
+    return request, {
+        "images": (*named(request["images"]), *images),
+        "audio": (*named(request.get("audio", ())), *clips),  # Not there in what an earlier release has stored.
+        "retain": named(request["retain"]["images"]),
+    }
 
 
 def _decrypted(services: Services, wrapped: WrappedKey, key: str) -> bytes:
@@ -127,3 +148,7 @@ def _request_key(job_id: str) -> str:
 
 def _image_key(job_id: str, index: int) -> str:
     return f"{input_prefix(job_id)}images/{index}"
+
+
+def _audio_key(job_id: str, index: int) -> str:
+    return f"{input_prefix(job_id)}audio/{index}"

@@ -9,19 +9,23 @@ from core.service.jobs.schema import JobCreate
 from core.service.settings import Settings
 
 
-def check(job: JobCreate, n_uploaded: int, settings: Settings) -> None:
-    """Raises `InvalidRequest` with every fault found; its code is the first one's."""
-    faults = list(_faults(job, n_uploaded, settings))
+def check(job: JobCreate, n_uploaded: int, n_clips: int, settings: Settings) -> None:
+    """Raises `InvalidRequest` with every fault found; its code is the first one's.
+
+    `n_uploaded` pictures and `n_clips` sounds come with the request, beside the files that it names.
+    """
+    faults = list(_faults(job, len(job.images) + n_uploaded, len(job.audio) + n_clips, settings))
     if faults:
         raise InvalidRequest(faults[0].detail, code=faults[0].code, errors=faults)
 
 
-def _faults(job: JobCreate, n_uploaded: int, settings: Settings) -> Iterator[FieldError]:
-    n_images = len(job.images) + n_uploaded
-    if not n_images and not job.prompts:
+def _faults(job: JobCreate, n_images: int, n_audio: int, settings: Settings) -> Iterator[FieldError]:
+    if not (n_images or n_audio or job.prompts or job.entity.name or job.entity.aliases):
         yield FieldError("/images", "nothing_to_forget", "Give images, prompts, or both.")
     if n_images > settings.max_images:
         yield FieldError("/images", "too_many_images", f"At most {settings.max_images} images a job.")
+    if n_audio > settings.max_audio:
+        yield FieldError("/audio", "too_much_audio", f"At most {settings.max_audio} sound clips a job.")
     if len(job.retain.images) > settings.max_images:
         yield FieldError("/retain/images", "too_many_images", f"At most {settings.max_images} images to retain.")
     yield from _prompt_faults("/prompts", job.prompts, settings)

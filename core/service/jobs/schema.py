@@ -54,10 +54,13 @@ class JobCreate(_Strict):
     entity: EntityIn
     prompts: list[Words] = Field(default_factory=list)
     images: list[FileId] = Field(default_factory=list)
+    audio: list[FileId] = Field(default_factory=list)
     method: Annotated[Label, Field(max_length=64)] = "auto"
     method_options: JsonObject = Field(default_factory=dict)
     replacement: Annotated[Words, Field(max_length=MAX_NAME)] | None = None
-    modalities: list[Literal["image", "text", "audio"]] = Field(default=["image", "text"], min_length=1, max_length=3)
+    modalities: Annotated[list[Literal["image", "text", "audio"]], Field(min_length=1, max_length=3)] | None = Field(
+        default=None, description="What is to be forgotten. Default: all that models of the family can forget."
+    )
     retain: RetainIn = Field(default_factory=RetainIn)
     evaluation: EvaluationIn = Field(default_factory=EvaluationIn)
     external_id: Annotated[Label, Field(max_length=MAX_EXTERNAL_ID)] | None = None

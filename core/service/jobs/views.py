@@ -16,7 +16,7 @@ from core.service.errors import NotFound
 from core.service.jobs.artifacts import ArtifactRow, of_jobs
 from core.service.jobs.rows import get_row
 
-_HIDDEN = ("tenant_id", "wrapped_key", "erased_artifacts", "input_images", "sculpt")
+_HIDDEN = ("tenant_id", "wrapped_key", "erased_artifacts", "input_images", "input_audio", "sculpt")
 _COLUMNS = [each.columns[0].label(each.key) for each in inspect(Job).column_attrs if each.key not in _HIDDEN]
 _row = Job.__table__.c
 _THIS = (_row.id == bindparam("job_id"), _row.tenant_id == bindparam("tenant"), _row.deleted_at.is_(None))

@@ -12,7 +12,7 @@ from core.service.db.models import Job
 from core.service.opendsr.schema import OpendsrCreate
 
 MEMBERS = (
-    "model", "entity", "prompts", "images", "method", "method_options", "replacement", "modalities", "retain",
+    "model", "entity", "prompts", "images", "audio", "method", "method_options", "replacement", "modalities", "retain",
     "evaluation", "metadata",
 )  # fmt: skip
 """What may stand in our extension. The `external_id` of the job is the `subject_request_id`."""
