@@ -191,6 +191,6 @@ def test_pictures_travel_as_multipart_without_their_file_names(tmp_path):
 
 def test_a_missing_picture_is_a_clear_error(tmp_path):
     client, script, _ = scripted(CREATED)
-    with pytest.raises(errors.LetheError, match="cannot read the image"):
+    with pytest.raises(errors.LetheError, match="cannot read"):
         client.jobs.create(model="m", images=[tmp_path / "none.png"])
     assert script.requests == []
