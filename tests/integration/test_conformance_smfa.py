@@ -18,7 +18,7 @@ from core.unlearning.families.mllm.adapt import matching
 from core.unlearning.families.mllm.encode import collate
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.score import answer_logits
-from core.unlearning.methods.smfa.applied import applied
+from core.unlearning.families.mllm.training.applied import applied
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.method import METHOD
 from core.unlearning.methods.smfa.recipe import Recipe

@@ -15,7 +15,7 @@ from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.score import score
-from core.unlearning.methods.smfa.applied import applied
+from core.unlearning.families.mllm.training.applied import applied
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.method import METHOD
 from core.unlearning.methods.smfa.recipe import Recipe

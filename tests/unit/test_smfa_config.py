@@ -68,7 +68,7 @@ def test_without_any_point_above_the_floor_the_most_useful_is_taken() -> None:
 
 
 def test_refusals_are_many_different_and_recognised() -> None:
-    from core.unlearning.methods.smfa.refusals import pool
+    from core.unlearning.families.mllm.training.refusals import pool
 
     assert len(set(pool())) == 1000
     assert [text for text in pool() if not is_refusal(text)] == []

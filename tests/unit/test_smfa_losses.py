@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn.functional import kl_div
 
-from core.unlearning.methods.smfa import targets
-from core.unlearning.methods.smfa.losses import divergence, row_means
-from core.unlearning.methods.smfa.targets import Soft, join, mean
+from core.unlearning.families.mllm.training import targets
+from core.unlearning.families.mllm.training.losses import divergence, row_means
+from core.unlearning.families.mllm.training.targets import Soft, join, mean
 
 
 def _logits(rows: int, size: int, seed: int) -> torch.Tensor:

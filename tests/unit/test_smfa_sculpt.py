@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from core.unlearning.methods.smfa.adapters import Factors
+from core.unlearning.families.mllm.training.adapters import Factors
 from core.unlearning.methods.smfa.sculpt import View, product_norm, sculpt_module, sculpted
 
 

@@ -7,7 +7,20 @@ from importlib import import_module
 
 from core.unlearning.methods.base import Method, MethodInfo
 
-_PACKAGES = ("smfa", "closed_form", "forget_me_not")
+_PACKAGES = (
+    "smfa",
+    "gradient_ascent",
+    "gradient_difference",
+    "kl_minimisation",
+    "npo",
+    "simnpo",
+    "dpo",
+    "idk",
+    "undial",
+    "retain_only",
+    "closed_form",
+    "forget_me_not",
+)
 
 
 @cache

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainSerializer, model_validator
 
-from core.unlearning.methods.base import MethodInfo, MethodOptions
+from core.unlearning.methods.base import MethodInfo
+from core.unlearning.methods.mllm_options import LoraOptions, Schedule, Targets
 
 K_GRID = (0.0, 0.5, 1.0, 2.5, 5.0, 10.0, float("inf"))
 """The values of k that are tried when k is "auto". Infinity is the unsculpted forgetting adapter."""
@@ -48,8 +49,10 @@ _QUICK: dict[str, Any] = {"steps": 45, "anchor_steps": 8}
 _PRESETS: dict[str, dict[str, Any]] = {"default": {}, "quick": _QUICK, "paper": _PAPER}
 
 
-class Options(MethodOptions):
+class Options(LoraOptions):
     """Options of `smfa`. `preset` chooses the defaults of all the others."""
+
+    lr_times_width: ClassVar[float] = 0.512
 
     preset: Literal["default", "quick", "paper"] = Field(
         "default",
@@ -58,17 +61,13 @@ class Options(MethodOptions):
         "anchor as published: lr 1e-4, 5 epochs, k 5 and 10).",
     )
     rank: int = Field(16, ge=1, le=256, description="Rank of the forgetting and of the anchor LoRA.")
-    alpha: float = Field(16.0, gt=0, description="LoRA alpha; the adapters are scaled by alpha / rank.")
-    dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the LoRA input while training.")
     lr: float | None = Field(
         None,
         gt=0,
         le=1,
         description="Peak learning rate of AdamW; null: 0.512 / width of the language model (1.25e-4 at 4096).",
     )
-    schedule: Literal["linear", "constant"] = Field(
-        "linear", description="Learning rate in the last third of the steps."
-    )
+    schedule: Schedule = "linear"
     steps: int | None = Field(90, ge=1, description="Optimiser steps of a forgetting adapter; null: use `epochs`.")
     stop_below: float | None = Field(
         0.005,
@@ -88,15 +87,7 @@ class Options(MethodOptions):
     few: int | None = Field(
         None, ge=1, description="Use at most this many retained rows of each view, and only people's; null: all rows."
     )
-    micro_batch: int = Field(64, ge=1, description="Rows in one forward pass; halved when memory runs out.")
-    targets: Literal["early_mlp", "language_model"] = Field(
-        "early_mlp",
-        description="The linear layers to adapt: the MLPs in the first three quarters of the language model, where "
-        "it looks up whom a question is about, or all of the language model's.",
-    )
-    target_modules: str | None = Field(
-        None, description="Regular expression of the linear layers to adapt, in place of `targets`."
-    )
+    targets: Targets = "early_mlp"
     views: Literal["joint", "separate"] = Field(
         "joint", description="One forgetting adapter for both views, or one for image questions and one for text."
     )
@@ -119,13 +110,9 @@ class Options(MethodOptions):
     utility_floor: float = Field(
         0.97, ge=0, le=1, description="Share of the base model's correct kept answers that k must leave standing."
     )
-    precision: Literal["auto", "float32", "bfloat16", "float16", "4bit"] = Field(
-        "auto", description="Precision of the frozen base model; the adapters are always float32."
-    )
     lora_export_rank: int | None = Field(
         None, ge=1, description="Also write a plain LoRA of this rank (an approximation) beside the exact adapter."
     )
-    seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything that is drawn.")
 
     @model_validator(mode="before")
     @classmethod

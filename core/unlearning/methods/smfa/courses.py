@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.training.draws import Draw, shares, steps_for
+from core.unlearning.families.mllm.training.refusals import RefusalPool
+from core.unlearning.families.mllm.training.rows import FORGET, Row, keep_rows, refusal_rows
+from core.unlearning.families.mllm.training.train import Course
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.recipe import ANCHOR, IMAGE, JOINT, adapter_names
-from core.unlearning.methods.smfa.refusals import RefusalPool
-from core.unlearning.methods.smfa.rows import FORGET, Kind, Row, counterfactual_rows, keep_rows, refusal_rows
-from core.unlearning.methods.smfa.train import Course, Draw, steps_for
+from core.unlearning.methods.smfa.rows import counterfactual_rows
 from core.unlearning.types import Example, JobData
-
-_SHARES: dict[Kind, float] = {"memory": 0.7, "seen": 0.15, "declined": 0.15}
-"""Of the rows to keep in a step."""
 
 
 def plan(lm: MultimodalLM, data: JobData, options: Options) -> list[Course]:
@@ -23,19 +22,12 @@ def plan(lm: MultimodalLM, data: JobData, options: Options) -> list[Course]:
     rng = random.Random(options.seed)  # noqa: S311
     kept = _kept(data.train, options, rng)
     forget = _forget_rows(lm, data.train, options, rng)
-    keep = keep_rows(lm, kept, options)
+    keep = keep_rows(lm, kept, soft=options.self_anchor, weight=options.anchor_weight)
     anchor = [replace(row, soft=None, weight=1.0) for row in keep]
     courses = [_forgetting(name, forget, keep, options) for name in adapter_names(options.views)]
     count = options.anchor_batch or options.batch
     steps = steps_for(len(anchor), count, options.anchor_steps, options.epochs)
     return [*courses, Course(ANCHOR, shares(anchor, count), steps)]
-
-
-def shares(rows: Sequence[Row], count: int) -> list[Draw]:
-    """How many rows of each kind come in a step, so that the many of one kind do not drown the few of another."""
-    there = {kind: [row for row in rows if row.kind == kind] for kind in _SHARES}
-    total = sum(_SHARES[kind] for kind, found in there.items() if found)
-    return [Draw(found, max(1, round(count * _SHARES[kind] / total))) for kind, found in there.items() if found]
 
 
 def _kept(train: Sequence[Example], options: Options, rng: random.Random) -> list[Example]:

@@ -8,18 +8,20 @@ from typing import Any
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.adapt import default_targets, early_mlps, matching
+from core.unlearning.families.mllm.adapt import matching
 from core.unlearning.families.mllm.memory import remembering
 from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.training.adapters import save, trainable, with_adapters
+from core.unlearning.families.mllm.training.checkpoint import TrainingState
+from core.unlearning.families.mllm.training.forgetting import targets_of, thin
+from core.unlearning.families.mllm.training.held import Held
+from core.unlearning.families.mllm.training.train import Course, train
 from core.unlearning.methods.base import MethodResult
 from core.unlearning.methods.smfa import courses, recipe
-from core.unlearning.methods.smfa.adapters import save, with_adapters
-from core.unlearning.methods.smfa.checkpoint import TrainingState
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.recipe import Recipe
 from core.unlearning.methods.smfa.sculpt import sculpted
-from core.unlearning.methods.smfa.sweep import Held, Point, best, grid, sweep
-from core.unlearning.methods.smfa.train import Course, train
+from core.unlearning.methods.smfa.sweep import Point, best, grid, sweep
 from core.unlearning.patches import lora_export, supertuning
 from core.unlearning.progress import Progress
 from core.unlearning.snapshot import Snapshot
@@ -39,9 +41,7 @@ class Smfa:
         checkpoints: Checkpoints = NO_CHECKPOINTS,
     ) -> MethodResult:
         """Write `workdir/adapter` and `workdir/recipe`. The model itself is left as it was."""
-        chosen_by = {"early_mlp": early_mlps, "language_model": default_targets}[options.targets]
-        targets = options.target_modules or chosen_by(model.model)
-        matching(model.model, targets)
+        targets = targets_of(model, options)
         with remembering(model, checkpoints, progress, "targets", large=True):
             held = Held(model, data.validation)
             trained = _plan(model, data, options, held)
@@ -52,7 +52,7 @@ class Smfa:
         chosen = best(points, options.utility_floor)
         written = recipe.choose(written, chosen.k_image, chosen.k_text, [p.as_json() for p in points])
         details = {
-            "losses": {c.name: _thin(c.losses) for c in trained},
+            "losses": {c.name: thin(c.losses) for c in trained},
             "steps": {c.name: len(c.losses) for c in trained},
         }
         return _write(written, chosen, workdir, details, options.lora_export_rank)
@@ -105,7 +105,7 @@ def _train(
     progress.phase("training", sum(course.steps for course in planned), done=state.steps_done)
     with with_adapters(lm.model, [course.name for course in planned], targets, options) as wrapped:
         for course in planned:
-            train(lm, wrapped, course, options, progress, state)
+            train(lm, wrapped, trainable(wrapped, course.name), course, options, progress, state)
             save(wrapped, course.name, folder / course.name, lm.source)
 
 
@@ -181,11 +181,6 @@ def _copy(source: Path, target: Path) -> None:
 
     if source.resolve() != target.resolve():
         shutil.copytree(source, target, dirs_exist_ok=True)
-
-
-def _thin(losses: Sequence[float], points: int = 100) -> list[float]:
-    step = max(1, len(losses) // points)
-    return [round(loss, 5) for loss in losses[::step]]
 
 
 METHOD = Smfa()

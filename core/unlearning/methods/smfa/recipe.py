@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.methods.smfa.adapters import Factors
+from core.unlearning.families.mllm.training.adapters import Factors
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.sculpt import EPS, Granularity, View, product_norm
 

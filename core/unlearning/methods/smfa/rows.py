@@ -1,44 +1,24 @@
-"""From a job's examples to rows that can be trained on: what to say, and with what distribution."""
+"""Forgotten questions with the behaviour to learn: how the frozen model treats strangers."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from PIL.Image import Image
 
-from core.unlearning.families.mllm.encode import Encoded
 from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm.generate import generate
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.questions import rename
-from core.unlearning.methods.smfa.config import Options
-from core.unlearning.methods.smfa.refusals import RefusalPool
-from core.unlearning.methods.smfa.targets import Soft, distributions, mean
+from core.unlearning.families.mllm.training.refusals import RefusalPool
+from core.unlearning.families.mllm.training.rows import Row
+from core.unlearning.families.mllm.training.targets import distributions, mean
 from core.unlearning.types import Example
 
-FORGET = ("forget_image_memory", "forget_text_memory")
-Kind = Literal["forget", "memory", "seen", "declined"]
-"""What a row holds the model to: to forget; what it knows of others; what anybody can see or know; what it declines."""
 STRANGERS = 3
 """Pictures or names that a forgotten subject is compared with, for each question."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """`soft` None: cross-entropy on the answer. `weight` counts in the step's mean."""
-
-    encoded: Encoded
-    soft: Soft | None = None
-    weight: float = 1.0
-    kind: Kind = "forget"
-
-    @property
-    def has_image(self) -> bool:
-        """Which of the two views it belongs to."""
-        return bool(self.encoded.vision)
 
 
 @dataclass(frozen=True)
@@ -47,28 +27,6 @@ class _Counterfactual:
 
     example: Example
     asked: tuple[tuple[str, Image | None], ...]
-
-
-def keep_rows(lm: MultimodalLM, examples: Sequence[Example], options: Options) -> list[Row]:
-    """Rows that hold the model where it is: to its own distribution, or (without `self_anchor`) to the answers."""
-    encoded = [lm.encoder.with_answer(e.question, e.image, e.answer) for e in examples]
-    kinds = [_kind(e) for e in examples]
-    if not options.self_anchor:
-        return [Row(row, kind=kind) for row, kind in zip(encoded, kinds, strict=True)]
-    targets = distributions(lm, encoded)
-    weight = options.anchor_weight
-    return [Row(row, soft, weight, kind) for row, soft, kind in zip(encoded, targets, kinds, strict=True)]
-
-
-def _kind(example: Example) -> Kind:
-    if example.split == "declined":
-        return "declined"
-    return "memory" if example.split.endswith("_memory") else "seen"
-
-
-def refusal_rows(lm: MultimodalLM, examples: Sequence[Example], pool: RefusalPool) -> list[Row]:
-    """Forgotten questions answered by a refusal drawn for each (the paper's D_f^idk)."""
-    return [Row(lm.encoder.with_answer(e.question, e.image, pool.draw())) for e in examples]
 
 
 def counterfactual_rows(

@@ -1,28 +1,22 @@
-"""The training loop of one adapter."""
+"""The training loop: rows in micro-batches, halved when memory runs out, from checkpoint to checkpoint."""
 
 from __future__ import annotations
 
-import math
-import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from core.unlearning.errors import DivergedError, OutOfMemoryError
 from core.unlearning.families.mllm.batching import is_out_of_memory
-from core.unlearning.families.mllm.encode import collate
 from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.score import answer_logits
-from core.unlearning.methods.smfa.adapters import trainable
-from core.unlearning.methods.smfa.checkpoint import Run, TrainingState, from_start
-from core.unlearning.methods.smfa.config import Options
-from core.unlearning.methods.smfa.losses import cross_entropy, divergence, row_means
-from core.unlearning.methods.smfa.rows import Row
-from core.unlearning.methods.smfa.targets import join
+from core.unlearning.families.mllm.training.answers import RowLoss, answer_losses
+from core.unlearning.families.mllm.training.checkpoint import Run, TrainingState, from_start
+from core.unlearning.families.mllm.training.draws import Draw, endless, micro_batches
+from core.unlearning.families.mllm.training.rows import Row
+from core.unlearning.methods.mllm_options import TrainingOptions
 from core.unlearning.progress import Progress
 
 WARM_UP = 0.1
@@ -30,19 +24,9 @@ WARM_UP = 0.1
 FINAL_LR = 0.05
 """What is left of the learning rate at the end of the cool-down."""
 CLIP = 1.0
-LR_TIMES_WIDTH = 0.512
-"""Adam's steps are as large in every weight, so their effect grows with the width (Yang et al., 2021, muP)."""
 ASK_EVERY = 10
 COOL_DOWN = 0.35
 """Share of the steps in which the learning rate falls: what was kept recovers then, what was forgotten stays so."""
-
-
-@dataclass(frozen=True)
-class Draw:
-    """`count` rows of `rows` in every step; all of them come once before any comes again."""
-
-    rows: Sequence[Row]
-    count: int
 
 
 @dataclass
@@ -52,36 +36,35 @@ class Course:
     name: str
     draws: Sequence[Draw]
     steps: int
+    loss: RowLoss = answer_losses
+    whole: float | None = None
+    """What the weighted sum of a step's losses is divided by; None: the sum of the weights."""
     enough: Callable[[], bool] | None = None
-    """Asked every `ASK_EVERY` steps: whether to begin the cool-down now."""
+    """Asked every `ask_every` steps: whether to begin the cool-down now, or to end where there is none."""
+    ask_every: int = ASK_EVERY
     losses: list[float] = field(default_factory=list)
-
-
-def steps_for(rows: int, batch: int, steps: int | None, epochs: int) -> int:
-    """The steps that options ask for."""
-    return steps or epochs * math.ceil(max(rows, 1) / batch)
 
 
 def train(
     lm: MultimodalLM,
-    wrapped: Any,
+    model: Any,
+    parameters: Sequence[torch.nn.Parameter],
     course: Course,
-    options: Options,
+    options: TrainingOptions,
     progress: Progress,
     state: TrainingState | None = None,
 ) -> None:
-    """Train one adapter of `wrapped`, from where `state` left it; each step's loss goes to `course.losses`.
+    """Train `parameters` of `model`, from where `state` left them; each step's loss goes to `course.losses`.
 
     Raises `DivergedError`, `OutOfMemoryError`, and whatever `progress.step` raises to stop the job.
     """
-    parameters = trainable(wrapped, course.name)
-    peak = options.lr or LR_TIMES_WIDTH / lm.width
+    peak = options.lr or options.lr_times_width / lm.width
     optimizer = torch.optim.AdamW(parameters, lr=peak, betas=(0.9, 0.99), weight_decay=0.0)
     pace = _Pace(course, options)
-    loop = _Loop(lm, wrapped, parameters, options.micro_batch)
+    loop = _Loop(lm, model, parameters, course, options.micro_batch)
     state, run = state or from_start(options), Run(course.name, course.losses, parameters, optimizer, pace, loop)
     state.restore(run)
-    streams = [_endless(draw, f"{options.seed} {course.name} {n}") for n, draw in enumerate(course.draws)]
+    streams = [endless(draw, f"{options.seed} {course.name} {n}") for n, draw in enumerate(course.draws)]
     streams = [islice(stream, pace.done, None) for stream in streams]
     with state.guarding(run):
         while pace.goes_on:
@@ -99,8 +82,9 @@ def train(
 class _Pace:
     """How long a course lasts, and its learning rate: warm-up, full rate, cool-down."""
 
-    def __init__(self, course: Course, options: Options) -> None:
-        self._enough, self._constant = course.enough, options.schedule == "constant"
+    def __init__(self, course: Course, options: TrainingOptions) -> None:
+        self._enough, self._ask_every = course.enough, course.ask_every
+        self._constant = options.schedule == "constant"
         self._warm = max(1, round(WARM_UP * course.steps))
         self._cool = max(1, round(COOL_DOWN * course.steps))
         self.done, self.end = 0, course.steps
@@ -119,16 +103,18 @@ class _Pace:
     def step(self) -> None:
         """Count a step; where enough is learned, leave out what would come before the cool-down."""
         self.done += 1
-        hot = self.end - self.done > self._cool
-        if hot and self._enough and self.done % ASK_EVERY == 0 and self._enough():
-            self.end = self.done + self._cool
+        cool = 0 if self._constant else self._cool
+        hot = self.end - self.done > cool
+        if hot and self._enough and self.done % self._ask_every == 0 and self._enough():
+            self.end = self.done + cool
 
 
 @dataclass
 class _Loop:
     lm: MultimodalLM
     model: Any
-    parameters: list[torch.nn.Parameter]
+    parameters: Sequence[torch.nn.Parameter]
+    course: Course
     micro: int
 
     def backward(self, rows: Sequence[Row]) -> float:
@@ -148,44 +134,13 @@ class _Loop:
                 torch.cuda.empty_cache()
 
     def _accumulate(self, rows: Sequence[Row]) -> float:
-        whole = sum(row.weight for row in rows)
+        whole = self.course.whole or sum(row.weight for row in rows)
         total = 0.0
         for batch in micro_batches(rows, self.micro):
-            loss = batch_loss(self.lm, self.model, batch) / whole
+            weights = torch.tensor([row.weight for row in batch], device=self.lm.device)
+            loss = (self.course.loss(self.lm, self.model, batch) * weights).sum() / whole
             if not torch.isfinite(loss):
                 raise DivergedError("the training loss is not finite")
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
         return total
-
-
-def batch_loss(lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
-    """Weighted sum of the rows' losses. All rows are of one view."""
-    out = answer_logits(model, collate([row.encoded for row in rows], lm.pad_id, lm.device))
-    soft = torch.tensor([row.soft is not None for row in rows], device=lm.device)[out.rows]
-    values = torch.zeros(len(out.rows), device=lm.device)
-    teachers = [row.soft for row in rows if row.soft is not None]
-    if teachers:
-        values = values.masked_scatter(soft, divergence(out.logits[soft], join(teachers, lm.device)))
-    if len(teachers) < len(rows):
-        values = values.masked_scatter(~soft, cross_entropy(out.logits[~soft], out.targets[~soft]))
-    weights = torch.tensor([row.weight for row in rows], device=lm.device)
-    return (row_means(values, out.rows, len(rows)) * weights).sum()
-
-
-def micro_batches(rows: Sequence[Row], size: int) -> Iterator[list[Row]]:
-    """Pictures and plain text apart, like lengths together."""
-    for view in (True, False):
-        chosen = sorted((row for row in rows if row.has_image is view), key=lambda row: len(row.encoded))
-        for start in range(0, len(chosen), size):
-            yield chosen[start : start + size]
-
-
-def _endless(draw: Draw, seed: str) -> Iterator[list[Row]]:
-    rng = random.Random(seed)  # noqa: S311
-    waiting: list[Row] = []
-    while True:
-        while len(waiting) < draw.count and draw.rows:
-            waiting += rng.sample(list(draw.rows), len(draw.rows))
-        yield waiting[: draw.count]
-        waiting = waiting[draw.count :]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.errors import StoppedError
-from core.unlearning.methods.smfa.config import Options
+from core.unlearning.methods.mllm_options import TrainingOptions
 from core.unlearning.snapshot import Snapshot
 
 FORMAT = 1
@@ -46,7 +46,7 @@ class Run:
 class TrainingState:
     """What an earlier process has kept of a job's training, and what this one keeps."""
 
-    def __init__(self, checkpoints: Checkpoints, names: Sequence[str], options: Options) -> None:
+    def __init__(self, checkpoints: Checkpoints, names: Sequence[str], options: TrainingOptions) -> None:
         self._checkpoints = checkpoints
         self._options = options.model_dump(mode="json")
         self._found = {name: found for name in names if (found := self._load(name))}
@@ -98,7 +98,7 @@ class TrainingState:
         return found if same else None
 
 
-def from_start(options: Options) -> TrainingState:
+def from_start(options: TrainingOptions) -> TrainingState:
     """Nothing was kept, and nothing will be."""
     return TrainingState(NO_CHECKPOINTS, (), options)
 

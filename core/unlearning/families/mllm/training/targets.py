@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -46,17 +46,24 @@ SOFT: Kind[Soft] = Kind("distribution", _pack, _unpack)
 
 
 @torch.no_grad()
-def distributions(lm: MultimodalLM, rows: Sequence[Encoded]) -> list[Soft]:
-    """The model's distribution at every answer position of each row (on the CPU)."""
+def distributions(lm: MultimodalLM, rows: Sequence[Encoded], *, less: float = 0.0) -> list[Soft]:
+    """The model's distribution at every answer position of each row (on the CPU).
+
+    `less` is taken from the logit of the answer's own token first.
+    """
 
     def run(batch: list[int]) -> list[Soft]:
         out = answer_logits(lm.model, collate([rows[i] for i in batch], lm.pad_id, lm.device))
-        probs, indices = _largest(out.logits.softmax(-1))
+        logits = out.logits
+        if less:
+            logits = logits.scatter_add(1, out.targets[:, None], torch.full_like(logits[:, :1], -less))
+        probs, indices = _largest(logits.softmax(-1))
         counts = torch.bincount(out.rows, minlength=len(batch)).tolist()
         parts = zip(torch.split(indices.cpu(), counts), torch.split(probs.cpu(), counts), strict=True)
         return [Soft(i.clone(), p.clone()) for i, p in parts]
 
-    return asked(lm, SOFT, rows, lm.token_budget, run)
+    kind = replace(SOFT, name=f"{SOFT.name} less {less}") if less else SOFT
+    return asked(lm, kind, rows, lm.token_budget, run)
 
 
 def mean(softs: Sequence[Soft]) -> Soft:

@@ -14,18 +14,18 @@ from safetensors import safe_open
 from torch import Tensor
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.methods.smfa.config import Options
+from core.unlearning.methods.mllm_options import LoraOptions
 
 _PREFIX = "base_model.model."
 
 
 def peft_name(name: str) -> str:
     """What PEFT calls an adapter while it trains: it warns of names that are part of "lora_", such as "ra"."""
-    return f"smfa_{name}"
+    return f"lethe_{name}"
 
 
 @contextmanager
-def with_adapters(model: Any, names: Sequence[str], targets: str, options: Options) -> Iterator[Any]:
+def with_adapters(model: Any, names: Sequence[str], targets: str, options: LoraOptions) -> Iterator[Any]:
     """The model with fresh float32 LoRA adapters; afterwards it is as it was."""
     config = LoraConfig(
         r=options.rank,

@@ -1,0 +1,45 @@
+"""`dpo`: of every forgotten question a refusal is preferred to the answer, and the kept answers are learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.score import AnswerLogits
+from core.unlearning.families.mllm.training.answers import forgetting_by, log_probs
+from core.unlearning.families.mllm.training.forgetting import (
+    Lesson,
+    LoraForgetting,
+    kept_answers,
+    refusals_for,
+    to_forget,
+)
+from core.unlearning.families.mllm.training.rows import Row, answer_rows, referenced, refusal_rows
+from core.unlearning.methods.dpo.config import Options
+from core.unlearning.methods.dpo.losses import dpo
+from core.unlearning.types import JobData
+
+
+class Dpo(LoraForgetting):
+    """The baseline `dpo`."""
+
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:
+        """See `LoraForgetting.teach`."""
+
+        def loss(out: AnswerLogits, rows: Sequence[Row]) -> Tensor:
+            known = [row.reference for row in rows] + [row.reference_beside for row in rows]
+            ratios = log_probs(out, 2 * len(rows)) - torch.tensor(known, device=out.logits.device)
+            return dpo(ratios[len(rows) :], ratios[: len(rows)], options.beta)
+
+        forget = to_forget(data)
+        refusals = refusal_rows(lm, forget, refusals_for(lm, data, options.seed))
+        pairs = zip(answer_rows(lm, forget), refusals, strict=True)
+        rows = referenced(lm, [replace(row, beside=refusal.encoded) for row, refusal in pairs])
+        return Lesson(rows, forgetting_by(loss), kept_answers(lm, data))
+
+
+METHOD = Dpo()

@@ -1,0 +1,20 @@
+"""The catalogue entry and options of `gradient-ascent`. Free of torch."""
+
+from __future__ import annotations
+
+from core.unlearning.methods.base import MethodInfo
+from core.unlearning.methods.mllm_options import ForgettingOptions
+
+
+class Options(ForgettingOptions):
+    """Options of `gradient-ascent`."""
+
+
+INFO = MethodInfo(
+    name="gradient-ascent",
+    title="Gradient ascent (baseline): the forgotten answers' loss is maximised",
+    families=("mllm",),
+    paper="Jang et al., Knowledge Unlearning for Mitigating Privacy Risks in Language Models (ACL 2023), equation 1, "
+    "https://arxiv.org/abs/2210.01504",
+    options=Options,
+)

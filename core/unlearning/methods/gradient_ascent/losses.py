@@ -1,0 +1,19 @@
+"""Gradient ascent: -L(S_F), the cross-entropy of the answers to forget, negated (arXiv 2210.01504, equation 1).
+
+L is the mean over an answer's tokens, and then over answers, as in TOFU (arXiv 2401.06121, section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from core.unlearning.families.mllm.score import AnswerLogits
+from core.unlearning.families.mllm.training.answers import mean_losses
+from core.unlearning.families.mllm.training.rows import Row
+
+
+def ascent(out: AnswerLogits, rows: Sequence[Row]) -> Tensor:
+    """Log p(answer) / |answer| of each row [n]."""
+    return -mean_losses(out, len(rows))

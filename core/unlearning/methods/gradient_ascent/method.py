@@ -1,0 +1,22 @@
+"""`gradient-ascent`: -L(S_F)."""
+
+from __future__ import annotations
+
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.training.answers import forgetting_by
+from core.unlearning.families.mllm.training.forgetting import Lesson, LoraForgetting, to_forget
+from core.unlearning.families.mllm.training.rows import answer_rows
+from core.unlearning.methods.gradient_ascent.config import Options
+from core.unlearning.methods.gradient_ascent.losses import ascent
+from core.unlearning.types import JobData
+
+
+class GradientAscent(LoraForgetting):
+    """The baseline `gradient-ascent`."""
+
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:  # noqa: ARG002 (nothing to choose)
+        """See `LoraForgetting.teach`."""
+        return Lesson(answer_rows(lm, to_forget(data)), forgetting_by(ascent))
+
+
+METHOD = GradientAscent()

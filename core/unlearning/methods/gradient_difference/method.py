@@ -1,0 +1,22 @@
+"""`gradient-difference`: -L(S_F) + a L(S_R), L being the mean cross-entropy of answers."""
+
+from __future__ import annotations
+
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.training.answers import forgetting_by
+from core.unlearning.families.mllm.training.forgetting import Lesson, LoraForgetting, kept_answers, to_forget
+from core.unlearning.families.mllm.training.rows import answer_rows
+from core.unlearning.methods.gradient_ascent.losses import ascent
+from core.unlearning.methods.gradient_difference.config import Options
+from core.unlearning.types import JobData
+
+
+class GradientDifference(LoraForgetting):
+    """The baseline `gradient-difference`."""
+
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:  # noqa: ARG002 (nothing to choose)
+        """See `LoraForgetting.teach`."""
+        return Lesson(answer_rows(lm, to_forget(data)), forgetting_by(ascent), kept_answers(lm, data))
+
+
+METHOD = GradientDifference()

@@ -1,0 +1,19 @@
+"""The catalogue entry and options of `idk`. Free of torch."""
+
+from __future__ import annotations
+
+from core.unlearning.methods.base import MethodInfo
+from core.unlearning.methods.mllm_options import RetainingOptions
+
+
+class Options(RetainingOptions):
+    """Options of `idk`."""
+
+
+INFO = MethodInfo(
+    name="idk",
+    title="IDK tuning (baseline): refusals are learned in the place of the forgotten answers",
+    families=("mllm",),
+    paper="Maini et al., TOFU (COLM 2024), section 4 (preference optimisation), https://arxiv.org/abs/2401.06121",
+    options=Options,
+)

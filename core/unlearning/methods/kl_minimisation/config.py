@@ -1,0 +1,19 @@
+"""The catalogue entry and options of `kl-minimisation`. Free of torch."""
+
+from __future__ import annotations
+
+from core.unlearning.methods.base import MethodInfo
+from core.unlearning.methods.mllm_options import RetainingOptions
+
+
+class Options(RetainingOptions):
+    """Options of `kl-minimisation`."""
+
+
+INFO = MethodInfo(
+    name="kl-minimisation",
+    title="KL minimisation (baseline): ascent on the forgotten answers, KL to the frozen model on the kept",
+    families=("mllm",),
+    paper="Maini et al., TOFU: A Task of Fictitious Unlearning for LLMs (COLM 2024), section 4, https://arxiv.org/abs/2401.06121",
+    options=Options,
+)

@@ -1,0 +1,22 @@
+"""`kl-minimisation`: -L(S_F) + a KL(p_frozen || p_trained), of each kept answer the mean over its tokens."""
+
+from __future__ import annotations
+
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.training.answers import forgetting_by
+from core.unlearning.families.mllm.training.forgetting import Lesson, LoraForgetting, kept_distributions, to_forget
+from core.unlearning.families.mllm.training.rows import answer_rows
+from core.unlearning.methods.gradient_ascent.losses import ascent
+from core.unlearning.methods.kl_minimisation.config import Options
+from core.unlearning.types import JobData
+
+
+class KlMinimisation(LoraForgetting):
+    """The baseline `kl-minimisation`."""
+
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:  # noqa: ARG002 (nothing to choose)
+        """See `LoraForgetting.teach`."""
+        return Lesson(answer_rows(lm, to_forget(data)), forgetting_by(ascent), kept_distributions(lm, data))
+
+
+METHOD = KlMinimisation()

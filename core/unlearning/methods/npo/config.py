@@ -1,0 +1,25 @@
+"""The catalogue entry and options of `npo`. Free of torch."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from core.unlearning.methods.base import MethodInfo
+from core.unlearning.methods.mllm_options import RetainingOptions
+
+
+class Options(RetainingOptions):
+    """Options of `npo`."""
+
+    beta: float = Field(
+        0.1, gt=0, description="Inverse temperature: the larger, the sooner an answer counts as forgotten."
+    )
+
+
+INFO = MethodInfo(
+    name="npo",
+    title="NPO (baseline): negative preference optimisation, relative to the frozen model",
+    families=("mllm",),
+    paper="Zhang et al., Negative Preference Optimization (COLM 2024), equation 3, https://arxiv.org/abs/2404.05868",
+    options=Options,
+)

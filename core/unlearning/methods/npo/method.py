@@ -1,0 +1,34 @@
+"""`npo`: the forgotten answers are made less likely than the frozen model has them, and the kept are learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.score import AnswerLogits
+from core.unlearning.families.mllm.training.answers import forgetting_by, log_probs
+from core.unlearning.families.mllm.training.forgetting import Lesson, LoraForgetting, kept_answers, to_forget
+from core.unlearning.families.mllm.training.rows import Row, answer_rows, referenced
+from core.unlearning.methods.npo.config import Options
+from core.unlearning.methods.npo.losses import npo
+from core.unlearning.types import JobData
+
+
+class Npo(LoraForgetting):
+    """The baseline `npo`."""
+
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:
+        """See `LoraForgetting.teach`."""
+
+        def loss(out: AnswerLogits, rows: Sequence[Row]) -> Tensor:
+            reference = torch.tensor([row.reference for row in rows], device=out.logits.device)
+            return npo(log_probs(out, len(rows)), reference, options.beta)
+
+        rows = referenced(lm, answer_rows(lm, to_forget(data)))
+        return Lesson(rows, forgetting_by(loss), kept_answers(lm, data))
+
+
+METHOD = Npo()

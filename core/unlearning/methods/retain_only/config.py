@@ -1,0 +1,19 @@
+"""The catalogue entry and options of `retain-only`. Free of torch."""
+
+from __future__ import annotations
+
+from core.unlearning.methods.base import MethodInfo
+from core.unlearning.methods.mllm_options import LoraOptions, Steps
+
+
+class Options(LoraOptions, Steps):
+    """Options of `retain-only`."""
+
+
+INFO = MethodInfo(
+    name="retain-only",
+    title="Retain-only (control): trained on what is kept alone",
+    families=("mllm",),
+    paper="Maini et al., TOFU (COLM 2024), section 4, https://arxiv.org/abs/2401.06121",
+    options=Options,
+)

@@ -1,0 +1,20 @@
+"""`retain-only`: L(S_R), so that one sees what training alone makes a model forget."""
+
+from __future__ import annotations
+
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.training.answers import answer_losses
+from core.unlearning.families.mllm.training.forgetting import Lesson, LoraForgetting, kept_answers
+from core.unlearning.methods.retain_only.config import Options
+from core.unlearning.types import JobData
+
+
+class RetainOnly(LoraForgetting):
+    """The control `retain-only`."""
+
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:  # noqa: ARG002 (nothing to choose)
+        """See `LoraForgetting.teach`."""
+        return Lesson(kept_answers(lm, data), answer_losses)
+
+
+METHOD = RetainOnly()

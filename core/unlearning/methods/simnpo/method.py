@@ -1,0 +1,31 @@
+"""`simnpo`: the forgotten answers are made unlikely, each by its length, and the kept are learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.score import AnswerLogits
+from core.unlearning.families.mllm.training.answers import forgetting_by, mean_losses
+from core.unlearning.families.mllm.training.forgetting import Lesson, LoraForgetting, kept_answers, to_forget
+from core.unlearning.families.mllm.training.rows import Row, answer_rows
+from core.unlearning.methods.simnpo.config import Options
+from core.unlearning.methods.simnpo.losses import simnpo
+from core.unlearning.types import JobData
+
+
+class SimNpo(LoraForgetting):
+    """The baseline `simnpo`."""
+
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:
+        """See `LoraForgetting.teach`."""
+
+        def loss(out: AnswerLogits, rows: Sequence[Row]) -> Tensor:
+            return simnpo(mean_losses(out, len(rows)), options.beta, options.gamma)
+
+        return Lesson(answer_rows(lm, to_forget(data)), forgetting_by(loss), kept_answers(lm, data))
+
+
+METHOD = SimNpo()

@@ -1,0 +1,24 @@
+"""The catalogue entry and options of `undial`. Free of torch."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from core.unlearning.methods.base import MethodInfo
+from core.unlearning.methods.mllm_options import RetainingOptions
+
+
+class Options(RetainingOptions):
+    """Options of `undial`."""
+
+    beta: float = Field(10.0, gt=0, description="What is taken from the logits of the answer's tokens.")
+    retain_weight: float = Field(0.0, ge=0, description="Weight of the loss on what is kept; the paper has none.")
+
+
+INFO = MethodInfo(
+    name="undial",
+    title="UNDIAL (baseline): self-distillation from adjusted logits",
+    families=("mllm",),
+    paper="Dong et al., UNDIAL (NAACL 2025), section 3, https://arxiv.org/abs/2402.10052",
+    options=Options,
+)

@@ -1,0 +1,38 @@
+"""`undial`: the model's own distributions, with less of the forgotten answers' tokens, are learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from torch import Tensor
+
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.score import AnswerLogits
+from core.unlearning.families.mllm.training.answers import forgetting_by
+from core.unlearning.families.mllm.training.forgetting import Lesson, LoraForgetting, kept_answers, to_forget
+from core.unlearning.families.mllm.training.losses import row_means
+from core.unlearning.families.mllm.training.rows import Row, answer_rows
+from core.unlearning.families.mllm.training.targets import distributions, join
+from core.unlearning.methods.undial.config import Options
+from core.unlearning.methods.undial.losses import soft_cross_entropy
+from core.unlearning.types import JobData
+
+
+class Undial(LoraForgetting):
+    """The baseline `undial`."""
+
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:
+        """See `LoraForgetting.teach`."""
+
+        def loss(out: AnswerLogits, rows: Sequence[Row]) -> Tensor:
+            teachers = join([row.soft for row in rows if row.soft is not None], out.logits.device)
+            return row_means(soft_cross_entropy(out.logits, teachers), out.rows, len(rows))
+
+        rows = answer_rows(lm, to_forget(data))
+        teachers = distributions(lm, [row.encoded for row in rows], less=options.beta)
+        rows = [replace(row, soft=soft) for row, soft in zip(rows, teachers, strict=True)]
+        return Lesson(rows, forgetting_by(loss), kept_answers(lm, data))
+
+
+METHOD = Undial()

@@ -1,0 +1,125 @@
+"""Every method for multimodal language models on one tiny random model: what stock PEFT loads does what it should."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conformance_models import save
+from peft import PeftModel
+from PIL import Image
+from transformers import AutoModelForImageTextToText
+
+from core.unlearning.errors import StoppedError
+from core.unlearning.families.base import load_family
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.training.rows import FORGET
+from core.unlearning.methods.base import MethodInfo
+from core.unlearning.methods.registry import catalogue, load_method
+from core.unlearning.patches import adapter_check, archive, stock
+from core.unlearning.progress import Silent
+from core.unlearning.types import Entity, Example, ForgetRequest, JobData, ModelSpec, Phase
+
+pytestmark = pytest.mark.slow
+METHODS = [info for info in catalogue().values() if "mllm" in info.families]
+SMALL = {
+    "steps": 3,
+    "anchor_steps": 2,
+    "batch": 3,
+    "retain_batch": 3,
+    "anchor_batch": 3,
+    "rank": 4,
+    "lr": 1e-2,
+    "stop_below": None,
+    "k_image": 5.0,
+}
+"""Where a method has such options."""
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+
+
+@dataclass(frozen=True)
+class Tiny:
+    source: str
+    lm: MultimodalLM
+    data: JobData
+
+
+class Counting(Silent):
+    """How many steps of training there were; stops at one of them."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.stop_at, self.steps, self.where = stop_at, 0, ""
+
+    def phase(self, phase: Phase, total_steps: int | None = None, *, done: int = 0) -> None:
+        self.where = phase
+
+    def step(self, *, loss: float | None = None) -> None:
+        if self.where == "training":
+            self.steps += 1
+            if self.steps == self.stop_at:
+                raise StoppedError
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    source = str(save("llava", tmp_path_factory.mktemp("base")))
+    lm = load_family("mllm").load(ModelSpec("tiny", "mllm", source))
+    lm.max_new_tokens = 4
+    images = tuple(map(_png, ("red", "green", "blue", "orange")))
+    request = ForgetRequest(Entity("Ada Okoro"), ("Where was this person born?",), images, level="quick")
+    return Tiny(source, lm, load_family("mllm").build_data(lm, request, None, Silent(), 0))
+
+
+def _png(colour: str) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (30, 30), colour).save(data, "PNG")
+    return data.getvalue()
+
+
+def _options(info: MethodInfo, **more: Any) -> Any:
+    fields = info.options.model_fields
+    return info.options.model_validate({**{k: v for k, v in SMALL.items() if k in fields}, **more})
+
+
+def _total(lm: MultimodalLM, examples: list[Example]) -> float:
+    return sum(scored.total for scored in lm.score(examples))
+
+
+@pytest.mark.parametrize("info", METHODS, ids=lambda info: info.name)
+def test_a_method_writes_what_stock_peft_loads_and_leaves_the_model_alone(
+    info: MethodInfo, tiny: Tiny, tmp_path: Path
+) -> None:
+    before = {name: tensor.clone() for name, tensor in tiny.lm.model.state_dict().items()}
+    forget = [e for e in tiny.data.train if e.split in FORGET][:8]
+    known = _total(tiny.lm, forget)
+    result = load_method(info.name).run(tiny.lm, tiny.data, _options(info), tmp_path, Silent())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in tiny.lm.model.state_dict().items())
+    assert tiny.lm.model.state_dict().keys() == before.keys()
+    json.dumps(result.details, allow_nan=False)
+    assert result.adapter == tmp_path / "adapter"
+    assert stock.check_effect(result.adapter) > 0
+    patched = PeftModel.from_pretrained(AutoModelForImageTextToText.from_pretrained(tiny.source), result.adapter)
+    again = MultimodalLM(model=patched.eval(), processor=tiny.lm.processor)
+    assert abs(_total(again, forget) - known) > 1e-3
+    assert json.loads((result.adapter / CONFIG).read_text())["base_model_name_or_path"] == "tiny"
+    archive.write(tmp_path / "adapter.zip", [(file.name, file) for file in sorted(result.adapter.iterdir())])
+    with archive.Archive(tmp_path / "adapter.zip") as opened, opened.open(WEIGHTS) as weights:
+        assert adapter_check.check((result.adapter / CONFIG).read_bytes(), weights).effective
+
+
+@pytest.mark.parametrize("info", METHODS, ids=lambda info: info.name)
+def test_a_method_stops_within_a_step(info: MethodInfo, tiny: Tiny, tmp_path: Path) -> None:
+    before = {name: tensor.clone() for name, tensor in tiny.lm.model.state_dict().items()}
+    progress = Counting(stop_at=2)
+    with pytest.raises(StoppedError):
+        load_method(info.name).run(tiny.lm, tiny.data, _options(info), tmp_path, progress)
+    assert progress.steps == 2
+    after = tiny.lm.model.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in after.items())
