@@ -10,17 +10,19 @@ from typing import Any
 
 import pytest
 import torch
-from conformance_models import save
+from conformance_models import ARCHITECTURES, save
 from peft import PeftModel
 from PIL import Image
 from transformers import AutoModelForImageTextToText
 
 from core.unlearning.errors import StoppedError
 from core.unlearning.families.base import load_family
+from core.unlearning.families.mllm.adapt import decoder_layers, exactly, matching, mlp_outputs
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.training.rows import FORGET
 from core.unlearning.methods.base import MethodInfo
 from core.unlearning.methods.registry import catalogue, load_method
+from core.unlearning.methods.task_arithmetic.config import SCALES
 from core.unlearning.patches import adapter_check, archive, stock
 from core.unlearning.progress import Silent
 from core.unlearning.types import Entity, Example, ForgetRequest, JobData, ModelSpec, Phase
@@ -123,3 +125,39 @@ def test_a_method_stops_within_a_step(info: MethodInfo, tiny: Tiny, tmp_path: Pa
     after = tiny.lm.model.state_dict()
     assert after.keys() == before.keys()
     assert all(torch.equal(tensor, before[name]) for name, tensor in after.items())
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_layers_and_neurons_of_every_architecture_are_found(name: str) -> None:
+    model = AutoModelForImageTextToText.from_config(ARCHITECTURES[name]()[0])
+    layers = decoder_layers(model)
+    assert [layer.rpartition(".")[2] for layer in layers] == ["0", "1"]
+    neurons = mlp_outputs(model, layers)
+    assert [n.removeprefix(f"{layer}.") for n, layer in zip(neurons, layers, strict=True)] == ["mlp.down_proj"] * 2
+    assert matching(model, exactly(neurons)) == neurons
+
+
+def test_a_pruned_neuron_adds_nothing_in_the_patched_model(tiny: Tiny, tmp_path: Path) -> None:
+    info = catalogue()["manu"]
+    result = load_method("manu").run(tiny.lm, tiny.data, _options(info, share=0.1), tmp_path, Silent())
+    model = AutoModelForImageTextToText.from_pretrained(tiny.source)
+    merged = PeftModel.from_pretrained(model, result.adapter).merge_and_unload()
+    for name, pruned in result.details["pruned"].items():
+        columns = merged.get_submodule(name).weight.abs().sum(0)
+        assert int((columns == 0).sum()) == pruned > 0
+
+
+def test_mmunlearner_changes_salient_weights_only(tiny: Tiny, tmp_path: Path) -> None:
+    info = catalogue()["mmunlearner"]
+    result = load_method("mmunlearner").run(tiny.lm, tiny.data, _options(info, threshold=2.0), tmp_path, Silent())
+    assert 0 < result.details["salient"] < 1
+    names = matching(tiny.lm.model, result.details["target_modules"])
+    weights = sum(tiny.lm.model.get_submodule(name).weight.numel() for name in names)
+    assert 0 < result.details["sparse_entries"] <= round(result.details["salient"] * weights) + 1
+
+
+def test_the_vector_that_task_arithmetic_subtracts_is_not_kept(tiny: Tiny, tmp_path: Path) -> None:
+    info = catalogue()["task-arithmetic"]
+    result = load_method("task-arithmetic").run(tiny.lm, tiny.data, _options(info), tmp_path, Silent())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter"]
+    assert {point["scale"] for point in result.details["curve"]} == set(SCALES)

@@ -16,8 +16,12 @@ from core.unlearning.families.mllm.training.rows import Row
 from core.unlearning.families.mllm.training.targets import Soft
 from core.unlearning.methods.dpo.losses import dpo
 from core.unlearning.methods.gradient_ascent.losses import ascent
+from core.unlearning.methods.manu.importance import Activity, highest, scores
+from core.unlearning.methods.mmunlearner.losses import saliency
 from core.unlearning.methods.npo.losses import npo
+from core.unlearning.methods.rmu.losses import control, distance
 from core.unlearning.methods.simnpo.losses import simnpo
+from core.unlearning.methods.task_arithmetic.method import Point, best
 from core.unlearning.methods.undial.losses import soft_cross_entropy
 
 LENGTHS = (3, 1, 5)
@@ -137,3 +141,45 @@ def test_undial(out: AnswerLogits) -> None:
     inside = np.take_along_axis(student, top.indices.numpy(), -1)
     binned = -(top.values.double().numpy() * np.log(inside)).sum(-1) - rest * np.log(1 - inside.sum(-1))
     np.testing.assert_allclose(soft_cross_entropy(out.logits, Soft(top.indices, top.values)).numpy(), binned, rtol=1e-4)
+
+
+def test_rmu_measures_squares_to_a_random_direction_of_the_asked_length() -> None:
+    vector = control(12, 7.0, seed=3)
+    assert float(vector.norm()) == pytest.approx(7, rel=1e-6)
+    assert (vector >= 0).all()
+    assert torch.equal(vector, control(12, 7.0, seed=3))
+    states = torch.randn(4, 12, generator=torch.Generator().manual_seed(1))
+    wanted = ((states.double().numpy() - vector.double().numpy()) ** 2).mean(-1)
+    assert_close(distance(states, vector.expand(4, -1)), wanted)
+
+
+def test_manu_scores_neurons_by_four_statistics_of_their_activations() -> None:
+    generator = torch.Generator().manual_seed(1)
+    forget, keep = 2 * torch.randn(30, 8, generator=generator), torch.randn(50, 8, generator=generator)
+    found = []
+    for activations in (forget, keep):
+        activity = Activity(above=0.5)
+        for part in activations.split(7):
+            activity.add(part)
+        found.append(activity)
+
+    def importance(z: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return np.stack([np.abs(z).mean(0), (np.abs(z) > 0.5).mean(0), z.std(0), np.sqrt((z**2).mean(0))])
+
+    ratio = importance(forget.double().numpy()) / (importance(keep.double().numpy()) + 1e-5)
+    assert_close(scores(*found), ratio.sum(0))
+    assert highest(scores(*found), 0.25).tolist() == sorted(np.argsort(-ratio.sum(0))[:2].tolist())
+    assert len(highest(torch.ones(8), 1e-6)) == 1
+
+
+def test_mmunlearner_changes_weights_that_matter_more_to_the_forgotten() -> None:
+    forget, keep = torch.tensor([[1.0, 2.0, 0.0, 3.0]]), torch.tensor([[2.0, 2.0, 0.0, 0.0]])
+    assert saliency(forget, keep, 1.0).tolist() == [[False, True, True, True]]
+    assert saliency(forget, keep, 1.5).tolist() == [[False, False, False, True]]
+
+
+def test_task_arithmetic_takes_the_strongest_forgetting_within_the_floor() -> None:
+    points = [Point(0.5, 1.2, 1.0), Point(1.0, 0.4, 0.96), Point(2.0, 0.0, 0.3)]
+    assert best(points, 0.95).scale == 1.0
+    assert best(points, 0.99).scale == 0.5
+    assert best(points[1:], 1.0).scale == 1.0

@@ -18,6 +18,12 @@ Targets = Annotated[
 Schedule = Annotated[Literal["linear", "constant"], Field(description="Learning rate in the last third of the steps.")]
 
 
+WholePrecision = Annotated[
+    Literal["auto", "float32", "bfloat16", "float16"], Field(description="Precision of the frozen base model.")
+]
+"""Where the weights themselves are read, and so must not be packed."""
+
+
 class MllmOptions(MethodOptions):
     """How the frozen base model is held, how much of it runs at once, and where chance begins."""
 
@@ -38,10 +44,6 @@ class TrainingOptions(MllmOptions):
         None, gt=0, le=1, description="Peak learning rate of AdamW; null: inversely to the language model's width."
     )
     schedule: Schedule = "constant"
-    targets: Targets = "language_model"
-    target_modules: str | None = Field(
-        None, description="Regular expression of the linear layers to adapt, in place of `targets`."
-    )
 
 
 class LoraOptions(TrainingOptions):
@@ -50,6 +52,15 @@ class LoraOptions(TrainingOptions):
     rank: int = Field(16, ge=1, le=256, description="Rank of the LoRA.")
     alpha: float = Field(16.0, gt=0, description="LoRA alpha; the adapter is scaled by alpha / rank.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the LoRA input while training.")
+
+
+class Targeted(MethodOptions):
+    """Which linear layers are changed."""
+
+    targets: Targets = "language_model"
+    target_modules: str | None = Field(
+        None, description="Regular expression of the linear layers to adapt, in place of `targets`."
+    )
 
 
 class Steps(MethodOptions):
@@ -78,7 +89,7 @@ class Keeping(MethodOptions):
     retain_weight: float = Field(1.0, ge=0, description="Weight of the loss on what is kept.")
 
 
-class ForgettingOptions(LoraOptions, Steps, Stopping):
+class ForgettingOptions(LoraOptions, Targeted, Steps, Stopping):
     """Of a method that trains one LoRA to forget."""
 
 

@@ -56,6 +56,37 @@ def early_mlps(model: Any) -> str:
     return _alternatives(early, layers) if early else every
 
 
+def decoder_layers(model: Any) -> list[str]:
+    """Paths of the language model's layers, first to last. Raises `InvalidInputError` where they are not numbered."""
+    numbered = re.compile(rf"{re.escape(language_model_name(model))}\.[a-z_]+\.(\d+)")
+    found = {int(match[1]): name for name, _ in model.named_modules() if (match := numbered.fullmatch(name))}
+    if not found:
+        raise InvalidInputError("the language model has no numbered layers", code="no_targets")
+    return [found[number] for number in sorted(found)]
+
+
+def mlp_outputs(model: Any, layers: Sequence[str]) -> list[str]:
+    """Paths of the linears through which the MLPs of these layers write into the residual stream.
+
+    Raises `InvalidInputError` where a layer has none.
+    """
+    width = model.config.get_text_config().hidden_size
+    every = [n for n in matching(model, default_targets(model)) if model.get_submodule(n).out_features == width]
+    found = [n for layer in layers for n in every if n.startswith(f"{layer}.") and _MLP.search(n[len(layer) :])]
+    if len(found) < len(layers):
+        raise InvalidInputError("the language model's layers have no MLP of linears", code="no_targets")
+    return found
+
+
+def exactly(names: Sequence[str]) -> str:
+    """The pattern that selects these modules of numbered layers and no others."""
+    layers: dict[tuple[str, str], list[str]] = {}
+    for name in names:
+        before, number, after = re.split(r"\.(\d+)\.", name, maxsplit=1)
+        layers.setdefault((before, after), []).append(number)
+    return "|".join(rf"{re.escape(b)}\.(?:{'|'.join(at)})\.{re.escape(a)}" for (b, a), at in layers.items())
+
+
 def _alternatives(early: Sequence[int], layers: Mapping[int, set[str]]) -> str:
     """One pattern for the linears of several layers, which may differ in what they hold."""
     where: dict[str, list[int]] = {}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from core.unlearning.methods.base import MethodInfo
-from core.unlearning.methods.mllm_options import LoraOptions, Steps
+from core.unlearning.methods.mllm_options import LoraOptions, Steps, Targeted
 
 
-class Options(LoraOptions, Steps):
+class Options(LoraOptions, Targeted, Steps):
     """Options of `retain-only`."""
 
 

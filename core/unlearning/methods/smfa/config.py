@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, PlainSerializer, model_validator
 
 from core.unlearning.methods.base import MethodInfo
-from core.unlearning.methods.mllm_options import LoraOptions, Schedule, Targets
+from core.unlearning.methods.mllm_options import LoraOptions, Schedule, Targeted, Targets
 
 K_GRID = (0.0, 0.5, 1.0, 2.5, 5.0, 10.0, float("inf"))
 """The values of k that are tried when k is "auto". Infinity is the unsculpted forgetting adapter."""
@@ -49,7 +49,7 @@ _QUICK: dict[str, Any] = {"steps": 45, "anchor_steps": 8}
 _PRESETS: dict[str, dict[str, Any]] = {"default": {}, "quick": _QUICK, "paper": _PAPER}
 
 
-class Options(LoraOptions):
+class Options(LoraOptions, Targeted):
     """Options of `smfa`. `preset` chooses the defaults of all the others."""
 
     lr_times_width: ClassVar[float] = 0.512

@@ -23,7 +23,7 @@ from core.unlearning.families.mllm.training.refusals import RefusalPool
 from core.unlearning.families.mllm.training.rows import FORGET, Row, keep_rows, weighted
 from core.unlearning.families.mllm.training.train import Course, train
 from core.unlearning.methods.base import MethodResult
-from core.unlearning.methods.mllm_options import Keeping, Steps, Stopping, TrainingOptions
+from core.unlearning.methods.mllm_options import Keeping, Steps, Stopping, Targeted
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, JobData
 
@@ -70,7 +70,7 @@ def refusals_for(lm: MultimodalLM, data: JobData, seed: int) -> RefusalPool:
     return RefusalPool(lm, to_forget(data), own, random.Random(seed))  # noqa: S311
 
 
-def targets_of(lm: MultimodalLM, options: TrainingOptions) -> str:
+def targets_of(lm: MultimodalLM, options: Targeted) -> str:
     """The pattern of the linear layers to adapt. Raises `InvalidInputError` where it selects none."""
     chosen_by = {"early_mlp": early_mlps, "language_model": default_targets}[options.targets]
     targets = options.target_modules or chosen_by(lm.model)
@@ -106,7 +106,7 @@ class LoraForgetting(ABC):
         details = {"losses": thin(course.losses), "steps": len(course.losses), "target_modules": targets}
         return MethodResult(workdir / "adapter", details=details)
 
-    def targets(self, lm: MultimodalLM, options: TrainingOptions) -> str:
+    def targets(self, lm: MultimodalLM, options: Any) -> str:
         """The pattern of the linear layers to adapt."""
         return targets_of(lm, options)
 

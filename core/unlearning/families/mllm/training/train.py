@@ -61,8 +61,8 @@ def train(
     peak = options.lr or options.lr_times_width / lm.width
     optimizer = torch.optim.AdamW(parameters, lr=peak, betas=(0.9, 0.99), weight_decay=0.0)
     pace = _Pace(course, options)
-    loop = _Loop(lm, model, parameters, course, options.micro_batch)
-    state, run = state or from_start(options), Run(course.name, course.losses, parameters, optimizer, pace, loop)
+    gradients = Gradients(lm, model, parameters, course, options.micro_batch)
+    state, run = state or from_start(options), Run(course.name, course.losses, parameters, optimizer, pace, gradients)
     state.restore(run)
     streams = [endless(draw, f"{options.seed} {course.name} {n}") for n, draw in enumerate(course.draws)]
     streams = [islice(stream, pace.done, None) for stream in streams]
@@ -70,7 +70,7 @@ def train(
         while pace.goes_on:
             for group in optimizer.param_groups:
                 group["lr"] = peak * pace.rate()
-            loss = loop.backward([row for stream in streams for row in next(stream)])
+            loss = gradients.of([row for stream in streams for row in next(stream)])
             torch.nn.utils.clip_grad_norm_(parameters, CLIP)
             optimizer.step()
             course.losses.append(loss)
@@ -110,14 +110,17 @@ class _Pace:
 
 
 @dataclass
-class _Loop:
+class Gradients:
+    """Of a course's loss, in the parameters' `grad`."""
+
     lm: MultimodalLM
     model: Any
     parameters: Sequence[torch.nn.Parameter]
     course: Course
     micro: int
+    """Rows in one forward pass."""
 
-    def backward(self, rows: Sequence[Row]) -> float:
+    def of(self, rows: Sequence[Row]) -> float:
         """Gradients of the weighted mean over the rows. Starts over with half the micro-batch when memory runs out."""
         while True:
             for parameter in self.parameters:

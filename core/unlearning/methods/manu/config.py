@@ -1,0 +1,25 @@
+"""The catalogue entry and options of `manu`. Free of torch."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from core.unlearning.methods.base import MethodInfo
+from core.unlearning.methods.mllm_options import MllmOptions, WholePrecision
+
+
+class Options(MllmOptions):
+    """Options of `manu`."""
+
+    share: float = Field(0.02, gt=0, lt=1, description="Share of each layer's neurons that is pruned for each view.")
+    active_above: float = Field(0.1, ge=0, description="A neuron counts as active where its size is above this.")
+    precision: WholePrecision = "auto"
+
+
+INFO = MethodInfo(
+    name="manu",
+    title="MANU (baseline): neurons that matter more to the forgotten than to the kept are pruned",
+    families=("mllm",),
+    paper="Liu et al., Modality-Aware Neuron Unlearning (ACL 2025), section 4, https://arxiv.org/abs/2502.15910",
+    options=Options,
+)

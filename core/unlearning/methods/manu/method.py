@@ -1,0 +1,98 @@
+"""`manu` from end to end. Nothing is trained; a pruned neuron is a column taken out of its layer's output projection.
+
+A neuron is a unit of a language model layer's MLP, its activation what it passes to the output projection. Each view,
+with pictures and without, has scores and prunes of its own. The patch holds the columns' negatives, exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
+from core.unlearning.families.mllm.adapt import decoder_layers, exactly, mlp_outputs
+from core.unlearning.families.mllm.batching import run_batched
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.training.forgetting import to_forget, to_keep
+from core.unlearning.families.mllm.training.hidden import passing
+from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.manu.config import Options
+from core.unlearning.methods.manu.importance import Activity, highest, scores
+from core.unlearning.patches import supertuning
+from core.unlearning.patches.modules import ModuleDelta
+from core.unlearning.progress import Progress
+from core.unlearning.types import Example, JobData
+
+
+class Manu:
+    """The baseline `manu`."""
+
+    def run(
+        self,
+        model: MultimodalLM,
+        data: JobData,
+        options: Options,
+        workdir: Path,
+        progress: Progress,
+        checkpoints: Checkpoints = NO_CHECKPOINTS,  # noqa: ARG002 (a pass over the rows needs none)
+    ) -> MethodResult:
+        """Write `workdir/adapter`. The model itself is left as it was."""
+        adapter, modules = workdir / "adapter", mlp_outputs(model.model, decoder_layers(model.model))
+        pruned = _pruned(model, data, modules, options, progress)
+        stored = supertuning.write(
+            lambda: _columns(model, pruned), adapter, base_model=model.source, target_modules=exactly(modules)
+        )
+        neurons = {name: len(columns) for name, columns in pruned.items()}
+        return MethodResult(adapter, details={"pruned": neurons, "sparse_entries": stored.nnz})
+
+
+def _pruned(
+    lm: MultimodalLM, data: JobData, modules: Sequence[str], options: Options, progress: Progress
+) -> dict[str, Tensor]:
+    """The neurons to prune, by module."""
+    views = [v for v in (True, False) if any((e.image is not None) is v for e in to_forget(data))]
+    progress.phase("training", 2 * len(views))
+    chosen: dict[str, list[Tensor]] = {name: [] for name in modules}
+    for view in views:
+        sides = []
+        for examples in (to_forget(data), to_keep(data)):
+            seen = [e for e in examples if (e.image is not None) is view] or examples
+            sides.append(_activity(lm, seen, modules, options))
+            progress.step()
+        for name in modules:
+            chosen[name].append(highest(scores(sides[0][name], sides[1][name]), options.share))
+    return {name: torch.unique(torch.cat(found)) for name, found in chosen.items()}
+
+
+@torch.no_grad()
+def _activity(
+    lm: MultimodalLM, examples: Sequence[Example], modules: Sequence[str], options: Options
+) -> Mapping[str, Activity]:
+    """Where the examples' answers are formed."""
+    rows = [lm.encoder.with_answer(e.question, e.image, e.answer) for e in examples]
+    found = {name: Activity(options.active_above) for name in modules}
+
+    def run(batch: list[int]) -> list[None]:
+        passed = passing(lm, lm.model, [rows[i] for i in batch], modules, "input")
+        for name in modules:
+            found[name].add(passed.at[name].cpu())
+        return [None] * len(batch)
+
+    run_batched(rows, lm.token_budget, run)
+    return found
+
+
+def _columns(lm: MultimodalLM, pruned: Mapping[str, Tensor]) -> Iterator[ModuleDelta]:
+    """The negatives of the pruned neurons' columns."""
+    for name, columns in pruned.items():
+        weight = lm.model.get_submodule(name).weight.detach().float().cpu()
+        out_features, in_features = weight.shape
+        indices = (torch.arange(out_features)[:, None] * in_features + columns).view(-1)
+        none = torch.zeros(0, in_features), torch.zeros(out_features, 0)
+        yield ModuleDelta(name, *none, indices, -weight.view(-1)[indices])
+
+
+METHOD = Manu()

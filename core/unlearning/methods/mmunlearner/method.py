@@ -1,0 +1,118 @@
+"""`mmunlearner` from end to end: a sparse change of whole weight matrices, which the patch holds exactly."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
+from core.unlearning.families.mllm.adapt import matching
+from core.unlearning.families.mllm.memory import remembering
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.training.answers import answer_losses, forgetting_by
+from core.unlearning.families.mllm.training.checkpoint import TrainingState
+from core.unlearning.families.mllm.training.deltas import sparse, with_deltas
+from core.unlearning.families.mllm.training.forgetting import (
+    ADAPTER,
+    Lesson,
+    course_of,
+    enough,
+    targets_of,
+    thin,
+    to_forget,
+    to_keep,
+)
+from core.unlearning.families.mllm.training.rows import Row, answer_rows, keep_rows, weighted
+from core.unlearning.families.mllm.training.train import Course, Gradients, train
+from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.gradient_ascent.losses import ascent
+from core.unlearning.methods.mmunlearner.config import Options
+from core.unlearning.methods.mmunlearner.losses import saliency
+from core.unlearning.patches import supertuning
+from core.unlearning.progress import Progress
+from core.unlearning.types import Example, JobData
+
+_GROUP = 4
+"""Rows whose gradients are taken together, as published."""
+
+
+class MmUnlearner:
+    """The baseline `mmunlearner`."""
+
+    def run(
+        self,
+        model: MultimodalLM,
+        data: JobData,
+        options: Options,
+        workdir: Path,
+        progress: Progress,
+        checkpoints: Checkpoints = NO_CHECKPOINTS,
+    ) -> MethodResult:
+        """Write `workdir/adapter`. The model itself is left as it was."""
+        targets = targets_of(model, options)
+        forget, keep = _sides(data, options)
+        lesson = Lesson(
+            answer_rows(model, forget), forgetting_by(ascent), keep_rows(model, keep, soft=False, weight=1.0)
+        )
+        with remembering(model, checkpoints, progress, "targets"):
+            course = course_of(lesson, options, enough(model, data, options))
+        state = TrainingState(checkpoints, [ADAPTER], options)
+        with with_deltas(model.model, matching(model.model, targets)) as deltas:
+            masks = _masks(model, deltas, lesson, options, progress)
+            for name, mask in masks.items():
+                deltas[name].register_hook(mask.mul)  # type: ignore[no-untyped-call]
+            progress.phase("training", course.steps, done=state.steps_done)
+            train(model, model.model, list(deltas.values()), course, options, progress, state)
+        stored = supertuning.write(
+            lambda: sparse(deltas), workdir / "adapter", base_model=model.source, target_modules=targets
+        )
+        details = {
+            "losses": thin(course.losses),
+            "steps": len(course.losses),
+            "target_modules": targets,
+            "sparse_entries": stored.nnz,
+            "salient": round(sum(int(m.sum()) for m in masks.values()) / sum(m.numel() for m in masks.values()), 5),
+        }
+        return MethodResult(workdir / "adapter", details=details)
+
+
+def _sides(data: JobData, options: Options) -> tuple[list[Example], list[Example]]:
+    """What is forgotten and what is kept; by name the subject is kept too, unless the options say otherwise."""
+    about, others = to_forget(data), to_keep(data)
+    pictured = [e for e in about if e.image is not None]
+    if not options.keep_text or not pictured:
+        return about, others
+    return pictured, others + [e for e in about if e.image is None]
+
+
+def _masks(
+    lm: MultimodalLM, deltas: dict[str, nn.Parameter], lesson: Lesson, options: Options, progress: Progress
+) -> dict[str, Tensor]:
+    forget = _fisher(lm, deltas, weighted(lesson.forget, 1.0), options, progress)
+    keep = _fisher(lm, deltas, weighted(lesson.keep, 1.0), options, progress)
+    pairs = zip(deltas, forget, keep, strict=True)
+    return {name: saliency(f, k, options.threshold).float() for name, f, k in pairs}
+
+
+def _fisher(
+    lm: MultimodalLM, deltas: dict[str, nn.Parameter], rows: Sequence[Row], options: Options, progress: Progress
+) -> list[Tensor]:
+    """Mean over groups of rows of the squared gradient of the group's mean loss, for each delta (which is zero)."""
+    parameters = list(deltas.values())
+    gradients = Gradients(lm, lm.model, parameters, Course("fisher", (), 0, answer_losses), options.micro_batch)
+    drawn = random.Random(options.seed).sample(list(rows), min(len(rows), options.fisher_rows))  # noqa: S311
+    groups = [drawn[start : start + _GROUP] for start in range(0, len(drawn), _GROUP)]
+    total = [torch.zeros_like(p) for p in parameters]
+    for group in groups:
+        gradients.of(group)
+        for found, parameter in zip(total, parameters, strict=True):
+            found += torch.zeros_like(found) if parameter.grad is None else parameter.grad.square() / len(groups)
+        progress.alive()
+    return [found.detach() for found in total]
+
+
+METHOD = MmUnlearner()

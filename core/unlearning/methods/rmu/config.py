@@ -1,0 +1,30 @@
+"""The catalogue entry and options of `rmu`. Free of torch."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from core.unlearning.methods.base import MethodInfo
+from core.unlearning.methods.mllm_options import Keeping, LoraOptions, Steps, Stopping
+
+
+class Options(LoraOptions, Steps, Stopping, Keeping):
+    """Options of `rmu`."""
+
+    layer: int | None = Field(
+        None, ge=0, description="Whose output is steered, counted from 0; null: at 7/32 of the depth, as published."
+    )
+    steering: float = Field(
+        5.0, gt=0, description="Length of the random vector, in mean lengths of the hidden states to forget."
+    )
+    retain_weight: float = Field(100.0, ge=0, description="Weight of the loss on what is kept.")
+
+
+INFO = MethodInfo(
+    name="rmu",
+    title="RMU (baseline): what is to be forgotten is steered to a random vector",
+    families=("mllm",),
+    paper="Li et al., The WMDP Benchmark (ICML 2024), section 4, https://arxiv.org/abs/2403.03218; the vector's length "
+    "as in Adaptive RMU (AAAI 2025), https://arxiv.org/abs/2408.06223",
+    options=Options,
+)

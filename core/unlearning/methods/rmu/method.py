@@ -1,0 +1,83 @@
+"""`rmu`, as a LoRA on what three layers' MLPs write into the residual stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.unlearning.families.mllm.adapt import decoder_layers, exactly, mlp_outputs
+from core.unlearning.families.mllm.memory import Kind, asked
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.training.forgetting import Lesson, LoraForgetting, kept_answers, to_forget
+from core.unlearning.families.mllm.training.hidden import passing
+from core.unlearning.families.mllm.training.losses import row_means
+from core.unlearning.families.mllm.training.rows import Row, answer_rows
+from core.unlearning.methods.rmu.config import Options
+from core.unlearning.methods.rmu.losses import control, distance
+from core.unlearning.types import JobData
+
+_DEPTH = 7 / 32
+"""Layer 7 of the 32 of Zephyr 7B."""
+_TRAINED = 3
+"""Layers that change: the steered one and those right before it."""
+
+
+@dataclass(frozen=True)
+class Steered(Row):
+    """`wanted` [tokens, width]: the hidden states that the row should have."""
+
+    wanted: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
+
+
+class Rmu(LoraForgetting):
+    """The baseline `rmu`."""
+
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:
+        """See `LoraForgetting.teach`."""
+        layer = _layers(lm, options)[-1]
+        forget, keep = answer_rows(lm, to_forget(data)), kept_answers(lm, data)
+        frozen = states(lm, layer, [*forget, *keep])
+        to, held = frozen[: len(forget)], frozen[len(forget) :]
+        length = options.steering * float(torch.cat(to).norm(dim=-1).mean())
+        vector = control(to[0].shape[1], length, options.seed)
+        rows = [Steered(row.encoded, wanted=vector.expand_as(s)) for row, s in zip(forget, to, strict=True)]
+        kept = [Steered(row.encoded, kind=row.kind, wanted=s) for row, s in zip(keep, held, strict=True)]
+
+        def loss(lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
+            found = passing(lm, model, [row.encoded for row in rows], [layer], "output")
+            wanted = torch.cat([row.wanted for row in rows if isinstance(row, Steered)]).to(lm.device)
+            return row_means(distance(found.at[layer], wanted), found.rows, len(rows))
+
+        return Lesson(rows, loss, kept)
+
+    def targets(self, lm: MultimodalLM, options: Options) -> str:
+        """The MLPs' output projections."""
+        return exactly(mlp_outputs(lm.model, _layers(lm, options)))
+
+
+def _layers(lm: MultimodalLM, options: Options) -> list[str]:
+    """The layers that change, the steered one last. One that is too high is the last."""
+    layers = decoder_layers(lm.model)
+    last = options.layer if options.layer is not None else max(_TRAINED - 1, round(_DEPTH * len(layers)))
+    return layers[: last + 1][-_TRAINED:]
+
+
+@torch.no_grad()
+def states(lm: MultimodalLM, layer: str, rows: Sequence[Row]) -> list[Tensor]:
+    """What the frozen layer puts out where each row's answer is formed, [tokens, width] on the CPU."""
+    encoded = [row.encoded for row in rows]
+
+    def run(batch: list[int]) -> list[Tensor]:
+        found = passing(lm, lm.model, [encoded[i] for i in batch], [layer], "output")
+        counts = torch.bincount(found.rows, minlength=len(batch)).tolist()
+        return [part.clone() for part in found.at[layer].cpu().split(counts)]  # type: ignore[no-untyped-call]
+
+    kind: Kind[Tensor] = Kind(f"states {layer}", lambda s: (None, (s,)), lambda _, tensors: tensors[0])
+    return asked(lm, kind, encoded, lm.token_budget, run)
+
+
+METHOD = Rmu()

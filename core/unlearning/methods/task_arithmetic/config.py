@@ -1,0 +1,34 @@
+"""The catalogue entry and options of `task-arithmetic`. Free of torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from core.unlearning.methods.base import MethodInfo
+from core.unlearning.methods.mllm_options import LoraOptions, Steps, Targeted
+
+SCALES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
+"""What is tried where the scale is "auto"."""
+
+
+class Options(LoraOptions, Targeted, Steps):
+    """Options of `task-arithmetic`."""
+
+    scale: Annotated[float, Field(gt=0)] | Literal["auto"] = Field(
+        "auto", description="How often the task vector is subtracted; auto: chosen on held-out questions."
+    )
+    utility_floor: float = Field(
+        0.95, ge=0, le=1, description="Share of the base model's correct kept answers that `auto` must leave standing."
+    )
+
+
+INFO = MethodInfo(
+    name="task-arithmetic",
+    title="Task arithmetic (baseline): what learning more of the forgotten would add is subtracted",
+    families=("mllm",),
+    paper="Ilharco et al., Editing Models with Task Arithmetic (ICLR 2023), section 3, "
+    "https://arxiv.org/abs/2212.04089",
+    options=Options,
+)

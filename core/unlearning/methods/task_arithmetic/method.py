@@ -1,0 +1,109 @@
+"""`task-arithmetic`: W - s (W_F - W), W_F being fine-tuned on what is to be forgotten (arXiv 2212.04089, section 3).
+
+Of a LoRA the negative is a LoRA, so that the patch is exact. The vector itself, which would make the model tell more
+of the subject, is not kept.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
+from core.unlearning.families.mllm.memory import remembering
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.training.adapters import Factors
+from core.unlearning.families.mllm.training.answers import answer_losses
+from core.unlearning.families.mllm.training.applied import applied
+from core.unlearning.families.mllm.training.forgetting import Lesson, LoraForgetting, to_forget
+from core.unlearning.families.mllm.training.held import Held
+from core.unlearning.families.mllm.training.rows import answer_rows
+from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.task_arithmetic.config import SCALES, Options
+from core.unlearning.patches.modules import ModuleDelta
+from core.unlearning.patches.supertuning import WEIGHTS
+from core.unlearning.progress import Progress
+from core.unlearning.types import JobData
+
+_CONFIG = "adapter_config.json"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One scale, and what `Held.measure` says of it."""
+
+    scale: float
+    forget: float
+    utility: float
+
+
+class TaskArithmetic(LoraForgetting):
+    """The baseline `task-arithmetic`."""
+
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:  # noqa: ARG002 (nothing to choose)
+        """See `LoraForgetting.teach`."""
+        return Lesson(answer_rows(lm, to_forget(data)), answer_losses)
+
+    def run(
+        self,
+        model: MultimodalLM,
+        data: JobData,
+        options: Options,
+        workdir: Path,
+        progress: Progress,
+        checkpoints: Checkpoints = NO_CHECKPOINTS,
+    ) -> MethodResult:
+        """See `LoraForgetting.run`."""
+        learned = super().run(model, data, options, workdir / "vector", progress, checkpoints)
+        try:
+            with remembering(model, checkpoints, progress, "held"):
+                held = Held(model, data.validation)
+            points = _measured(model, held, learned.adapter, options, progress)
+            chosen = best(points, options.utility_floor)
+            _negate(learned.adapter, workdir / "adapter", chosen.scale)
+        finally:
+            shutil.rmtree(workdir / "vector")
+        details = {**learned.details, "scale": chosen.scale, "curve": [asdict(point) for point in points]}
+        return MethodResult(workdir / "adapter", details=details)
+
+
+def _measured(lm: MultimodalLM, held: Held, vector: Path, options: Options, progress: Progress) -> list[Point]:
+    scales = SCALES if options.scale == "auto" else (options.scale,)
+    progress.phase("sculpting", len(scales))
+    points = []
+    for scale in scales:
+        with applied(lm.model, negated(Factors(vector), scale)):
+            points.append(Point(scale, *held.measure()))
+        progress.step()
+    return points
+
+
+def negated(vector: Factors, scale: float) -> Iterator[ModuleDelta]:
+    """-scale B A of every module."""
+    none = torch.zeros(0, dtype=torch.int64), torch.zeros(0)
+    for name in vector.names:
+        a, b = vector[name]
+        yield ModuleDelta(name, a, -scale * b, *none)
+
+
+def best(points: Sequence[Point], floor: float) -> Point:
+    """The strongest forgetting among those within the floor; where none is, the most useful."""
+    inside = [point for point in points if point.utility >= floor]
+    if not inside:
+        return max(points, key=lambda point: (point.utility, -point.forget))
+    return min(inside, key=lambda point: (point.forget, -point.utility))
+
+
+def _negate(vector: Path, adapter: Path, scale: float) -> None:
+    adapter.mkdir(parents=True, exist_ok=True)
+    shutil.copy(vector / _CONFIG, adapter / _CONFIG)
+    tensors = {n: t * -scale if ".lora_B." in n else t for n, t in load_file(vector / WEIGHTS).items()}
+    save_file(tensors, adapter / WEIGHTS, {"format": "pt"})
+
+
+METHOD = TaskArithmetic()
