@@ -12,10 +12,12 @@ from core.service.errors import FieldError, InvalidRequest
 from core.service.jobs.create import check_request
 from core.service.jobs.inputs import NO_UPLOADS, Uploads
 from core.service.jobs.schema import JobCreate
+from core.service.models import RegisteredModel
 from core.unlearning import memory
 from core.unlearning.evaluation.measures import measures_of
 from core.unlearning.evaluation.thresholds import validate_thresholds
 from core.unlearning.families.abilities import Abilities, abilities
+from core.unlearning.families.audiovisual.counting import rows_named
 from core.unlearning.planning import Brought, PlanError, plan
 
 
@@ -25,7 +27,7 @@ def resolve(services: Services, session: Session, create: JobCreate, uploads: Up
     _check_something_to_forget(create, uploads, abilities(model.family))
     _check_thresholds(create, model.family)
     try:
-        brought = _brought(create, uploads, model.family)
+        brought = _brought(create, uploads, model)
         planned = plan(model.family, create.method, create.method_options, brought, model.defaults)
     except PlanError as error:
         raise as_invalid(error) from None
@@ -56,20 +58,22 @@ def _check_thresholds(create: JobCreate, family: str) -> None:
             validate_thresholds({key: value}, measures)
         except ValueError:
             pointer = f"/evaluation/thresholds/{key.replace('~', '~0').replace('/', '~1')[:80]}"
-            detail = "A threshold is <split>.<metric>, or the same with .drop or .rise, and a number from 0 to 1."
+            detail = "A threshold is <split>.<metric>, or that with .drop, .rise or .gap, and a number from 0 to 1."
             raise InvalidRequest.one(pointer, "invalid_threshold", detail) from None
 
 
-def _brought(create: JobCreate, uploads: Uploads, family: str) -> Brought:
-    modalities = tuple(create.modalities or abilities(family).forgets)
+def _brought(create: JobCreate, uploads: Uploads, model: RegisteredModel) -> Brought:
+    able, kind = abilities(model.family), create.entity.kind
+    modalities = tuple(create.modalities or able.forgets)
     pictured = (len(create.images) + len(uploads.images)) if "image" in modalities else 0
     named = ([create.entity.name] if create.entity.name else []) + create.entity.aliases
     return Brought(
         n_images=pictured,
         n_audio=len(create.audio) + len(uploads.audio),
         n_prompts=len(create.prompts),
-        names=len(named) if "text" in modalities or abilities(family).knows_names else 0,
-        kind=create.entity.kind,
+        names=len(named) if "text" in modalities or able.knows_names else 0,
+        rows=(rows_named(model.retain_set, named, by_label=kind == "class") or 0) if able.knows_names else 0,
+        kind=kind,
         level=create.evaluation.level,
         modalities=modalities,
     )

@@ -47,6 +47,8 @@ class Brought:
     n_prompts: int = 0
     names: int = 0
     """The entity's name and its aliases."""
+    rows: int = 0
+    """Registered training rows under these names, where the model's training data is registered."""
     kind: EntityKind = "identity"
     level: Level = "standard"
     modalities: tuple[Modality, ...] = ()
@@ -193,7 +195,16 @@ def _prompts_to_forget(brought: Brought) -> int:
     return brought.n_prompts + brought.names * wordings + brought.n_images
 
 
-_TRAINING_EXAMPLES: Mapping[str, Callable[[Brought], int]] = {"mllm": _mllm_rows, "diffusion": _prompts_to_forget}
+def _examples_to_forget(brought: Brought) -> int:
+    """At most this many: a picture that is one of the registered rows is not counted twice by the job itself."""
+    return brought.rows + brought.n_images + brought.n_audio
+
+
+_TRAINING_EXAMPLES: Mapping[str, Callable[[Brought], int]] = {
+    "mllm": _mllm_rows,
+    "diffusion": _prompts_to_forget,
+    "audiovisual": _examples_to_forget,
+}
 """By family: how many examples to forget a request becomes."""
 
 

@@ -22,7 +22,7 @@ from core.unlearning.methods.base import MethodOptions, MethodResult
 from core.unlearning.methods.registry import catalogue, load_method
 from core.unlearning.phases import Phases
 from core.unlearning.progress import Progress
-from core.unlearning.types import Example, ForgetRequest, Level, ModelSpec
+from core.unlearning.types import Example, ForgetRequest, JobData, Level, ModelSpec
 
 if TYPE_CHECKING:
     from core.unlearning.evaluation.fresh import FreshProcess
@@ -127,7 +127,7 @@ def run_job(
     with fresh_process(work, model) as fresh:
         result = load_method(method).run(model, data, chosen, workdir, phases, checkpoints)
         after = measure_packed(work, model, fresh, result.adapter, data.test)
-    measured = _judge(work, request, before, family.compared(before, after), _reference(work, data.test))
+    measured = _judge(work, request, before, family.compared(before, after), _reference(work, request, data))
     return pack(work, result, measured, names=request.entity.names, redact=request.redact)
 
 
@@ -188,14 +188,16 @@ def measure_packed(
         return fresh().evaluate(adapter, examples, work.level, work.progress)
 
 
-def _reference(work: Work, examples: Sequence[Example]) -> Evaluated | None:
+def _reference(work: Work, request: ForgetRequest, data: JobData) -> Evaluated | None:
     """A model that never learned the subject, where one is registered as `defaults.oracle`: what it says of them."""
-    source = work.spec.defaults.get("oracle")
-    if not source:
+    from core.unlearning.evaluation.measures import measures_of
+
+    source = load_family(work.spec.family).reference(work.spec, data, request.modalities)
+    if source is None:
         return None
-    oracle = replace(work.spec, source=str(source), revision=None)
-    about = [e for e in examples if e.split.startswith("forget_") or e.split == "declined"]
-    return measure(work, load_model(oracle, work.precision), about)
+    asked = measures_of(work.spec.family).asked_of_reference
+    oracle = replace(work.spec, source=source, revision=None)
+    return measure(work, load_model(oracle, work.precision), [e for e in data.test if e.split in asked])
 
 
 def _judge(
@@ -203,9 +205,11 @@ def _judge(
 ) -> Measured:
     from core.unlearning.evaluation.verdict import judge
 
-    replaced = request.replacement is not None
-    thresholds = request.thresholds
-    verdict = judge(before, after, reference=reference, thresholds=thresholds, replacement=replaced)
+    family, replaced = load_family(work.spec.family), request.replacement is not None
+    if reference is not None:
+        before, after = (family.beside_reference(found, reference) for found in (before, after))
+    thresholds, kind = request.thresholds, request.entity.kind
+    verdict = judge(before, after, reference=reference, thresholds=thresholds, replacement=replaced, kind=kind)
     work.progress.metric("thresholds_missed", float(len(verdict.missed)))
     return Measured(before, after, verdict, reference)
 

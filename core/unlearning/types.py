@@ -132,6 +132,8 @@ class JobData:
     """Who or what is forgotten, for methods that edit what a name means."""
     replacement: str | None = None
     """What the request wants to see instead."""
+    forgotten: tuple[str, ...] = ()
+    """Ids of the registered training rows that are forgotten, where the model's training data is registered."""
 
     def part(self, part: Part) -> tuple[Example, ...]:
         """The examples of one part."""

@@ -19,7 +19,7 @@ from core.service.models.schema import ModelCreate
 from core.service.settings import Settings
 
 _FOLDERS = ("oracle", "classifiers", "clip")
-"""Defaults that are read from disk. All but `classifiers` may be hub ids."""
+"""Defaults that are read from disk, a folder or a list of them. All but `classifiers` may be hub ids."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
@@ -80,14 +80,20 @@ def _checked(model: ModelCreate, roots: list[Path]) -> dict[str, Any]:
     values = model.model_dump()
     if not _HUB_ID.fullmatch(model.source):
         values["source"] = _confined(model.source, roots, "/source")
-    for name in _FOLDERS:
-        if isinstance(value := model.defaults.get(name), str) and not (
-            name != "classifiers" and _HUB_ID.fullmatch(value)
-        ):
-            values["defaults"] = {**values["defaults"], name: _confined(value, roots, f"/defaults/{name}")}
+    folders = {name: model.defaults[name] for name in _FOLDERS if name in model.defaults}
+    values["defaults"] = {**values["defaults"], **{name: _each(name, value, roots) for name, value in folders.items()}}
     if model.retain_set is not None:
         values["retain_set"] = _confined(model.retain_set, roots, "/retain_set")
     return values
+
+
+def _each(name: str, value: Any, roots: list[Path]) -> Any:
+    """A default that names a folder, or several: what they are in truth."""
+    if isinstance(value, list):
+        return [_each(name, item, roots) for item in value]
+    if not isinstance(value, str) or (name != "classifiers" and _HUB_ID.fullmatch(value)):
+        return value
+    return _confined(value, roots, f"/defaults/{name}")
 
 
 def _confined(text: str, roots: list[Path], pointer: str) -> str:

@@ -68,19 +68,29 @@ def _membership(data: Mapping[str, Any]) -> dict[str, Any] | None:
     auc, (low, high) = data["metrics"].get("membership_auc"), data.get("membership_interval", (None, None))
     if auc is None or auc["after"] is None or low is None:
         return None
-    return {"picture": svg.interval(auc["after"], low, high), "low": low, "high": high, **auc}
+    right = auc.get("reference")
+    picture = svg.interval(auc["after"], low, high, right=0.5 if right is None else right)
+    return {"picture": picture, "low": low, "high": high, **auc}
 
 
 def _check(check: Mapping[str, Any], measures: Measures) -> dict[str, Any]:
     if check["key"] == NOTHING_MEASURED:
         shown = svg.percent(check["value"])
-        return {**check, "shown": shown, "split": "Subject", "what": "anything measured", "limit": "required"}
+        return {
+            **check,
+            "shown": shown,
+            "split": "Subject",
+            "what": "anything measured",
+            "limit": "required",
+            "aim": None,
+        }
     key = parse_key(check["key"], measures)
     share = key.metric not in measures.unbounded
-    change = {"drop": ", drop", "rise": ", rise", None: ""}[key.change]
+    change = {"drop": ", drop", "rise": ", rise", "gap": ", gap"}.get(key.change or "", "")
     limit = f"{'≥' if check['direction'] == 'at_least' else '≤'} {svg.amount(check['bound'], share=share)}"
     shown, what = svg.amount(check["value"], share=share), metric_title(key.metric) + change
-    return {**check, "shown": shown, "split": split_title(key.split), "what": what, "limit": limit}
+    aim = None if check["target"] is None else svg.amount(check["target"], share=share)
+    return {**check, "shown": shown, "split": split_title(key.split), "what": what, "limit": limit, "aim": aim}
 
 
 def _by_split(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -5,8 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from core.unlearning.types import Split
+from core.unlearning.types import EntityKind, Split
+
+if TYPE_CHECKING:
+    from core.unlearning.evaluation.results import Evaluated
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """What stands in for a reference model's value where there is none. `slack`: how far off chance may lead."""
+
+    value: float
+    slack: float
+    words: str
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,12 @@ class Measures:
     """On judged splits these may be as high as in a model that never learned the subject, plus the threshold."""
     unless_replaced: frozenset[str] = frozenset()
     """Default thresholds that do not hold where the request brings a replacement."""
+    reference_may_know: bool = False
+    """Whether a reference that recalls the subject is a reference all the same, since it generalises."""
+    stand_in: Callable[[Evaluated, Evaluated, EntityKind, Split, str], StandIn | None] = lambda *_: None
+    """What a `.gap` is measured from without a reference: of the evaluations before and after, by kind of request."""
+    asked_of_reference: tuple[Split, ...] = ()
+    """Splits that a reference model is measured on."""
 
 
 def measures_of(family: str) -> Measures:

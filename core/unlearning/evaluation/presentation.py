@@ -29,8 +29,28 @@ class Presentation:
     pressed: str
     recalled: str
     footnote: str
+    reference_limit: str
+    """What the thresholds' limits owe to a reference model."""
+    membership: str
+    """How the membership AUC is to be read."""
 
 
+_FACTS = "At 0.5, marked by the line, the forgotten facts cannot be told from facts that were never learned."
+_LIMIT = "For recall and probability on the subject the limit is the threshold above the reference model’s own value."
+_SIGHTS = (
+    "A patch suppresses: it changes what the model sees in pictures, not what its base weights hold. Whoever has the "
+    "base model can leave the patch out.",
+    "Only what pictures say was forgotten. Sounds of the subject, and texts about them, are known as before.",
+    "A model that never saw these pictures tells most of them all the same, as it tells other pictures of their kind: "
+    "an accuracy near its own is right, and zero would make them stand out.",
+    "Membership was tried with simple attacks on the model’s outputs. Stronger ones train many models of their own.",
+    "Brief further training on the subject’s pictures brings them back, about as fast as a model learns them that "
+    "never saw them.",
+    "The numbers hold for the packed patch as a stock library loads it, in the precision named here. Quantised or "
+    "further tuned copies need a check of their own.",
+    "This is a measurement, not a proof of erasure, and does not replace legal advice.",
+)
+_BOTH = ("accuracy", "visual_accuracy", "audio_accuracy")
 _ANSWERS = (
     "A patch suppresses: it changes how the model answers, not what its base weights hold. Whoever has the base model "
     "can leave the patch out and get the answers back.",
@@ -75,6 +95,8 @@ _BY_FAMILY: Mapping[str, Presentation] = {
         recalled="Recalled",
         footnote="Truth ratio: on the subject, 1 means that the original answer is as likely as a wrong one; "
         "elsewhere, 1 means that it is far likelier.",
+        reference_limit=_LIMIT,
+        membership=_FACTS,
     ),
     "diffusion": Presentation(
         unit="picture",
@@ -100,6 +122,32 @@ _BY_FAMILY: Mapping[str, Presentation] = {
         "space of the classifier; only distances of as many pictures compare. Response: how much of what "
         "cross-attention reads of the concepts' names the patch changes. Specificity: the response to what is "
         "forgotten over the largest response to anything else.",
+        reference_limit=_LIMIT,
+        membership=_FACTS,
+    ),
+    "audiovisual": Presentation(
+        unit="example",
+        known="of which {} have a label of the model",
+        forgotten=("forget_examples", "forget_held_out"),
+        shown={},
+        otherwise=_BOTH,
+        on_card=(*_BOTH, "membership_auc", "agreement"),
+        library="peft",
+        purpose="see pictures of one subject or class as if it had never been trained on them",
+        limits=_SIGHTS,
+        aim="What pictures say should be what a model says that was trained without them: not more, and not less. "
+        "What sounds say should be as it was.",
+        kept_aim="Forgetting too much is a defect as well: everyone and everything else should be told as before.",
+        nothing_forgotten="No example of the subject was measured.",
+        pressed="",
+        recalled="Told",
+        footnote="Accuracies by the picture and by the sound are those of one half of the model alone. Divergences are "
+        "between what pictures say here and in the reference, in nats. Members found: the share of the forgotten "
+        "examples that an attacker finds who takes one in a hundred others for a member. Steps until relearned: of "
+        "training on the forgotten pictures, until they are told as surely as kept ones; at most 50.",
+        reference_limit="A gap is the distance, either way, from the reference model’s own value.",
+        membership="What is right is not 0.5 but the value of a model that never saw the pictures, marked by the line "
+        "where such a reference is registered.",
     ),
 }
 

@@ -72,9 +72,9 @@ def sparkline(values: Sequence[float], name: str = "after") -> Markup:
     return _svg(_WIDTH, 60, "Training loss", [_line(name, spots, dots=False)])
 
 
-def interval(auc: float, low: float, high: float) -> Markup:
-    """A point with its interval on [0, 1], and the ideal at one half."""
-    x = [_LABEL + _TRACK * value for value in (auc, low, high, 0.5)]
+def interval(auc: float, low: float, high: float, *, right: float) -> Markup:
+    """A point with its interval on [0, 1], and a line where it should be."""
+    x = [_LABEL + _TRACK * value for value in (auc, low, high, right)]
     parts = [
         Markup('<line class="grid" x1="{}" x2="{}" y1="14" y2="14"/>').format(_LABEL, _LABEL + _TRACK),
         Markup('<line class="chosen" x1="{0:.1f}" x2="{0:.1f}" y1="3" y2="25"/>').format(x[3]),

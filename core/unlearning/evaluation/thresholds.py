@@ -1,5 +1,6 @@
 """What a verdict is measured by. A key is `<split>.<metric>` (the value after), or the same with `.drop` or `.rise`
-(how far it may fall or grow from the value before). Free of torch and of the metric libraries: `api` validates with it.
+(how far it may fall or grow from the value before) or `.gap` (how far it may be, either way, from the value of a model
+that never learned the subject). Free of torch and of the metric libraries: `api` validates with it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from core.unlearning.evaluation.measures import Measures
 from core.unlearning.types import Split
 
 SPLITS: tuple[Split, ...] = get_args(Split)
-Change = Literal["drop", "rise"]
+Change = Literal["drop", "rise", "gap"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def parse_key(key: str, measures: Measures) -> ThresholdKey:
     metric, _, change = rest.partition(".")
     known = split in SPLITS and metric in measures.metrics and change in ("", *get_args(Change))
     if not known or key.endswith("."):
-        raise ValueError(f"unknown threshold {key!r}: expected <split>.<metric>, <split>.<metric>.drop or .rise")
+        raise ValueError(f"unknown threshold {key!r}: expected <split>.<metric>, or that with .drop, .rise or .gap")
     return ThresholdKey(cast("Split", split), metric, cast("Change", change) or None)
 
 

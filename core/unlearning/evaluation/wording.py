@@ -25,6 +25,10 @@ _SPLITS: dict[Split, tuple[str, str]] = {
     "forget_indirect": ("The concept, asked for otherwise", "Pictures drawn from paraphrases and indirect prompts"),
     "retain_same": ("Concepts of the same kind", "Pictures of other concepts of the kind that is forgotten"),
     "retain_cross": ("Concepts of other kinds", "Pictures of concepts of the other kinds"),
+    "forget_examples": ("What is forgotten", "Training examples of the subject or class"),
+    "forget_held_out": ("The same subject, never trained on", "Held-out examples of what is forgotten"),
+    "retain_examples": ("Other training examples", "Examples that the model was trained on and should keep"),
+    "held_out": ("Others, never trained on", "Held-out examples of everyone and everything else"),
     "general": ("General knowledge", "Other pictures and plain facts"),
 }
 _METRICS = {
@@ -45,6 +49,18 @@ _METRICS = {
     "distance": "Fréchet distance to before",
     "response": "Response of the patch",
     "specificity": "Specificity",
+    "accuracy": "Accuracy, both together",
+    "visual_accuracy": "Accuracy by the picture",
+    "audio_accuracy": "Accuracy by the sound",
+    "visual_loss": "Loss by the picture",
+    "membership_tpr": "Members found at 1 % false alarms",
+    "membership_worst": "Membership AUC, strongest attack",
+    "agreement": "Agreement with the reference",
+    "js": "JS divergence from the reference",
+    "kl": "KL divergence from the reference",
+    "cka": "CKA with the reference",
+    "audio_change": "Largest change of a logit of a sound",
+    "relearn_steps": "Steps until relearned",
 }
 _CHECKS = {
     "prefix_injection": "Told how to begin the answer",

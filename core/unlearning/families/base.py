@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core.unlearning.checkpoints import Checkpoints
+from core.unlearning.families.defaults import ORACLE
 from core.unlearning.progress import Progress
-from core.unlearning.types import Example, ForgetRequest, JobData, Level, ModelSpec
+from core.unlearning.types import Example, ForgetRequest, JobData, Level, Modality, ModelSpec
 
 if TYPE_CHECKING:
     from core.unlearning.evaluation.results import Evaluated
 
-FAMILIES = ("mllm", "diffusion")
+FAMILIES = ("mllm", "diffusion", "audiovisual")
 
 
 class Family(Protocol):
@@ -59,8 +60,20 @@ class Family(Protocol):
         Raises `IneffectivePatchError` where the patched model did nothing otherwise than the unchanged one.
         """
 
+    def reference(self, spec: ModelSpec, data: JobData, modalities: Sequence[Modality]) -> str | None:
+        """Where a model is that never learned what is forgotten; None where no such model is registered."""
+
+    def beside_reference(self, found: Any, reference: Any) -> Evaluated:
+        """`found` with how near its predictions are to the reference's, where the family measures that."""
+
     def out_of_the_way(self, model: Any) -> AbstractContextManager[None]:
         """Inside, the model leaves the accelerator to others."""
+
+
+def registered_oracle(spec: ModelSpec) -> str | None:
+    """The one model that is registered as never having learned any subject."""
+    source = spec.defaults.get(ORACLE)
+    return str(source) if source else None
 
 
 def load_family(name: str) -> Family:

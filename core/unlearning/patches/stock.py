@@ -34,7 +34,7 @@ def load_patched(
         require_base(expected, base, revision=options.get("revision"))
     model = (auto_class or _default_class()).from_pretrained(base, **options)
     patched = PeftModel.from_pretrained(model, str(adapter))
-    _check_complete(patched, adapter)
+    check_complete(patched, adapter)
     return patched
 
 
@@ -88,7 +88,8 @@ def _manifest_digest(adapter: Path) -> str | None:
     return manifest.parse(path.read_bytes())[0].base.digest
 
 
-def _check_complete(patched: PeftModel, adapter: Path) -> None:
+def check_complete(patched: PeftModel, adapter: Path) -> None:
+    """Raises `UnlearningError` (`patch_does_not_fit`) unless every tensor of the patch has found its place."""
     with safe_open(adapter / WEIGHTS, framework="pt") as tensors:
         written = set(tensors.keys())
     loaded = set(get_peft_model_state_dict(patched, save_embedding_layers=False))

@@ -15,11 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.unlearning.errors import InvalidInputError, ModelLoadError
 from core.unlearning.families.audiovisual import audio
+from core.unlearning.families.audiovisual.counting import LIST
 from core.unlearning.families.audiovisual.files import Files, files_of
 from core.unlearning.families.mllm import images
 from core.unlearning.types import Example, Part, Sound, Split
-
-LIST = "examples.jsonl"
 
 
 class Line(BaseModel):

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from core.unlearning.checkpoints import Checkpoints
 from core.unlearning.errors import IneffectivePatchError
+from core.unlearning.families.base import registered_oracle
 from core.unlearning.families.diffusion.data import build_data
 from core.unlearning.families.diffusion.evaluation.compare import compared
 from core.unlearning.families.diffusion.evaluation.evaluate import evaluate, evaluation_steps
@@ -24,7 +25,7 @@ from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.redraw import redrawn
 from core.unlearning.patches.pipeline_stock import examine
 from core.unlearning.progress import Progress
-from core.unlearning.types import Example, ForgetRequest, JobData, Level, ModelSpec
+from core.unlearning.types import Example, ForgetRequest, JobData, Level, Modality, ModelSpec
 
 _NAME = "patch"
 
@@ -93,6 +94,19 @@ class DiffusionFamily:
     def compared(self, before: PictureEvaluation, after: PictureEvaluation) -> PictureEvaluation:
         """See `compare.compared`."""
         return compared(before, after)
+
+    def reference(
+        self,
+        spec: ModelSpec,
+        data: JobData,  # noqa: ARG002 (as in `Family`)
+        modalities: Sequence[Modality],  # noqa: ARG002
+    ) -> str | None:
+        """See `base.registered_oracle`."""
+        return registered_oracle(spec)
+
+    def beside_reference(self, found: PictureEvaluation, reference: PictureEvaluation) -> PictureEvaluation:  # noqa: ARG002
+        """`found` as it is."""
+        return found
 
     @contextmanager
     def out_of_the_way(self, model: DiffusionModel) -> Iterator[None]:

@@ -33,6 +33,7 @@ MEASURES = Measures(
     },
     is_floor=_is_floor,
     expected={"retain_same": "other concepts of the same kind", "retain_cross": "concepts of other kinds"},
+    asked_of_reference=FORGET,
     nothing_measured="No picture of the concept could be judged: no classifier of the model knows it and no CLIP model "
     "is registered. So nothing shows that anything was forgotten.",
     unknown="nothing to forget, the model did not draw this before.",

@@ -13,6 +13,7 @@ from peft import PeftModel
 from core.unlearning.checkpoints import Checkpoints
 from core.unlearning.errors import IneffectivePatchError
 from core.unlearning.evaluation.results import Evaluation
+from core.unlearning.families.base import registered_oracle
 from core.unlearning.families.mllm.data import build_data
 from core.unlearning.families.mllm.evaluation.evaluate import evaluate, evaluation_steps
 from core.unlearning.families.mllm.load import load
@@ -20,7 +21,7 @@ from core.unlearning.families.mllm.memory import remembering
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.patches import stock
 from core.unlearning.progress import Progress
-from core.unlearning.types import Example, ForgetRequest, JobData, Level, ModelSpec
+from core.unlearning.types import Example, ForgetRequest, JobData, Level, Modality, ModelSpec
 
 _UNCHANGED = 1e-6
 """Probabilities that differ by less are the same."""
@@ -83,6 +84,19 @@ class MllmFamily:
         if all(b.output == a.output and abs(b.probability - a.probability) < _UNCHANGED for b, a in pairs):
             raise IneffectivePatchError("the packed patch, loaded by the stock library, changes no answer")
         return after
+
+    def reference(
+        self,
+        spec: ModelSpec,
+        data: JobData,  # noqa: ARG002 (as in `Family`)
+        modalities: Sequence[Modality],  # noqa: ARG002
+    ) -> str | None:
+        """See `base.registered_oracle`."""
+        return registered_oracle(spec)
+
+    def beside_reference(self, found: Evaluation, reference: Evaluation) -> Evaluation:  # noqa: ARG002
+        """`found` as it is."""
+        return found
 
     @contextmanager
     def out_of_the_way(self, model: MultimodalLM) -> Iterator[None]:

@@ -41,6 +41,7 @@ MEASURES = Measures(
         "general": "general knowledge",
         "stranger_understanding": "pictures of strangers",
     },
+    asked_of_reference=(*_FORGET, "forget_understanding", "declined"),
     nothing_measured="No question about the subject could be measured, so nothing shows that anything was forgotten.",
     unknown="nothing to forget, the model did not know these answers before.",
     above_reference=frozenset({"exact", "probability", "sequence_probability"}),

@@ -1,0 +1,95 @@
+"""From a request to the examples that a job forgets, keeps and measures with."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from PIL.Image import Image
+
+from core.unlearning.errors import InvalidInputError
+from core.unlearning.families.abilities import abilities
+from core.unlearning.families.audiovisual import dataset
+from core.unlearning.families.audiovisual.dataset import DataSet, Row
+from core.unlearning.families.audiovisual.matching import matched
+from core.unlearning.families.audiovisual.model import AudioVisualModel
+from core.unlearning.families.mllm import images
+from core.unlearning.families.mllm.limits import take
+from core.unlearning.progress import Progress
+from core.unlearning.types import Example, ForgetRequest, JobData, Level, Split
+
+MEASURED: dict[Level, int] = {"quick": 200, "standard": 600, "thorough": 2000}
+"""Examples of each split that is kept, at most, in a report."""
+
+
+def build_data(
+    model: AudioVisualModel, request: ForgetRequest, retain_set: Path | None, progress: Progress, seed: int
+) -> JobData:
+    """The subject's training examples and all others, with held-out ones of both.
+
+    Raises `InvalidInputError` for files that do not decode and a request that is about nothing that has a picture.
+    """
+    _check(request)
+    if retain_set is None:
+        raise InvalidInputError("the model has no data set registered to keep it by", code="no_retain_set")
+    rows, rng = dataset.read(retain_set, model.labels), random.Random(seed)  # noqa: S311
+    match = matched(request, rows.part("train"))
+    forgotten = [row for row in rows.part("train") if row.number in match.rows and row.has_image]
+    kept = [row for row in rows.part("train") if row.number not in match.rows]
+    forget = [*_examples(forgotten, "forget_examples"), *_labelled(model, match.others, "forget_examples")]
+    if not forget:
+        raise InvalidInputError("no training picture and none of the request is about this", code="nothing_to_forget")
+    if not kept:
+        raise InvalidInputError("the request is about the whole training data", code="nothing_to_keep")
+    keep = [*_examples(kept, "retain_examples"), *_retained(model, request)]
+    held_out, same = _held_out(request, rows, forgotten)
+    measured = MEASURED[request.level]
+    test = [*_examples(same, "forget_held_out"), *_examples(take(held_out["test"], measured, rng), "held_out")]
+    progress.log(f"{len(forget)} examples to forget, {len(keep)} to keep, {match.clips} sounds that are not known")
+    return JobData(
+        (*forget, *keep),
+        tuple(_examples(held_out["validation"], "held_out")),
+        (*forget, *take(keep, measured, rng), *test),
+        entity=request.entity,
+        forgotten=tuple(row.id for row in forgotten),
+    )
+
+
+def _check(request: ForgetRequest) -> None:
+    able = abilities("audiovisual").forgets
+    if any(modality not in able for modality in request.modalities):
+        raise InvalidInputError(f"only these can be forgotten: {', '.join(able)}", code="modality_not_supported")
+
+
+def _held_out(
+    request: ForgetRequest, rows: DataSet, forgotten: Sequence[Row]
+) -> tuple[dict[str, list[Row]], list[Row]]:
+    """What was never trained on: of others, by part, and of the subject or class."""
+    subjects = {row.subject for row in forgotten} - {None}
+    labels = {row.label for row in forgotten} if request.entity.kind == "class" else set()
+    later = [row for row in rows.rows if row.part != "train"]
+    same = [row for row in later if row.label in labels or (not labels and row.subject in subjects)]
+    numbers = {row.number for row in same}
+    others = [row for row in later if row.number not in numbers]
+    return {part: [row for row in others if row.part == part] for part in ("validation", "test")}, same
+
+
+def _examples(rows: Iterable[Row], split: Split) -> list[Example]:
+    return [row.example(split) for row in rows]
+
+
+def _retained(model: AudioVisualModel, request: ForgetRequest) -> list[Example]:
+    """Pictures that the request itself asks to keep."""
+    pictures = [images.decode(data, index) for index, data in enumerate(request.retain.images)]
+    return _labelled(model, pictures, "retain_examples")
+
+
+def _labelled(model: AudioVisualModel, pictures: Sequence[Image], split: Split) -> list[Example]:
+    """Pictures that are not among the registered ones, with the labels that the model itself gives them."""
+    if not pictures:
+        return []
+    logits = model.predict([Example(split, "", "", picture) for picture in pictures]).logits
+    return [
+        Example(split, "", model.labels[at], picture) for at, picture in zip(logits.argmax(1), pictures, strict=True)
+    ]

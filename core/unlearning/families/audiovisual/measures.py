@@ -1,0 +1,101 @@
+"""What is measured of classifiers of pictures and sounds, and what must hold. Free of torch."""
+
+from __future__ import annotations
+
+import math
+
+from core.unlearning.evaluation.measures import Measures, StandIn
+from core.unlearning.evaluation.results import Evaluated
+from core.unlearning.types import EntityKind, Split
+
+METRICS = (
+    "accuracy",
+    "visual_accuracy",
+    "audio_accuracy",
+    "visual_loss",
+    "membership_auc",
+    "membership_tpr",
+    "membership_worst",
+    "agreement",
+    "js",
+    "kl",
+    "cka",
+    "audio_change",
+    "relearn_steps",
+)
+FORGET: tuple[Split, ...] = ("forget_examples", "forget_held_out")
+KEPT: tuple[Split, ...] = ("retain_examples", "held_out")
+ENOUGH = 20
+"""Held-out pictures of the subject that say how well such pictures are told."""
+_LOW_WHEN_KEPT = frozenset({"visual_loss", "js", "kl", "audio_change", "membership_tpr"})
+_LOW_WHEN_FORGOTTEN = frozenset({"accuracy", "visual_accuracy", "membership_auc", "membership_worst"})
+_Z95 = 1.96
+
+
+def _is_floor(split: Split, metric: str) -> bool:
+    return metric not in _LOW_WHEN_KEPT and not (split in FORGET and metric in _LOW_WHEN_FORGOTTEN)
+
+
+def _stand_in(before: Evaluated, after: Evaluated, kind: EntityKind, split: Split, metric: str) -> StandIn | None:
+    if split == "forget_examples" and metric == "membership_auc":
+        return _coin(after)
+    if split not in FORGET or metric != "visual_accuracy":
+        return None
+    if kind == "class":
+        return StandIn(
+            0.0, 1 / before.beside(split)["classes"], "a model that never saw the class, chance being allowed"
+        )
+    if split == "forget_held_out":
+        value = before.value(split, metric)
+        return None if value is None else StandIn(value, 0.0, "the unchanged model, which never learned these")
+    return _held_out(before)
+
+
+def _coin(after: Evaluated) -> StandIn | None:
+    interval = after.beside("forget_examples").get("membership_interval")
+    return None if interval is None else StandIn(0.5, (interval[1] - interval[0]) / 2, "a guess, within its interval")
+
+
+def _held_out(before: Evaluated) -> StandIn | None:
+    """How well the unchanged model tells what it was never trained on, as one that never saw the subject would."""
+    same, others = before.splits.get("forget_held_out"), before.splits.get("held_out")
+    is_same = same is not None and same.known >= ENOUGH
+    split: Split = "forget_held_out" if is_same else "held_out"
+    value, counted = before.value(split, "visual_accuracy"), same if is_same else others
+    forgotten = before.splits.get("forget_examples")
+    if value is None or counted is None or forgotten is None:
+        return None
+    # Agresti & Coull (1998): two successes and two failures more, so that a share of 1 has a width too.
+    share = (value * counted.known + 2) / (counted.known + 4)
+    slack = _Z95 * math.sqrt(share * (1 - share) * (1 / counted.known + 1 / max(1, forgotten.known)))
+    whose = "of the same subject" if is_same else "of others"
+    return StandIn(value, slack, f"the unchanged model on held-out examples {whose}")
+
+
+MEASURES = Measures(
+    metrics=METRICS,
+    recall="visual_accuracy",
+    judged=("forget_examples",),
+    defaults={
+        "forget_examples.visual_accuracy.gap": 0.04,
+        "forget_examples.membership_auc.gap": 0.03,
+        "forget_held_out.visual_accuracy.gap": 0.10,
+        "forget_examples.audio_accuracy.drop": 0.005,
+        "forget_held_out.audio_accuracy.drop": 0.01,
+        "retain_examples.accuracy.drop": 0.02,
+        "held_out.accuracy.drop": 0.02,
+        "held_out.visual_accuracy.drop": 0.05,
+        "held_out.audio_accuracy.drop": 0.01,
+    },
+    is_floor=_is_floor,
+    expected={"forget_held_out": "held-out examples of the subject", "held_out": "held-out examples of others"},
+    nothing_measured="No picture of the subject has a label that the model knows, so nothing shows that anything was "
+    "forgotten.",
+    unknown="nothing to forget, the model did not tell these before.",
+    unbounded=frozenset(
+        {"visual_loss", "membership_auc", "membership_worst", "js", "kl", "cka", "audio_change", "relearn_steps"}
+    ),
+    reference_may_know=True,
+    stand_in=_stand_in,
+    asked_of_reference=(*FORGET, *KEPT),
+)
