@@ -189,7 +189,8 @@ def test_the_name_of_an_upload_means_nothing(server: Server, name: str) -> None:
     answer = server.client.post("/v1/files", data={"purpose": "forget"}, files={"file": (name or "-", png())})
     assert answer.status_code == 201, answer.text
     assert set(answer.json()) == {
-        "object", "id", "purpose", "bytes", "media_type", "width", "height", "sha256", "created_at", "expires_at",
+        "object", "id", "purpose", "bytes", "media_type", "width", "height", "duration_seconds", "sample_rate",
+        "sha256", "created_at", "expires_at",
     }  # fmt: skip
     assert not list(server.services.settings.data_dir.rglob("*passwd*"))
 

@@ -15,6 +15,7 @@ from client.resources.jobs import Jobs
 from client.resources.webhooks import Webhooks
 from core.service.settings import Settings
 from core.unlearning.evaluation.results import METRICS
+from core.unlearning.families.audiovisual.measures import METRICS as CLASSIFIER_METRICS
 from core.unlearning.families.diffusion.measures import METRICS as PICTURE_METRICS
 from core.unlearning.types import Split
 
@@ -52,7 +53,7 @@ def test_every_command_is_in_the_page_about_the_command_line():
 
 def test_every_split_and_metric_is_explained():
     page = (ROOT / "docs" / "read_a_report.md").read_text(encoding="utf-8")
-    for word in (*get_args(Split), *METRICS, *PICTURE_METRICS):
+    for word in (*get_args(Split), *METRICS, *PICTURE_METRICS, *CLASSIFIER_METRICS):
         assert f"`{word}`" in page, word
 
 

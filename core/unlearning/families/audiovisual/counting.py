@@ -22,6 +22,6 @@ def rows_named(folder: str | None, names: Collection[str], *, by_label: bool) ->
         with path.open(encoding="utf-8") as lines:
             rows = [json.loads(line) for line in lines if line.strip()]
         field = "label" if by_label else "subject"
-        return sum(row["part"] == "train" and str(row.get(field)).casefold() in wanted for row in rows)
+        return len([row for row in rows if row["part"] == "train" and str(row.get(field)).casefold() in wanted])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
