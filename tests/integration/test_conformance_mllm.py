@@ -24,8 +24,11 @@ from core.unlearning.methods.base import MethodInfo
 from core.unlearning.methods.registry import catalogue, load_method
 from core.unlearning.methods.task_arithmetic.config import SCALES
 from core.unlearning.patches import adapter_check, archive, stock
+from core.unlearning.patches.verify import verify
 from core.unlearning.progress import Silent
+from core.unlearning.run import run_job
 from core.unlearning.types import Entity, Example, ForgetRequest, JobData, ModelSpec, Phase
+from tests.unit.patch_support import SIGNER
 
 pytestmark = pytest.mark.slow
 METHODS = [info for info in catalogue().values() if "mllm" in info.families]
@@ -48,6 +51,7 @@ CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 @dataclass(frozen=True)
 class Tiny:
     source: str
+    request: ForgetRequest
     lm: MultimodalLM
     data: JobData
 
@@ -75,7 +79,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     lm.max_new_tokens = 4
     images = tuple(map(_png, ("red", "green", "blue", "orange")))
     request = ForgetRequest(Entity("Ada Okoro"), ("Where was this person born?",), images, level="quick")
-    return Tiny(source, lm, load_family("mllm").build_data(lm, request, None, Silent(), 0))
+    return Tiny(source, request, lm, load_family("mllm").build_data(lm, request, None, Silent(), 0))
 
 
 def _png(colour: str) -> bytes:
@@ -160,4 +164,14 @@ def test_the_vector_that_task_arithmetic_subtracts_is_not_kept(tiny: Tiny, tmp_p
     info = catalogue()["task-arithmetic"]
     result = load_method("task-arithmetic").run(tiny.lm, tiny.data, _options(info), tmp_path, Silent())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter"]
-    assert {point["scale"] for point in result.details["curve"]} == set(SCALES)
+    assert {point["scale"] for point in result.details["scales"]} == set(SCALES)
+
+
+def test_a_job_with_a_baseline_ships_its_patch_and_a_report_that_shows_its_losses(tiny: Tiny, tmp_path: Path) -> None:
+    options = {"steps": 2, "batch": 2, "rank": 4, "lr": 1e-2}
+    spec = ModelSpec("tiny", "mllm", tiny.source)
+    method = "task-arithmetic"
+    run_job(tiny.request, spec, method, options, tmp_path, Silent(), signer=SIGNER, job_id="job_1", plan={})
+    assert verify(tmp_path / "patch.zip").ok
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["method"], len(report["details"]["losses"]["forgetting"])) == (method, 2)

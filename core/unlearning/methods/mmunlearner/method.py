@@ -22,9 +22,9 @@ from core.unlearning.families.mllm.training.forgetting import (
     course_of,
     enough,
     targets_of,
-    thin,
     to_forget,
     to_keep,
+    told,
 )
 from core.unlearning.families.mllm.training.rows import Row, answer_rows, keep_rows, weighted
 from core.unlearning.families.mllm.training.train import Course, Gradients, train
@@ -71,8 +71,7 @@ class MmUnlearner:
             lambda: sparse(deltas), workdir / "adapter", base_model=model.source, target_modules=targets
         )
         details = {
-            "losses": thin(course.losses),
-            "steps": len(course.losses),
+            **told(course),
             "target_modules": targets,
             "sparse_entries": stored.nnz,
             "salient": round(sum(int(m.sum()) for m in masks.values()) / sum(m.numel() for m in masks.values()), 5),

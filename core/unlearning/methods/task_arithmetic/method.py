@@ -68,7 +68,7 @@ class TaskArithmetic(LoraForgetting):
             _negate(learned.adapter, workdir / "adapter", chosen.scale)
         finally:
             shutil.rmtree(workdir / "vector")
-        details = {**learned.details, "scale": chosen.scale, "curve": [asdict(point) for point in points]}
+        details = {**learned.details, "scale": chosen.scale, "scales": [asdict(point) for point in points]}
         return MethodResult(workdir / "adapter", details=details)
 
 

@@ -103,8 +103,7 @@ class LoraForgetting(ABC):
         with with_adapters(model.model, [ADAPTER], targets, options) as wrapped:
             train(model, wrapped, trainable(wrapped, ADAPTER), course, options, progress, state)
             save(wrapped, ADAPTER, workdir / "adapter", model.source)
-        details = {"losses": thin(course.losses), "steps": len(course.losses), "target_modules": targets}
-        return MethodResult(workdir / "adapter", details=details)
+        return MethodResult(workdir / "adapter", details={**told(course), "target_modules": targets})
 
     def targets(self, lm: MultimodalLM, options: Any) -> str:
         """The pattern of the linear layers to adapt."""
@@ -129,6 +128,11 @@ def course_of(lesson: Lesson, options: Steps, enough: Callable[[], bool] | None)
         draws += [Draw(weighted(draw.rows, weight), draw.count) for draw in kept]
     whole = float(options.batch)
     return Course(ADAPTER, draws, options.steps, lesson.loss, whole, enough, _ASK_EVERY)
+
+
+def told(course: Course) -> dict[str, Any]:
+    """What the report says of the training."""
+    return {"losses": {course.name: thin(course.losses)}, "steps": len(course.losses)}
 
 
 def thin(losses: Sequence[float]) -> list[float]:
