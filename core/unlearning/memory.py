@@ -21,6 +21,8 @@ _OVERHEAD = {"gpu": 1.0 * GB, "cpu": 0.5 * GB}
 _BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "4bit": 0.7}
 _TRAINED = 16
 """Bytes for each trained weight: itself, its gradient and Adam's two moments, in float32."""
+_SALIENCY = "fisher_rows"
+"""An option that only methods have which train whole matrices."""
 _ACTIVATIONS = 34
 """Bytes that a half-precision layer keeps of each token and unit of width (Korthikanti et al., 2022), with no attention
 matrices kept."""
@@ -93,9 +95,15 @@ def _estimate(
 
 
 def _adapters(tensors: list[tuple[list[int], int]], options: Mapping[str, Any]) -> float:
-    """One that is trained and one that is not, on every matrix: an upper bound."""
+    """One that is trained and one that is not, on every matrix: an upper bound.
+
+    Where whole matrices are trained, the matrices and a map of each.
+    """
+    matrices = [shape for shape, _ in tensors if len(shape) == 2]
     rank = int(options.get("rank") or 0)
-    weights = sum(rank * sum(shape) for shape, _ in tensors if len(shape) == 2 and min(shape) >= rank)
+    weights = sum(rank * sum(shape) for shape in matrices if min(shape) >= rank)
+    if _SALIENCY in options:
+        weights = sum(map(math.prod, matrices))
     return weights * (_TRAINED + 4.0)
 
 

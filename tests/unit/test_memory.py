@@ -57,6 +57,10 @@ def test_more_rank_and_more_precision_need_more(seven_billion: str) -> None:
     assert need(seven_billion, {"precision": "float32"}).gpu > need(seven_billion).gpu + 12 * GB
 
 
+def test_training_whole_matrices_needs_many_times_the_weights(seven_billion: str) -> None:
+    assert need(seven_billion, {"fisher_rows": 64}).gpu > 120 * GB
+
+
 def test_what_was_registered_goes_before_the_estimate(seven_billion: str) -> None:
     assert need(seven_billion, memory_gb=30).gpu == 30 * GB
     assert need("owner/name", memory_gb=30).gpu == 30 * GB
