@@ -32,6 +32,7 @@ _PIPELINE, _DENOISER = "model_index.json", "unet/config.json"
 _DENOISING = 3400
 """Bytes that one row of training keeps for each latent position and channel of a denoiser's first block: about 4.5 GB
 for Stable Diffusion 1.x at 512 pixels."""
+_CLASSIFIERS = ("lethe-audiovisual", "clip", "siglip")
 _LARGEST_HEADER = 100 * 2**20
 
 
@@ -85,7 +86,7 @@ def _estimate(
     weights = count * _BYTES[precision] if precision in _BYTES else float(saved)
     on_cpu = count * _BYTES.get(precision, 4.0)
     adapters = _adapters(tensors, options)
-    activations = _activations(config)
+    activations = _activations(config, options)
     # The patch is measured on a second copy, for which a quantised model does not make room: it cannot be moved. That
     # copy is as large as what was saved, because adapters of this kind do not go onto quantised weights.
     quantised = precision == "4bit"
@@ -107,13 +108,26 @@ def _adapters(tensors: list[tuple[list[int], int]], options: Mapping[str, Any]) 
     return weights * (_TRAINED + 4.0)
 
 
-def _activations(config: Mapping[str, Any]) -> float:
+def _activations(config: Mapping[str, Any], options: Mapping[str, Any]) -> float:
     if "block_out_channels" in config:
         return float(_DENOISING * int(config["sample_size"]) ** 2 * int(config["block_out_channels"][0]))
+    if config.get("model_type") in _CLASSIFIERS:
+        return _seeing(config["vision_config"], options)
     text = config.get("text_config") or config
     width, layers = int(text.get("hidden_size") or 0), int(text.get("num_hidden_layers") or 0)
     tokens = _TEXT_TOKENS + int(config.get("image_seq_length") or _IMAGE_TOKENS)
     return float(_ACTIVATIONS * tokens * width * layers)
+
+
+def _seeing(vision: Mapping[str, Any], options: Mapping[str, Any]) -> float:
+    """Of the pictures that a step compares with each other: these cannot be halved when memory runs out. In float32."""
+    rows = int(options.get("batch") or 1) + int(options.get("keep_batch") or 0)
+    sizes = vision.get("hidden_sizes")
+    width, layers = (
+        (max(sizes), sum(vision["depths"])) if sizes else (vision["hidden_size"], vision["num_hidden_layers"])
+    )
+    patches = (int(vision.get("image_size") or 224) // int(vision.get("patch_size") or 16)) ** 2
+    return float(2 * _ACTIVATIONS * rows * (patches + 1) * int(width) * int(layers))
 
 
 def _tensors(folder: Path) -> Iterator[tuple[list[int], int]]:

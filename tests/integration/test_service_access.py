@@ -243,8 +243,13 @@ def test_models_lie_where_the_administrator_says(services: Services, tmp_path: P
         add(id="bad", source="owner/name", retain_set="owner/name")
     with pytest.raises(ModelExists):
         add(id="hub", source="llava-hf/other")
+    add(id="with-references", source=str(inside), defaults={"oracle": [f"{inside}/../mine", "owner/name"]})
+    with pytest.raises(InvalidRequest) as refused:
+        add(id="bad", source=str(inside), defaults={"oracle": [str(inside), str(outside)]})
+    assert refused.value.errors[0].pointer == "/defaults/oracle"
     with services.db.read() as s:
-        assert [model.id for model in list_models(s)] == ["hub", "local", "tiny"]
+        assert [model.id for model in list_models(s)] == ["hub", "local", "tiny", "with-references"]
+        assert get(s, "with-references").defaults == {"oracle": [str(inside), "owner/name"]}
         assert get(s, "local").defaults == {"rank": 4}
         with pytest.raises(NotFound):
             get(s, "bad")

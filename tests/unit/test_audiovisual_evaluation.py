@@ -23,6 +23,7 @@ from core.unlearning.families.audiovisual.evaluation.relearn import STEPS, relea
 from core.unlearning.families.audiovisual.evaluation.results import ClassifierEvaluation, ClassifierMetrics, Outputs
 from core.unlearning.families.audiovisual.family import FAMILY
 from core.unlearning.families.audiovisual.model import AudioVisualModel
+from core.unlearning.patches import adapter_check, archive
 from core.unlearning.progress import Silent
 from core.unlearning.types import Example, Level, Split
 
@@ -209,11 +210,11 @@ def test_relearning_counts_steps_and_leaves_the_model_as_it_was(model: AudioVisu
     assert all(p.grad is None for p in model.model.parameters())
 
 
-def patch(folder: Path, model: AudioVisualModel, *, strength: float = 1.0) -> Path:
+def patch(folder: Path, model: AudioVisualModel, *, strength: float = 1.0, vision: str = "vit") -> Path:
     """A LoRA on the visual layers, written by stock PEFT."""
     torch.manual_seed(0)
     config = LoraConfig(r=2, lora_alpha=2, target_modules=model.visual_targets(), init_lora_weights=False)
-    patched = get_peft_model(tiny_model(), config)
+    patched = get_peft_model(tiny_model(vision), config)
     with torch.no_grad():
         for name, parameter in patched.named_parameters():
             if "lora_B" in name:
@@ -239,6 +240,24 @@ def test_the_packed_patch_changes_what_is_seen_and_nothing_that_is_heard(
     left = model.model.state_dict()
     assert weights.keys() == left.keys()
     assert all(torch.equal(value, left[name]) for name, value in weights.items())
+
+
+def test_an_encoder_of_convolutions_has_a_patch_that_is_checked_too(
+    examples: Sequence[Example], tmp_path: Path
+) -> None:
+    model = AudioVisualModel(tiny_model("resnet"), tiny_processor())
+    adapter = patch(tmp_path / "adapter", model, vision="resnet")
+    FAMILY.check_effect(adapter)
+    with pytest.raises(IneffectivePatchError):
+        FAMILY.check_effect(patch(tmp_path / "zeros", model, strength=0.0, vision="resnet"))
+    before = FAMILY.evaluate(model, examples, level="quick", progress=Silent())
+    FAMILY.compared(before, FAMILY.evaluate_packed(model, adapter, examples, level="quick", progress=Silent()))
+    files = [(name, adapter / name) for name in ("adapter_config.json", "adapter_model.safetensors")]
+    archive.write(tmp_path / "patch.zip", files)
+    with archive.Archive(tmp_path / "patch.zip") as opened, opened.open(files[1][0]) as weights:
+        found = adapter_check.check(opened.read(files[0][0]), weights)
+    assert found.effective
+    assert found.modules == len(model.visual_targets())
 
 
 def test_a_patch_of_zeros_and_one_for_another_model_are_refused(

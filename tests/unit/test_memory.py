@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,17 @@ def test_a_worker_listens_to_what_is_sure_to_fit() -> None:
     assert queues_for("cpu", 64 * GB)[-1] == f"{QUEUE}.32gb"
     assert queues_for("cpu", GB) == [QUEUE, f"{QUEUE}.2gb"]
     assert queue_of(10**15) == f"{QUEUE}.{CLASSES_GB[-1]}gb"
+
+
+def test_a_classifier_needs_room_for_all_pictures_that_a_step_compares(tmp_path: Path) -> None:
+    text = json.dumps({"w": {"dtype": "F32", "shape": [64, 64], "data_offsets": [0, 4 * 64 * 64]}}).encode()
+    (tmp_path / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text)
+    vision = {"image_size": 224, "patch_size": 16, "hidden_size": 768, "num_hidden_layers": 12}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "lethe-audiovisual", "vision_config": vision}))
+    source = str(tmp_path)
+    one = need(source, {"batch": 1, "keep_batch": 1}).gpu
+    assert need(source, {"batch": 32, "keep_batch": 64}).gpu - one == 2 * 34 * 94 * 197 * 768 * 12
+    vision = {"hidden_sizes": [96, 192], "depths": [3, 3]}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "lethe-audiovisual", "vision_config": vision}))
+    os.utime(tmp_path / "config.json", (0, 0))
+    assert need(source, {"batch": 2}).gpu - need(source, {"batch": 1}).gpu == 2 * 34 * 197 * 192 * 6

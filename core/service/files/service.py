@@ -139,9 +139,11 @@ def erase_content(services: Services, s: Session, file_ids: Iterable[str]) -> No
 
 
 def _read_limited(stream: BinaryIO, settings: Settings) -> bytes:
-    """What there is, up to one byte more than any file may have."""
-    left, parts = max(settings.max_image_bytes, settings.max_audio_bytes) + 1, []
-    while left and (chunk := stream.read(min(CHUNK, left))):
+    """What there is, up to one byte more than a file of its kind may have."""
+    parts = [stream.read(CHUNK)]
+    limit = settings.max_audio_bytes if begins_like_sound(parts[0]) else settings.max_image_bytes
+    left = limit + 1 - len(parts[0])
+    while left > 0 and (chunk := stream.read(min(CHUNK, left))):
         left -= len(chunk)
         parts.append(chunk)
     return b"".join(parts)

@@ -122,7 +122,9 @@ def _group(entries: list[TensorEntry], expected: Mapping[str, str]) -> dict[str,
 
 def _check_shapes(name: str, module: _Module, config: Mapping[str, Any], prefix: str) -> None:
     a, b = module.parts[f"{prefix}lora_A.weight"].shape, module.parts[f"{prefix}lora_B.weight"].shape
-    if len(a) != 2 or len(b) != 2 or (a[0], b[1]) != (config["r"], config["r"]):
+    # Of a convolution the first factor has its kernel, and the second a kernel of one.
+    of_kind = (len(a), len(b)) == (2, 2) or (not prefix and (len(a), b[2:]) == (4, (1, 1)))
+    if not of_kind or (a[0], b[1]) != (config["r"], config["r"]):
         raise AdapterError(f"The factors of {name} do not have the adapter's rank.")
     if prefix:
         support = int(math.prod(module.shape(prefix)) * (1 - config["sparsity"]))

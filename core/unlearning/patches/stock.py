@@ -103,7 +103,9 @@ def check_complete(patched: PeftModel, adapter: Path) -> None:
 
 def _module_squares(tensors: Any, prefix: str) -> tuple[float, float]:
     """`|delta|^2` and the sum of the squares of its parts."""
-    delta: Tensor = tensors.get_tensor(f"{prefix}lora_B.weight") @ tensors.get_tensor(f"{prefix}lora_A.weight")
+    # Convolutions' factors have kernels, of which the second is one wide.
+    lora_a, lora_b = (tensors.get_tensor(f"{prefix}lora_{part}.weight").flatten(1) for part in "AB")
+    delta: Tensor = lora_b @ lora_a
     parts = _square(delta)
     if prefix.endswith("supertuning_"):
         values, indices = tensors.get_tensor(f"{prefix}values"), tensors.get_tensor(f"{prefix}indices")
