@@ -13,13 +13,18 @@ import torch
 from conformance_models import ARCHITECTURES, save
 from peft import PeftModel
 from PIL import Image
+from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
+from core.unlearning.checkpoints import NO_CHECKPOINTS
 from core.unlearning.errors import StoppedError
 from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.adapt import decoder_layers, exactly, matching, mlp_outputs
+from core.unlearning.families.mllm.encode import collate
 from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.training.rows import FORGET
+from core.unlearning.families.mllm.score import answer_logits
+from core.unlearning.families.mllm.training.rows import FORGET, answer_rows
+from core.unlearning.families.mllm.training.targets import distributions
 from core.unlearning.methods.base import MethodInfo
 from core.unlearning.methods.registry import catalogue, load_method
 from core.unlearning.methods.task_arithmetic.config import SCALES
@@ -70,6 +75,19 @@ class Counting(Silent):
             self.steps += 1
             if self.steps == self.stop_at:
                 raise StoppedError
+
+
+class Kept(dict[str, bytes]):
+    """Checkpoints in memory, due at every step."""
+
+    def load(self, name: str) -> bytes | None:
+        return self.get(name)
+
+    def save(self, name: str, data: bytes) -> None:
+        self[name] = data
+
+    def due(self) -> bool:
+        return True
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +159,17 @@ def test_the_layers_and_neurons_of_every_architecture_are_found(name: str) -> No
     assert matching(model, exactly(neurons)) == neurons
 
 
+def test_undial_learns_from_frozen_logits_less_beta_at_the_answers_tokens(tiny: Tiny) -> None:
+    row = answer_rows(tiny.lm, [e for e in tiny.data.train if e.split in FORGET][:1])[0].encoded
+    with torch.no_grad():
+        out = answer_logits(tiny.lm.model, collate([row], tiny.lm.pad_id, tiny.lm.device))
+    adjusted = out.logits.double() - 10 * torch.nn.functional.one_hot(out.targets, out.logits.shape[1])
+    (soft,) = distributions(tiny.lm, [row], less=10.0)
+    assert torch.allclose(soft.probs.double(), adjusted.softmax(-1), atol=1e-6)
+    (plain,) = distributions(tiny.lm, [row])
+    assert torch.allclose(plain.probs.double(), out.logits.double().softmax(-1), atol=1e-6)
+
+
 def test_a_pruned_neuron_adds_nothing_in_the_patched_model(tiny: Tiny, tmp_path: Path) -> None:
     info = catalogue()["manu"]
     result = load_method("manu").run(tiny.lm, tiny.data, _options(info, share=0.1), tmp_path, Silent())
@@ -175,3 +204,18 @@ def test_a_job_with_a_baseline_ships_its_patch_and_a_report_that_shows_its_losse
     assert verify(tmp_path / "patch.zip").ok
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["method"], len(report["details"]["losses"]["forgetting"])) == (method, 2)
+
+
+@pytest.mark.parametrize("name", ["npo", "mmunlearner"])
+def test_a_job_that_was_stopped_goes_on_at_its_step(name: str, tiny: Tiny, tmp_path: Path) -> None:
+    options, method, kept = _options(catalogue()[name]), load_method(name), Kept()
+    whole = method.run(tiny.lm, tiny.data, options, tmp_path / "whole", Silent(), NO_CHECKPOINTS)
+    with pytest.raises(StoppedError):
+        method.run(tiny.lm, tiny.data, options, tmp_path / "first", Counting(stop_at=2), kept)
+    progress = Counting()
+    resumed = method.run(tiny.lm, tiny.data, options, tmp_path / "second", progress, kept)
+    assert progress.steps == 1
+    assert resumed.details["losses"] == whole.details["losses"]
+    one, other = (load_file(result.adapter / WEIGHTS) for result in (whole, resumed))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(tensor, other[key]) for key, tensor in one.items())

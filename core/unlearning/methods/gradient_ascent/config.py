@@ -14,7 +14,7 @@ INFO = MethodInfo(
     name="gradient-ascent",
     title="Gradient ascent (baseline): the forgotten answers' loss is maximised",
     families=("mllm",),
-    paper="Jang et al., Knowledge Unlearning for Mitigating Privacy Risks in Language Models (ACL 2023), equation 1, "
+    paper="Jang et al., Knowledge Unlearning for Mitigating Privacy Risks in Language Models (ACL 2023), "
     "https://arxiv.org/abs/2210.01504",
     options=Options,
 )

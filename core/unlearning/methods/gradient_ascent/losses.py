@@ -1,6 +1,6 @@
-"""Gradient ascent: -L(S_F), the cross-entropy of the answers to forget, negated (arXiv 2210.01504, equation 1).
+"""Gradient ascent: -L(S_F), the cross-entropy of the answers to forget, negated (arXiv 2210.01504).
 
-L is the mean over an answer's tokens, and then over answers, as in TOFU (arXiv 2401.06121, section 4).
+L is the mean over an answer's tokens, and then over answers, as in TOFU (arXiv 2401.06121).
 """
 
 from __future__ import annotations

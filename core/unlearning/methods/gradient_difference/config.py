@@ -15,6 +15,6 @@ INFO = MethodInfo(
     title="Gradient difference (baseline): ascent on the forgotten answers, descent on the kept",
     families=("mllm",),
     paper="Liu et al., Continual Learning and Private Unlearning (CoLLAs 2022), https://arxiv.org/abs/2203.12817; "
-    "as in TOFU (COLM 2024), section 4, https://arxiv.org/abs/2401.06121",
+    "as in TOFU (COLM 2024), https://arxiv.org/abs/2401.06121",
     options=Options,
 )

@@ -14,6 +14,6 @@ INFO = MethodInfo(
     name="idk",
     title="IDK tuning (baseline): refusals are learned in the place of the forgotten answers",
     families=("mllm",),
-    paper="Maini et al., TOFU (COLM 2024), section 4 (preference optimisation), https://arxiv.org/abs/2401.06121",
+    paper="Maini et al., TOFU (COLM 2024; preference optimisation), https://arxiv.org/abs/2401.06121",
     options=Options,
 )

@@ -14,6 +14,6 @@ INFO = MethodInfo(
     name="kl-minimisation",
     title="KL minimisation (baseline): ascent on the forgotten answers, KL to the frozen model on the kept",
     families=("mllm",),
-    paper="Maini et al., TOFU: A Task of Fictitious Unlearning for LLMs (COLM 2024), section 4, https://arxiv.org/abs/2401.06121",
+    paper="Maini et al., TOFU: A Task of Fictitious Unlearning for LLMs (COLM 2024), https://arxiv.org/abs/2401.06121",
     options=Options,
 )

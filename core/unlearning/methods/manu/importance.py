@@ -1,4 +1,4 @@
-"""How much a neuron matters to a set of rows, and to one more than to another (arXiv 2502.15910, section 4).
+"""How much a neuron matters to a set of rows, and to one more than to another (arXiv 2502.15910).
 
 With z its activations over the set: I_abs = mean |z|, I_freq = share of |z| > t, I_var = the standard deviation,
 I_rms = sqrt(mean z^2). The score of a neuron is the sum over the four of I(forget) / (I(kept) + eps).

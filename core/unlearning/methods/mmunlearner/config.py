@@ -35,7 +35,7 @@ INFO = MethodInfo(
     name="mmunlearner",
     title="MMUnlearner (baseline): gradient ascent on the weights that matter more to the forgotten",
     families=("mllm",),
-    paper="Huo et al., MMUnlearner (ACL 2025 Findings), section 4, https://arxiv.org/abs/2502.11051",
+    paper="Huo et al., MMUnlearner (ACL 2025 Findings), https://arxiv.org/abs/2502.11051",
     options=Options,
     needs_images=True,
 )

@@ -1,4 +1,4 @@
-"""The weight saliency map of MMUnlearner (arXiv 2502.11051, section 4).
+"""The weight saliency map of MMUnlearner (arXiv 2502.11051).
 
 m = [S_f / S_r >= threshold], S being the diagonal of the empirical Fisher information: the squared gradient of the mean
 loss of a few rows, averaged over such groups. The update is gradient difference, and m times it is applied.

@@ -14,6 +14,6 @@ INFO = MethodInfo(
     name="retain-only",
     title="Retain-only (control): trained on what is kept alone",
     families=("mllm",),
-    paper="Maini et al., TOFU (COLM 2024), section 4, https://arxiv.org/abs/2401.06121",
+    paper="Maini et al., TOFU (COLM 2024), https://arxiv.org/abs/2401.06121",
     options=Options,
 )

@@ -24,7 +24,7 @@ INFO = MethodInfo(
     name="rmu",
     title="RMU (baseline): what is to be forgotten is steered to a random vector",
     families=("mllm",),
-    paper="Li et al., The WMDP Benchmark (ICML 2024), section 4, https://arxiv.org/abs/2403.03218; the vector's length "
+    paper="Li et al., The WMDP Benchmark (ICML 2024), https://arxiv.org/abs/2403.03218; the vector's length "
     "as in Adaptive RMU (AAAI 2025), https://arxiv.org/abs/2408.06223",
     options=Options,
 )

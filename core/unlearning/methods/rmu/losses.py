@@ -1,4 +1,4 @@
-"""Representation misdirection (arXiv 2403.03218, section 4), at the positions where answers are formed.
+"""Representation misdirection (arXiv 2403.03218), at the positions where answers are formed.
 
 Forgotten: |h(t) - c u|^2 with a random unit vector u; kept: |h(t) - h_frozen(t)|^2. The squares are averaged over the
 width, as in the published code, and over an answer's positions.

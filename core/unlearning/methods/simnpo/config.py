@@ -19,7 +19,7 @@ INFO = MethodInfo(
     name="simnpo",
     title="SimNPO (baseline): negative preference optimisation without a reference",
     families=("mllm",),
-    paper="Fan et al., Simplicity Prevails: Rethinking Negative Preference Optimization (NeurIPS 2025), equation 4, "
+    paper="Fan et al., Simplicity Prevails: Rethinking Negative Preference Optimization (NeurIPS 2025), "
     "https://arxiv.org/abs/2410.07163",
     options=Options,
 )

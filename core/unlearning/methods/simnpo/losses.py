@@ -1,4 +1,4 @@
-"""SimNPO (arXiv 2410.07163, equation 4), of each answer to forget:
+"""SimNPO (arXiv 2410.07163), of each answer to forget:
 
 -(2 / beta) log sigmoid(-(beta / |y|) log p(y|x) - gamma).
 """

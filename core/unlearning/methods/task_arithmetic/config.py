@@ -28,7 +28,6 @@ INFO = MethodInfo(
     name="task-arithmetic",
     title="Task arithmetic (baseline): what learning more of the forgotten would add is subtracted",
     families=("mllm",),
-    paper="Ilharco et al., Editing Models with Task Arithmetic (ICLR 2023), section 3, "
-    "https://arxiv.org/abs/2212.04089",
+    paper="Ilharco et al., Editing Models with Task Arithmetic (ICLR 2023), https://arxiv.org/abs/2212.04089",
     options=Options,
 )

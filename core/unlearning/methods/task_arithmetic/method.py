@@ -1,4 +1,4 @@
-"""`task-arithmetic`: W - s (W_F - W), W_F being fine-tuned on what is to be forgotten (arXiv 2212.04089, section 3).
+"""`task-arithmetic`: W - s (W_F - W), W_F being fine-tuned on what is to be forgotten (arXiv 2212.04089).
 
 Of a LoRA the negative is a LoRA, so that the patch is exact. The vector itself, which would make the model tell more
 of the subject, is not kept.

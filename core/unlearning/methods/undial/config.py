@@ -19,6 +19,6 @@ INFO = MethodInfo(
     name="undial",
     title="UNDIAL (baseline): self-distillation from adjusted logits",
     families=("mllm",),
-    paper="Dong et al., UNDIAL (NAACL 2025), section 3, https://arxiv.org/abs/2402.10052",
+    paper="Dong et al., UNDIAL (NAACL 2025), https://arxiv.org/abs/2402.10052",
     options=Options,
 )

@@ -1,4 +1,4 @@
-"""UNDIAL (arXiv 2402.10052, section 3): H(softmax(z_frozen - beta 1[y]), p), the mean over an answer's tokens."""
+"""UNDIAL (arXiv 2402.10052): H(softmax(z_frozen - beta 1[y]), p), the mean over an answer's tokens."""
 
 from __future__ import annotations
 
