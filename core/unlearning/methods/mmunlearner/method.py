@@ -26,7 +26,7 @@ from core.unlearning.families.mllm.training.forgetting import (
     to_keep,
     told,
 )
-from core.unlearning.families.mllm.training.rows import Row, answer_rows, keep_rows, weighted
+from core.unlearning.families.mllm.training.rows import Row, answer_rows, keep_rows
 from core.unlearning.families.mllm.training.train import Course, Gradients, train
 from core.unlearning.methods.base import MethodResult
 from core.unlearning.methods.gradient_ascent.losses import ascent
@@ -58,8 +58,9 @@ class MmUnlearner:
         lesson = Lesson(
             answer_rows(model, forget), forgetting_by(ascent), keep_rows(model, keep, soft=False, weight=1.0)
         )
+        pictured = True if all(e.image is not None for e in forget) else None
         with remembering(model, checkpoints, progress, "targets"):
-            course = course_of(lesson, options, enough(model, data, options))
+            course = course_of(lesson, options, enough(model, data, options, images=pictured))
         state = TrainingState(checkpoints, [ADAPTER], options)
         with with_deltas(model.model, matching(model.model, targets)) as deltas:
             masks = _masks(model, deltas, lesson, options, progress)
@@ -91,8 +92,8 @@ def _sides(data: JobData, options: Options) -> tuple[list[Example], list[Example
 def _masks(
     lm: MultimodalLM, deltas: dict[str, nn.Parameter], lesson: Lesson, options: Options, progress: Progress
 ) -> dict[str, Tensor]:
-    forget = _fisher(lm, deltas, weighted(lesson.forget, 1.0), options, progress)
-    keep = _fisher(lm, deltas, weighted(lesson.keep, 1.0), options, progress)
+    forget = _fisher(lm, deltas, lesson.forget, options, progress)
+    keep = _fisher(lm, deltas, lesson.keep, options, progress)
     pairs = zip(deltas, forget, keep, strict=True)
     return {name: saliency(f, k, options.threshold).float() for name, f, k in pairs}
 

@@ -110,13 +110,13 @@ class LoraForgetting(ABC):
         return targets_of(lm, options)
 
 
-def enough(lm: MultimodalLM, data: JobData, options: Steps) -> Callable[[], bool] | None:
-    """When to stop before the last step, where the options say so."""
+def enough(lm: MultimodalLM, data: JobData, options: Steps, *, images: bool | None = None) -> Callable[[], bool] | None:
+    """When to stop before the last step, where the options say so. `images`: judged by one view alone."""
     below = options.stop_below if isinstance(options, Stopping) else None
     if below is None:
         return None
     held = Held(lm, data.validation)
-    return lambda: held.forgotten(below)
+    return lambda: held.forgotten(below, images=images)
 
 
 def course_of(lesson: Lesson, options: Steps, enough: Callable[[], bool] | None) -> Course:
