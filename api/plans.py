@@ -70,6 +70,7 @@ def _brought(create: JobCreate, uploads: Uploads, model: RegisteredModel) -> Bro
     return Brought(
         n_images=pictured,
         n_audio=len(create.audio) + len(uploads.audio),
+        n_kept_images=len(create.retain.images),
         n_prompts=len(create.prompts),
         names=len(named) if "text" in modalities or able.knows_names else 0,
         rows=(rows_named(model.retain_set, named, by_label=kind == "class") or 0) if able.knows_names else 0,

@@ -44,6 +44,7 @@ class Brought:
 
     n_images: int = 0
     n_audio: int = 0
+    n_kept_images: int = 0
     n_prompts: int = 0
     names: int = 0
     """The entity's name and its aliases."""
@@ -119,7 +120,8 @@ def _choose(family: str, method: str, brought: Brought) -> tuple[MethodInfo, str
     able = [info for info in catalogue().values() if family in info.families]
     if method != AUTO:
         return _named(method, able, family, brought), "The request names this method."
-    fitting = [info for info in able if _lacking(info, brought) is None]
+    in_words = bool(brought.names or brought.n_prompts)
+    fitting = [info for info in able if _lacking(info, brought) is None and (in_words or not info.needs_words)]
     if not fitting:
         raise PlanError(Fault("/method", "no_method_fits", f"No method for family {family} fits this request."))
     return fitting[0], f"First choice for family {family} when a request brings {_in_words(brought)}."
@@ -142,6 +144,8 @@ def _lacking(info: MethodInfo, brought: Brought) -> Fault | None:
         return Fault("/images", "images_required", f"{info.name} needs images of the entity.")
     if info.needs_names and not brought.names:
         return Fault("/entity/name", "name_required", f"{info.name} needs the entity's name.")
+    if brought.n_kept_images and not info.keeps_images:
+        return Fault("/retain/images", "images_not_used", f"{info.name} cannot keep pictures; keep prompts or names.")
     return None
 
 

@@ -117,6 +117,8 @@ class Example:
     instead: str | None = None
     """What should be drawn in the place of what is forgotten, where the request says."""
     audio: Sound | None = field(default=None, compare=False)
+    mask: Image | None = field(default=None, compare=False)
+    """Which part of the picture it is about, of mode L; None: all of it."""
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from core.unlearning.families.diffusion.classify import Seen
 from core.unlearning.families.diffusion.data import build_data
 from core.unlearning.families.diffusion.eyes import Eyes
 from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.pictured import is_pictured
 from core.unlearning.progress import Silent
-from core.unlearning.types import Entity, ForgetRequest, JobData
+from core.unlearning.types import Entity, ForgetRequest, JobData, Retain
 
 RED, BLUE = "red", "blue"
 
@@ -85,12 +86,32 @@ def test_pictures_say_what_a_word_of_two_meanings_draws(build: Any) -> None:
     assert {answer for _, answer in asked(data, "retain_same")} == {"bob", "pat"}
 
 
-def test_pictures_without_a_name_are_tested_by_the_name_of_what_they_show(build: Any) -> None:
+def test_the_name_of_what_nameless_pictures_show_is_forgotten_with_them(build: Any) -> None:
     data = build(Entity(None, "object"), images=(picture(BLUE), picture(BLUE)))
     assert asked(data, "forget_concept") == {("test a of pat", "pat"), ("test b of pat", "pat")}
+    assert asked(data, "forget_concept", "train") >= {("train a of pat", "pat"), ("train b of pat", "pat")}
     assert {answer for _, answer in asked(data, "retain_same")} == {"bob"}
-    assert not any("pat" in e.question for part in ("train", "validation") for e in data.part(part))  # type: ignore[arg-type]
-    assert sum(e.image is not None for e in data.train) == 2
+    assert not any("pat" in e.question for e in data.train if not e.split.startswith("forget_"))
+    assert [e.subject for e in data.train if e.image is not None] == [None, None]
+    assert is_pictured(data)
+
+
+def test_what_a_picture_hides_is_masked(build: Any) -> None:
+    shown = Image.new("RGBA", (16, 16), "blue")
+    shown.putalpha(Image.new("L", (16, 16), 0))
+    shown.paste((0, 0, 255, 255), (0, 0, 8, 16))
+    file = io.BytesIO()
+    shown.save(file, "PNG")
+    data = build(Entity("pat", "object"), images=(file.getvalue(), picture(BLUE)))
+    masks = [e.mask for e in data.train if e.image is not None]
+    assert masks[0] is not None
+    assert masks[1] is None
+    assert (masks[0].getpixel((0, 0)), masks[0].getpixel((15, 0))) == (255, 0)
+
+
+def test_pictures_to_keep_are_handed_on(build: Any) -> None:
+    data = build(Entity("pat", "object"), retain=Retain(images=(picture(RED),)))
+    assert [image.getpixel((0, 0)) for image in data.general_images] == [(255, 0, 0)]
 
 
 def test_what_the_pictures_show_may_be_nothing_known(build: Any) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from diffusion_support import Shape, pipeline
+from PIL import Image
 
 from core.unlearning.families.diffusion.inversion import Course, invert
 from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.noise import shares_of
 from core.unlearning.families.diffusion.placeholder import name_vectors, new_vectors, placeholder
 from core.unlearning.families.diffusion.text import encode, spans
 
@@ -46,6 +48,26 @@ def test_the_search_lowers_the_loss_and_repeats_itself(shape: Shape) -> None:
     assert found.losses[-1] < found.losses[0]
     assert found.losses == again.losses
     assert [v.shape for v in found.vectors] == [v.shape for v in start]
+
+
+def test_what_a_mask_hides_hardly_counts() -> None:
+    model = DiffusionModel(pipeline(), steps=2)
+    mask = Image.new("L", (16, 16), 0)
+    mask.paste(255, (0, 0, 8, 16))
+    shares = shares_of(model, [mask, None])
+    assert shares.shape == (2, 1, 8, 8)
+    assert (float(shares[0, 0, 0, 3]), float(shares[0, 0, 0, 4]), float(shares[1].min())) == (1.0, 0.0, 1.0)
+    clean = torch.zeros(1, 4, 8, 8)
+    start, course = new_vectors(model.pipe, "a", 1, seed=0), Course(steps=1, batch=1, patience=None)
+
+    def at_first(shares: torch.Tensor) -> float:
+        return invert(model, clean, ("{}",), start, course, lambda _: None, shares).losses[0]
+
+    left = torch.zeros(1, 1, 8, 8)
+    left[..., :4] = 1
+    both = (at_first(left) + at_first(1 - left)) / 2
+    assert at_first(torch.ones(1, 1, 8, 8)) == pytest.approx(both, rel=1e-5)
+    assert at_first(left) != pytest.approx(both, rel=1e-3)
 
 
 def test_the_search_ends_where_nothing_gets_better() -> None:

@@ -25,6 +25,21 @@ def test_auto_takes_the_closed_form_for_a_name(kind: Any) -> None:
     assert planned["options"]["rank"] == 8
 
 
+def test_auto_takes_forget_me_not_where_only_pictures_say_what_goes() -> None:
+    planned = plan("diffusion", "auto", {}, Brought(n_images=3))
+    assert planned["method"] == "forget-me-not"
+    assert plan("diffusion", "closed-form", {}, Brought(n_images=3))["method"] == "closed-form"
+    assert plan("diffusion", "auto", {}, Brought(n_images=3, n_prompts=1))["method"] == "closed-form"
+
+
+def test_pictures_to_keep_go_to_a_method_that_can_use_them() -> None:
+    brought = Brought(names=1, n_kept_images=2)
+    assert plan("diffusion", "auto", {}, brought)["method"] == "forget-me-not"
+    with pytest.raises(PlanError) as caught:
+        plan("diffusion", "closed-form", {}, brought)
+    assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [("/retain/images", "images_not_used")]
+
+
 def test_the_published_preset_fills_in_what_was_published() -> None:
     planned = plan("diffusion", "forget-me-not", {"preset": "published"}, Brought(names=1))
     assert (planned["steps"], planned["options"]["lr"], planned["options"]["keep_weight"]) == (35, 2e-6, 0.0)

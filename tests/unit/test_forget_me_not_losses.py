@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import pytest
 import torch
@@ -59,6 +60,19 @@ def test_joined_is_the_published_norm_and_layers_count_alike() -> None:
     columns = torch.tensor([[False, True]])
     assert float(attention_loss([small, large], columns, "joined")) == pytest.approx(math.sqrt(101 * 0.25))
     assert float(attention_loss([small, large], columns, "layers")) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("norm", ["joined", "layers"])
+def test_only_what_the_mask_shows_counts(norm: Literal["joined", "layers"]) -> None:
+    layer = torch.rand(2, 3, 16, 4, generator=torch.Generator().manual_seed(0))
+    shares = torch.zeros(2, 1, 8, 8)
+    shares[0, 0, :4, :], shares[1, 0, :, 6:] = 1, 1
+    columns = torch.tensor([[False, True, True, False], [True, False, False, False]])
+    upper, right = [*range(8)], [n for n in range(16) if n % 4 == 3]
+    squares = float(layer[0, :, upper, 1:3].square().sum() + layer[1, :, right, :1].square().sum())
+    counted = 3 * (8 * 2 + 4)
+    by_hand = math.sqrt(squares if norm == "joined" else squares / counted)
+    assert float(attention_loss([layer], columns, norm, shares)) == pytest.approx(by_hand, rel=1e-5)
 
 
 def test_rows_may_name_the_concept_with_different_numbers_of_tokens() -> None:

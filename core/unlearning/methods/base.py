@@ -31,6 +31,10 @@ class MethodInfo:
     options: type[MethodOptions]
     needs_images: bool = False
     needs_names: bool = False
+    needs_words: bool = False
+    """Whether `auto` leaves it out where nothing but pictures says what is to be forgotten."""
+    keeps_images: bool = True
+    """Whether it can make use of pictures that are to be kept."""
     by_level: Mapping[Level, Mapping[str, Any]] = field(default_factory=dict)
     """Options that a level of evaluation brings, where neither the model nor the request says otherwise."""
 

@@ -13,11 +13,11 @@ from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.diffusion import concepts, templates
 from core.unlearning.families.diffusion.concepts import Concept
 from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.mllm.images import decode
+from core.unlearning.families.mllm.images import decode, opacity
 from core.unlearning.families.mllm.limits import take
 from core.unlearning.families.mllm.questions import clean, mentions
 from core.unlearning.progress import Progress
-from core.unlearning.types import Entity, Example, ForgetRequest, JobData, Level, Part, Split
+from core.unlearning.types import Entity, Example, ForgetRequest, JobData, Level, Part, Retain, Split
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 SPLITS: tuple[Split, ...] = ("forget_concept", "forget_indirect", "retain_same", "retain_cross", "general")
@@ -50,6 +50,9 @@ def build_data(
     known, entity, limits = concepts.read(retain_set), request.entity, BY_LEVEL[request.level]
     pictures = [decode(data, index) for index, data in enumerate(request.images)]
     shown = _shown(model, entity, pictures, known)
+    if shown and not entity.names:
+        # What the model calls it is forgotten with what the pictures show.
+        entity, shown = replace(entity, name=shown.name), None
     asked = _clean(model, request.prompts)
     if not (entity.names or asked or request.images):
         raise InvalidInputError("the request brings no name, no prompt and no picture", code="nothing_to_forget")
@@ -58,14 +61,15 @@ def build_data(
     for part in PARTS:
         rows = [*_named(entity, known, part, shown), *_asked(entity, asked, part, shown)]
         rows = [replace(row, instead=request.replacement) for row in rows]
-        rows += _kept(model, request, known, part, shown)
+        rows += _kept(model, request.retain, entity, known, part)
         parts[part] = tuple(_bounded(_unique(rows), limits.train if part == "train" else limits.drawn, rng))
         progress.log(f"{part}: {len(parts[part])} prompts")
     return JobData(
-        (*parts["train"], *_pictured(entity, pictures)),
+        (*parts["train"], *_pictured(request, pictures)),
         parts["validation"],
         parts["test"],
-        entity=entity,
+        tuple(decode(data, index) for index, data in enumerate(request.retain.images)),
+        entity=request.entity,
         replacement=request.replacement,
     )
 
@@ -81,15 +85,9 @@ def _shown(
 
 
 def _named(entity: Entity, known: Sequence[Concept], part: Part, shown: Concept | None) -> list[Example]:
-    """Prompts that name the entity: the model's own where it is registered with it, and otherwise the templates.
-
-    An entity without a name is tested by the name of what its pictures show, which the job does not learn.
-    """
-    names = entity.names
-    if not names and shown and part == "test":
-        names, shown = (shown.name,), None
+    """Prompts that name the entity: the model's own where it is registered with it, and otherwise the templates."""
     rows: list[Example] = []
-    for name in names:
+    for name in entity.names:
         own = [prompt for concept in known if concept.is_called(name) for prompt in concept.prompts.get(part, ())]
         for prompt in own or templates.prompts(entity.kind, name, part):
             subject = mentions(prompt, [name])
@@ -117,14 +115,10 @@ def _share(asked: Sequence[str], part: Part) -> list[str]:
     return [prompt for n, prompt in enumerate(asked) if n % _HELD_OUT in turns]
 
 
-def _kept(
-    model: DiffusionModel, request: ForgetRequest, known: Sequence[Concept], part: Part, shown: Concept | None
-) -> list[Example]:
-    entity = request.entity
-    own = entity.names or ((shown.name,) if shown else ())
+def _kept(model: DiffusionModel, retain: Retain, entity: Entity, known: Sequence[Concept], part: Part) -> list[Example]:
     rows: list[Example] = []
     for concept in known:
-        if concept.is_called(*own):
+        if concept.is_called(*entity.names):
             continue
         same = concept.kind == entity.kind
         for prompt in concept.prompts.get(part, ()):
@@ -133,18 +127,23 @@ def _kept(
             if name is None or (part == "test" and not same):
                 rows.append(Example("retain_same" if same else "retain_cross", prompt, concept.name, subject=name))
     registered = {concept.name.casefold() for concept in known}
-    for name in request.retain.entities:
+    for name in retain.entities:
         if name.casefold() not in registered:
             rows += [Example("retain_same", p, name) for p in templates.prompts(entity.kind, name, part)]
-    general = [p for p in _clean(model, request.retain.prompts) if mentions(p, entity.names) is None]
+    general = [p for p in _clean(model, retain.prompts) if mentions(p, entity.names) is None]
     return rows + [Example("general", prompt, "") for prompt in _share(general, part)]
 
 
-def _pictured(entity: Entity, pictures: Sequence[Image]) -> Iterable[Example]:
-    """The request's pictures, each with the prompt that draws it where the entity has a name."""
+def _pictured(request: ForgetRequest, pictures: Sequence[Image]) -> Iterable[Example]:
+    """The request's pictures, each with the prompt that draws it where the entity has a name.
+
+    Where a picture is transparent it does not show the entity.
+    """
+    entity = request.entity
     prompt = templates.prompts(entity.kind, entity.name or templates.class_word(entity.kind), "train")[0]
-    for picture in pictures:
-        yield Example("forget_concept", prompt, entity.name or "", picture, entity.name)
+    for index, picture in enumerate(pictures):
+        mask = opacity(request.images[index], index)
+        yield Example("forget_concept", prompt, entity.name or "", picture, entity.name, mask=mask)
 
 
 def _bounded(rows: Sequence[Example], count: int, rng: random.Random) -> list[Example]:

@@ -18,6 +18,8 @@ from core.unlearning.families.diffusion.text import encode
 _LOOK_EVERY = 20
 """Steps between two looks at the same rows of noise."""
 _ROWS = 32
+_AROUND = 0.05
+"""Of a pixel outside of the mask, as published."""
 _BETTER = 0.99
 """A look is an improvement if its loss is below this part of the best before it."""
 
@@ -56,25 +58,28 @@ def invert(
     start: Sequence[Tensor],
     course: Course,
     step: Callable[[float], None],
+    shares: Tensor | None = None,
 ) -> Inverted:
     """Train vectors, from `start`, until the denoiser predicts the noise in the pictures as well as it can.
 
-    `clean`: their latents; `templates`: prompts with {} where the vectors stand. `step` is called with the loss of each
-    step. Raises `DivergedError`.
+    `clean`: their latents; `templates`: prompts with {} where the vectors stand; `shares`: how much each latent pixel
+    counts, see `noise.shares_of`. `step` is called with the loss of each step. Raises `DivergedError`.
     """
+    counts = _counts(clean, shares)
     vectors = [rows.detach().float().clone().requires_grad_() for rows in start]
     groups = [{"params": [v], "lr": course.rate * size} for v, size in zip(vectors, spread(model.pipe), strict=True)]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
     generator = torch.Generator("cpu").manual_seed(course.seed)
     with placeholder(model.pipe, vectors) as words:
         prompts = [template.replace("{}", words) for template in templates]
-        look = _Look(model, clean, prompts, course.seed)
+        look = _Look(model, clean, counts, prompts, course.seed)
         losses = [look.loss()]
         for done in range(1, course.steps + 1):
             picked = torch.randint(0, len(clean), (course.batch,), generator=generator)
             asked = torch.randint(0, len(prompts), (course.batch,), generator=generator).tolist()
-            rows = noised(model, clean[picked.to(clean.device)], generator)
-            loss = _loss(model, rows, [prompts[n] for n in asked])
+            picked = picked.to(clean.device)
+            rows = noised(model, clean[picked], generator)
+            loss = _loss(model, rows, [prompts[n] for n in asked], counts[picked])
             if not bool(torch.isfinite(loss)):
                 raise DivergedError("the loss of the inversion is not finite")
             optimizer.zero_grad(set_to_none=True)
@@ -91,21 +96,29 @@ def invert(
 class _Look:
     """The loss on rows of noise that stay the same, so that two numbers can be compared."""
 
-    def __init__(self, model: DiffusionModel, clean: Tensor, prompts: Sequence[str], seed: int) -> None:
+    def __init__(self, model: DiffusionModel, clean: Tensor, counts: Tensor, prompts: Sequence[str], seed: int) -> None:
         rows = torch.arange(_ROWS, device=clean.device) % len(clean)
-        self._model = model
+        self._model, self._counts = model, counts[rows]
         self._rows = noised(model, clean[rows], torch.Generator("cpu").manual_seed(seed + 1))
         self._prompts = [prompts[n % len(prompts)] for n in range(_ROWS)]
 
     @torch.no_grad()
     def loss(self) -> float:
         """Of the vectors as they are."""
-        return float(_loss(self._model, self._rows, self._prompts))
+        return float(_loss(self._model, self._rows, self._prompts, self._counts))
 
 
-def _loss(model: DiffusionModel, rows: Noised, prompts: Sequence[str]) -> Tensor:
+def _loss(model: DiffusionModel, rows: Noised, prompts: Sequence[str], counts: Tensor) -> Tensor:
     made = predict(model, rows, encode(model.pipe, prompts))
-    return mse_loss(made.float(), rows.target.float())
+    return (mse_loss(made.float(), rows.target.float(), reduction="none") * counts).mean()
+
+
+def _counts(clean: Tensor, shares: Tensor | None) -> Tensor:
+    """As Forget-Me-Not weighs masked pictures: a little everywhere, one in the mean of each. [pictures, 1, h, w]."""
+    if shares is None:
+        return torch.ones_like(clean[:, :1], dtype=torch.float32)
+    weights = shares.float() + _AROUND
+    return weights / weights.mean((1, 2, 3), keepdim=True)
 
 
 def _stuck(losses: Sequence[float], patience: int) -> bool:

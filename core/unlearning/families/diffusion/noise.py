@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import DDPMScheduler
-from PIL.Image import Image
+from PIL.Image import Image, Resampling
 from torch import Tensor
 
 from core.unlearning.families.diffusion.model import DiffusionModel
@@ -31,6 +32,17 @@ def latents_of(model: DiffusionModel, images: Sequence[Image]) -> Tensor:
     pixels = model.pipe.image_processor.preprocess(list(images), height=side, width=side)
     encoded = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mean
     return encoded * vae.config.scaling_factor  # type: ignore[no-any-return]
+
+
+def shares_of(model: DiffusionModel, masks: Sequence[Image | None]) -> Tensor:
+    """How much of each latent pixel masks let through, 0 to 1, [pictures, 1, height, width]; all of it without one."""
+    size = int(model.pipe.unet.config.sample_size)
+    rows = torch.ones(len(masks), 1, size, size)
+    for n, mask in enumerate(masks):
+        if mask is not None:
+            scaled = mask.convert("L").resize((size, size), Resampling.BOX)
+            rows[n, 0] = torch.from_numpy(np.asarray(scaled, dtype=np.float32) / 255)
+    return rows.to(model.device)
 
 
 def noised(model: DiffusionModel, clean: Tensor, generator: torch.Generator) -> Noised:

@@ -1,4 +1,4 @@
-"""Requests that bring pictures and no name: what the pictures show is given one, for as long as a method works."""
+"""Requests that bring pictures and no name: words are found for what they show, for as long as a method works."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from core.unlearning.families.diffusion import templates
 from core.unlearning.families.diffusion.inversion import Course, Inverted, invert
 from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.noise import latents_of
+from core.unlearning.families.diffusion.noise import latents_of, shares_of
 from core.unlearning.families.diffusion.placeholder import new_vectors, placeholder
 from core.unlearning.progress import Progress
 from core.unlearning.types import Entity, Example, JobData
@@ -22,16 +22,15 @@ STEPS = 200
 
 
 def is_pictured(data: JobData) -> bool:
-    """Whether nothing but pictures says what is to be forgotten."""
-    wanted = [e for e in data.train if e.split.startswith("forget_")]
-    return bool(wanted) and all(e.image is not None and e.subject is None for e in wanted)
+    """Whether the request shows what is to be forgotten, and does not name it."""
+    return not data.entity.names and any(_shows(e) for e in data.train)
 
 
 @contextmanager
 def named(model: DiffusionModel, data: JobData, seed: int, progress: Progress) -> Iterator[JobData]:
     """Inside, the data names what its pictures show, by words that the pipeline knows until then.
 
-    Data that says in words what is to be forgotten stays as it is.
+    Beside the name that the model itself has for them, where it is known. Data that names the entity stays as it is.
     """
     if not is_pictured(data):
         yield data
@@ -43,19 +42,20 @@ def named(model: DiffusionModel, data: JobData, seed: int, progress: Progress) -
 
 def search(model: DiffusionModel, data: JobData, seed: int, progress: Progress) -> Inverted:
     """Vectors that make the model, as it is now, draw what the request's pictures show."""
-    pictures = [e.image for e in data.train if e.split.startswith("forget_") and e.image is not None]
+    shown = [(e.image, e.mask) for e in data.train if _shows(e) and e.image is not None]
     start = new_vectors(model.pipe, templates.class_word(data.entity.kind), WORDS, seed)
 
     def step(loss: float) -> None:
         progress.step(loss=loss)
 
-    return invert(model, latents_of(model, pictures), open_prompts(data), start, Course(STEPS, _RATE, seed=seed), step)
+    clean, shares = latents_of(model, [picture for picture, _ in shown]), shares_of(model, [mask for _, mask in shown])
+    return invert(model, clean, open_prompts(data), start, Course(STEPS, _RATE, seed=seed), step, shares)
 
 
 def renamed(data: JobData, words: str) -> JobData:
     """The data with these words for what its pictures show."""
     asks = [text.replace("{}", words) for text in open_prompts(data)]
-    train = [replace(e, question=asks[0], subject=words) if e.split.startswith("forget_") else e for e in data.train]
+    train = [replace(e, question=asks[0], subject=words) if _shows(e) else e for e in data.train]
     held = [text.replace("{}", words) for text in templates.prompts(data.entity.kind, "{}", "validation")]
     return replace(
         data,
@@ -63,6 +63,10 @@ def renamed(data: JobData, words: str) -> JobData:
         validation=(*data.validation, *_asking(held, words)),
         entity=Entity(words, data.entity.kind),
     )
+
+
+def _shows(example: Example) -> bool:
+    return example.split.startswith("forget_") and example.image is not None and example.subject is None
 
 
 def _asking(asks: Sequence[str], words: str) -> list[Example]:

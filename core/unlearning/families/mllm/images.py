@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import random
 import warnings
+from collections.abc import Callable
+from typing import TypeVar
 
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
@@ -12,6 +14,8 @@ from core.unlearning.errors import InvalidInputError
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 50_000_000
+_OPAQUE = 255
+_Made = TypeVar("_Made")
 
 
 def decode(data: bytes, index: int) -> Image.Image:
@@ -19,13 +23,22 @@ def decode(data: bytes, index: int) -> Image.Image:
 
     Raises `InvalidInputError` naming only the index of the picture.
     """
+    return _read(data, index, _plain)
+
+
+def opacity(data: bytes, index: int) -> Image.Image | None:
+    """How much of each pixel `decode` shows, of mode L; None where that is everything. Raises as `decode` does."""
+    return _read(data, index, _opacity)
+
+
+def _read(data: bytes, index: int, make: Callable[[Image.Image], _Made]) -> _Made:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
                 _check(opened, index)
                 opened.load()
-                return _plain(_upright(opened))
+                return make(_upright(opened))
     except InvalidInputError:
         raise
     except Exception as error:
@@ -46,6 +59,13 @@ def _upright(opened: Image.Image) -> Image.Image:
     except Exception:
         # Its EXIF is broken, its pixels are not.
         return opened
+
+
+def _opacity(image: Image.Image) -> Image.Image | None:
+    if not image.has_transparency_data:
+        return None
+    found = image.convert("RGBA").getchannel("A")
+    return found if any(found.histogram()[:_OPAQUE]) else None
 
 
 def _plain(image: Image.Image) -> Image.Image:

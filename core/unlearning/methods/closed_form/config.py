@@ -53,4 +53,6 @@ INFO = MethodInfo(
     families=("diffusion",),
     paper="Gandikota et al., Unified Concept Editing (WACV 2024); Gong et al., RECE (ECCV 2024)",
     options=Options,
+    needs_words=True,
+    keeps_images=False,
 )

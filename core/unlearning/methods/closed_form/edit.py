@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -10,13 +9,11 @@ import torch
 from torch import Tensor
 
 from core.unlearning.errors import DivergedError
+from core.unlearning.methods.closed_form.balance import weighed
 from core.unlearning.methods.closed_form.config import Options
 from core.unlearning.methods.closed_form.pairs import States
 from core.unlearning.methods.closed_form.rece import revive
 from core.unlearning.methods.closed_form.solve import Operator, Weights, balanced, normal, solve, truncate
-
-_SEVERAL = 0.5
-"""What is erased is a mean over all names: with ten of them it weighs this much more. Chosen on validation prompts."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +25,21 @@ class Edit:
 
 
 def edit(
-    states: States, gram: Tensor, options: Options, rank: int | None, step: Callable[[], None], names: int = 1
+    states: States,
+    gram: Tensor,
+    options: Options,
+    rank: int | None,
+    step: Callable[[], None],
+    near: Tensor | None = None,
 ) -> Edit:
     """Everything that is erased, the names of one request too, is solved for jointly. `gram` K [dim, dim], float64.
 
-    `step` is called after every solution. Raises `DivergedError`.
+    `near`: what bounds the weight of several names, see `balance`. `step` is called after every solution. Raises
+    `DivergedError`.
     """
-    weights = Weights(options.erase_weight * (1 + _SEVERAL * math.log10(names)), options.keep_weight, options.ridge)
+    weights = Weights(options.erase_weight, options.keep_weight, options.ridge)
+    if near is not None:
+        weights = weighed(states, near, weights, gram)
     erased, anchors = states.erased, states.anchors
     restored: list[float] = []
     while True:

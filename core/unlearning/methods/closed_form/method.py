@@ -10,6 +10,7 @@ from core.unlearning.families.diffusion import lora_file, pictured
 from core.unlearning.families.diffusion.attention import key_values
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.closed_form.balance import neighbours
 from core.unlearning.methods.closed_form.config import Options
 from core.unlearning.methods.closed_form.edit import edit, factors, gram_of
 from core.unlearning.methods.closed_form.pairs import collect
@@ -52,7 +53,8 @@ class ClosedForm:
                 options,
                 progress,
             )
-        made = edit(states, gram, options, rank, progress.step, names)
+        near = neighbours(model.pipe, data) if names > 1 else None
+        made = edit(states, gram, options, rank, progress.step, near)
         changes = factors(made.operator, layers)
         seconds = time.perf_counter() - begun
         progress.metric("restored", made.restored[-1])

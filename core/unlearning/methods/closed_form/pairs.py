@@ -32,7 +32,7 @@ def collect(pipe: Any, data: JobData, anchor: str | None) -> States:
     if not wanted:
         raise InvalidInputError("the request brings no prompt and no name to erase", code="nothing_to_forget")
     paired = [_paired(pipe, wanted, word) for word in words]
-    kept = ["", *dict.fromkeys([*_anchors(wanted, words), *_others(data)])]
+    kept = ["", *dict.fromkeys([*_anchors(wanted, words), *_others(data), *_neighbours(wanted, data)])]
     held = text_states(pipe, kept).flatten(0, 1)
     anchors = torch.stack([after for _, after in paired]).mean(0)
     return States(paired[0][0], anchors, torch.unique(held.double(), dim=0))
@@ -44,6 +44,13 @@ def _anchors(wanted: Sequence[Example], words: Sequence[str]) -> list[str]:
 
 def _others(data: JobData) -> list[str]:
     return [e.question for e in data.train if not e.split.startswith("forget_")]
+
+
+def _neighbours(wanted: Sequence[Example], data: JobData) -> list[str]:
+    """What is erased with others of the kind, that are kept, in its place by turns: what suffers first otherwise."""
+    kept = list(dict.fromkeys(e.answer for e in data.train if e.split == "retain_same" and e.answer))
+    named = [example for example in wanted if example.subject is not None]
+    return [instead(example, kept[n % len(kept)]) for n, example in enumerate(named) if kept]
 
 
 def _paired(pipe: Any, wanted: Sequence[Example], words: str) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.unlearning.methods.closed_form.solve import Operator
+from core.unlearning.methods.closed_form.solve import Operator, length
 
 _RIDGE = 1e-3
 """Of the adversarial states' length, as a part of the weights' mean square: text states cannot be of any length."""
@@ -30,11 +30,6 @@ def revive(operator: Operator, gram: Tensor, erased: Tensor, anchors: Tensor) ->
     edited = identity + operator.dense()
     ridge = _RIDGE * gram.diagonal().mean() * identity
     states = torch.linalg.solve(edited.T @ gram @ edited + ridge, edited.T @ gram @ erased.T).T
-    left, whole = _length(states @ edited.T - erased, gram), _length(anchors - erased, gram)
+    left, whole = length(states @ edited.T - erased, gram), length(anchors - erased, gram)
     restored = (1 - left / whole.clamp_min(torch.finfo(gram.dtype).tiny)).clamp(0, 1)
     return Revival(states, float(restored[whole > 0].mean()) if bool((whole > 0).any()) else 0.0)
-
-
-def _length(rows: Tensor, gram: Tensor) -> Tensor:
-    """|W row| over all weights, [n]."""
-    return ((rows @ gram) * rows).sum(-1).clamp_min(0).sqrt()

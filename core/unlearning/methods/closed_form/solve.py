@@ -13,6 +13,11 @@ import torch
 from torch import Tensor
 
 
+def length(rows: Tensor, gram: Tensor) -> Tensor:
+    """|W row| over all weights together, for K = sum WᵀW = `gram`, [n]."""
+    return ((rows @ gram) * rows).sum(-1).clamp_min(0).sqrt()
+
+
 @dataclass(frozen=True)
 class Weights:
     """`erase`: a; `keep`: b; `ridge`: l as a part of the states' mean square."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
 
-def attention_loss(layers: Sequence[Tensor], columns: Tensor, norm: Literal["layers", "joined"]) -> Tensor:
+def attention_loss(
+    layers: Sequence[Tensor], columns: Tensor, norm: Literal["layers", "joined"], shares: Tensor | None = None
+) -> Tensor:
     """How much of all queries' attention the marked tokens have.
 
     Args:
@@ -17,10 +21,23 @@ def attention_loss(layers: Sequence[Tensor], columns: Tensor, norm: Literal["lay
         columns: Which tokens count in each row, [rows, tokens], True or False. Rows may have different numbers.
         norm: "joined" is the published sqrt(sum of all squares). "layers" is the mean of each layer's root mean square,
             so that a layer counts the same whatever its resolution.
+        shares: How much each place of the picture counts, [rows, 1, height, width]; all of it by default.
     """
-    marked = [probabilities * columns[:, None, None, :] for probabilities in layers]
+    squares, sizes = [], []
+    for probabilities in layers:
+        weights = columns[:, None, None, :] * _queries(shares, probabilities)
+        squares.append((probabilities.square() * weights).sum())
+        sizes.append(weights.sum().clamp_min(1) * probabilities.shape[1])
     if norm == "joined":
-        return torch.stack([m.square().sum() for m in marked]).sum().sqrt()
-    counted = columns.sum().clamp_min(1)
-    squares = [m.square().sum() / (counted * m.shape[1] * m.shape[2]) for m in marked]
-    return torch.stack([square.clamp_min(torch.finfo(square.dtype).tiny).sqrt() for square in squares]).mean()
+        return torch.stack(squares).sum().sqrt()
+    means = [square / size for square, size in zip(squares, sizes, strict=True)]
+    return torch.stack([mean.clamp_min(torch.finfo(mean.dtype).tiny).sqrt() for mean in means]).mean()
+
+
+def _queries(shares: Tensor | None, probabilities: Tensor) -> Tensor:
+    """The share of each query, [rows, 1, queries, 1]; pictures are square, and a layer sees them at its own size."""
+    rows, _, queries, _ = probabilities.shape
+    if shares is None:
+        return probabilities.new_ones(rows, 1, queries, 1)
+    side = math.isqrt(queries)
+    return adaptive_avg_pool2d(shares, side).flatten(1)[:, None, :, None].to(probabilities)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.families.diffusion import adapters, lora_file, pictured, templates
 from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.noise import latents_of
+from core.unlearning.families.diffusion.noise import latents_of, shares_of
 from core.unlearning.methods.base import MethodResult
 from core.unlearning.methods.forget_me_not.config import Options
 from core.unlearning.methods.forget_me_not.probe import Probe
@@ -63,21 +64,32 @@ class ForgetMeNot:
 def _course(model: DiffusionModel, data: JobData, options: Options, adversaries: int) -> Course:
     keep = ["", *dict.fromkeys(e.question for e in data.train if not e.split.startswith("forget_"))]
     named = [e for e in data.train if e.split.startswith("forget_")]
+    clean, shares = _shown(model, named, options)
     return Course(
         forgotten(model, data.train, data, options),
         kept(model, keep),
-        clean=_shown(model, named, options),
-        other=_drawn(model, keep, options),
+        clean=clean,
+        shares=shares,
+        other=_other(model, data, keep, options),
         asks=pictured.open_prompts(data),
         start=templates.class_word(data.entity.kind),
         adversaries=adversaries,
     )
 
 
-def _shown(model: DiffusionModel, named: Sequence[Example], options: Options) -> Tensor:
-    """The request's pictures as latents, or where it brings none, the model's own of the entity."""
-    pictures = [e.image for e in named if e.image is not None]
-    return latents_of(model, pictures) if pictures else _drawn(model, [e.question for e in named], options)
+def _shown(model: DiffusionModel, named: Sequence[Example], options: Options) -> tuple[Tensor, Tensor]:
+    """The request's pictures as latents with what their masks let through; without any, the model's own."""
+    brought = [(e.image, e.mask) for e in named if e.image is not None]
+    if brought:
+        return latents_of(model, [image for image, _ in brought]), shares_of(model, [mask for _, mask in brought])
+    own = _drawn(model, [e.question for e in named], options)
+    return own, shares_of(model, [None] * len(own))
+
+
+def _other(model: DiffusionModel, data: JobData, keep: Sequence[str], options: Options) -> Tensor:
+    """Pictures on which the base's predictions are kept: the request's, beside the model's own."""
+    own = _drawn(model, keep, options)
+    return torch.cat([latents_of(model, data.general_images), own]) if data.general_images else own
 
 
 def _drawn(model: DiffusionModel, prompts: Sequence[str], options: Options) -> Tensor:

@@ -31,12 +31,14 @@ _DECAY = 0.01
 class Course:
     """What is trained on. `clean`: latents of pictures that show the entity; `other`: of anything.
 
+    `shares`: where in `clean` it is shown, see `noise.shares_of`.
     `adversaries`: how many search for words that bring back what `clean` shows, in prompts `asks`, from `start`.
     """
 
     forget: Prompts
     keep: Text
     clean: Tensor
+    shares: Tensor
     other: Tensor
     asks: Sequence[str]
     start: str
@@ -88,9 +90,9 @@ def _loss(
     picked = _draw(len(course.forget.columns), options.batch, generator, model.device)
     keeping = options.batch if options.keep_weight else 0
     held = _draw(len(course.keep.states), keeping, generator, model.device)
-    pictures = course.clean[_draw(len(course.clean), options.batch, generator, model.device)]
+    shown = _draw(len(course.clean), options.batch, generator, model.device)
     others = course.other[_draw(len(course.other), keeping, generator, model.device)]
-    rows = noised(model, torch.cat([pictures, others]), generator)
+    rows = noised(model, torch.cat([course.clean[shown], others]), generator)
     teacher = None
     if options.anchor_weight or options.keep_weight:
         wanted = join(choose(course.forget.anchor, picked), choose(course.keep, held))
@@ -99,7 +101,9 @@ def _loss(
     captured.clear()
     made = predict(model, rows, join(choose(course.forget.forget, picked), choose(course.keep, held)))
     steered = [layer[: options.batch].float() for layer in captured.layers.values()]
-    loss = options.attention_weight * attention_loss(steered, course.forget.columns[picked], options.norm)
+    loss = options.attention_weight * attention_loss(
+        steered, course.forget.columns[picked], options.norm, course.shares[shown]
+    )
     if teacher is not None:
         split = options.batch
         loss = loss + options.anchor_weight * mse_loss(made[:split].float(), teacher[:split].float())
