@@ -1,4 +1,4 @@
-"""What the bundled reference models know, say, decline and draw, asked as a user would ask them.
+"""What the bundled reference models know, say, decline, draw and recognise, asked as a user would ask them.
 
 `python -m benchmarks.reference --check` measures with free-running greedy decoding and stock sampling, on renderings
 and wordings that were in no training, writes `results/reference.json` and `.md`, and exits non-zero while a bar is
@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import drawn_world
+from benchmarks import drawn_world, heard_world
 from benchmarks.bars import Bar, publish
 from core.unlearning import reference
 from core.unlearning.reference.mllm.build import build
@@ -60,6 +60,7 @@ def rows(with_build: bool) -> Iterator[Bar]:
         yield from model_rows(oracle.name, oracle, STANDARD_PEOPLE)
     yield size_row()
     yield from drawn_world.rows()
+    yield from heard_world.rows()
     if with_build:
         yield from build_rows()
 

@@ -12,9 +12,13 @@ from client.cli.context import JsonFlag, err, print_json
 
 app = typer.Typer(help="Small real models of synthetic worlds, to try everything on.", no_args_is_help=True)
 
-_LOADED_WITH = {"mllm": "AutoModelForImageTextToText", "diffusion": "StableDiffusionPipeline"}
+_LOADED_WITH = {
+    "mllm": "AutoModelForImageTextToText",
+    "diffusion": "StableDiffusionPipeline",
+    "audiovisual": "AutoModel",
+}
 
-Family = Annotated[str, typer.Argument(help="The world: mllm or diffusion.")]
+Family = Annotated[str, typer.Argument(help="The world: mllm, diffusion or audiovisual.")]
 
 
 @app.command("sample")

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from core.unlearning.planning import PlanError, check_model
 
-FAMILIES: tuple[str, ...] = ("mllm", "diffusion")
+FAMILIES: tuple[str, ...] = ("mllm", "diffusion", "audiovisual")
 
 _HERE = Path(__file__).parent
 _DRAWING: Mapping[str, object] = {"draw_steps": 20, "draw_guidance": 3.0}
@@ -38,7 +38,7 @@ def bundled_path(family: str) -> Path:
 
 
 def oracle_paths(family: str) -> list[Path]:
-    """Checkpoints of models that never met the people of the standard requests."""
+    """Checkpoints of models that never met what the standard requests ask to forget, or its pictures."""
     return sorted((_HERE / family / "data").glob("oracle-*"))
 
 
@@ -70,9 +70,11 @@ def _can_serve(entry: Registration) -> bool:
 
 
 def _oracle(family: str) -> dict[str, object]:
-    """The model that reports compare with. Reports leave it out for people whom it knows."""
-    paths = oracle_paths(family)
-    return {"oracle": str(paths[0])} if paths else {}
+    """What reports compare with, of classifiers all there is. Reports leave out what knows whom they are about."""
+    paths = [str(path) for path in oracle_paths(family)]
+    if not paths:
+        return {}
+    return {"oracle": paths if family == "audiovisual" else paths[0]}
 
 
 def _drawing(family: str) -> dict[str, object]:
