@@ -33,6 +33,10 @@ class DualEncoder(AudioVisualModel):
         inside = [f"vision_model.{name}" for name in _named(self._base.vision_model, nn.Linear)]
         return [*inside, *(["visual_projection"] if hasattr(self._base, "visual_projection") else [])]
 
+    def audio_targets(self) -> list[str]:
+        """None: the text side stays."""
+        return []
+
     @cached_property
     def text_embeds(self) -> Tensor:
         """One unit vector a class [C, D]. Adapters change the image tower alone, so this is computed once."""

@@ -87,6 +87,11 @@ class AudioVisualModel:
         inside = _named(self._base.vision_model, nn.Linear) or _named(self._base.vision_model, nn.Conv2d)
         return [*(f"vision_model.{name}" for name in inside), "vision_head"]
 
+    def audio_targets(self) -> list[str]:
+        """The same of the other modality, for methods that train it too; none where its side always stays."""
+        inside = _named(self._base.audio_model, nn.Linear) or _named(self._base.audio_model, nn.Conv2d)
+        return [*(f"audio_model.{name}" for name in inside), "audio_head"]
+
     def encode(self, examples: Sequence[Example]) -> Batch:
         """The examples as one batch on the model's device."""
         known = {label: at for at, label in enumerate(self.labels)}

@@ -1,0 +1,76 @@
+"""The catalogue entry and options of `ccu`. Free of torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from core.unlearning.methods.base import MethodInfo, MethodOptions
+
+
+class Options(MethodOptions):
+    """Options of `ccu`."""
+
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Of the frozen base model."
+    )
+    seed: int = Field(0, ge=0, description="Of everything that is drawn.")
+    tuning: Literal["lora", "full"] = Field(
+        "lora",
+        description="What is trained: a LoRA, or every weight matrix that the LoRA would sit on. The patch is a LoRA "
+        "either way, of full rank after `full`.",
+    )
+    rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA, for `lora`.")
+    lr: float = Field(3e-3, gt=0, le=1, description="Learning rate of AdamW.")
+    unlearn_weight: float = Field(
+        1.0, ge=0, description="Weight of selective visual unlearning: what is forgotten leaves its class."
+    )
+    consistency_weight: float = Field(
+        1.0, ge=0, description="Weight of cross-modal consistency; without effect while `freeze_other` holds it at 0."
+    )
+    separation_weight: float = Field(
+        1.0, ge=0, description="Weight of dual-set separation: what is kept stays together and apart from the rest."
+    )
+    task_weight: float = Field(1.0, ge=0, description="Weight of the classification loss on what is kept.")
+    temperature: float = Field(0.5, gt=0, description="Of both contrastive losses.")
+    freeze_other: bool = Field(
+        True,
+        description="Leave the other modality's encoder and half of the head as they are, exactly. Otherwise they are "
+        "trained too, and held by cross-modal consistency.",
+    )
+    epochs: int = Field(24, ge=1, description="Passes over what is forgotten, at most.")
+    batch: int = Field(32, ge=2, description="Examples to forget in a step.")
+    keep_batch: int = Field(64, ge=2, description="Examples to keep in a step.")
+    check_every: int = Field(1, ge=1, description="Steps between two looks at the stop criterion.")
+    compared: int = Field(
+        256,
+        ge=8,
+        description="Examples at most that the criterion looks at, of what is forgotten and of held-out ones.",
+    )
+    refine: int = Field(
+        3, ge=0, le=20, description="Halvings of the last stretch, so that the criterion is met without overshooting."
+    )
+    chance: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="For a class: its visual accuracy is to fall to this part of chance level (1 / classes). A model "
+        "that never saw the class has 0.",
+    )
+    trained_epochs: int | None = Field(
+        None,
+        ge=1,
+        description="Passes over its data with which the model was trained; the report then says what share of "
+        "retraining the job took.",
+    )
+
+
+INFO = MethodInfo(
+    name="ccu",
+    title="Cross-modal contrastive unlearning of what a classifier saw",
+    families=("audiovisual",),
+    paper="Xu et al., Preserving Cross-Modal Stability for Visual Unlearning in Multimodal Scenarios (2025), "
+    "https://arxiv.org/abs/2509.23895; reconstructed from the abstract",
+    options=Options,
+)

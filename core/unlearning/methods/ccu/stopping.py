@@ -1,0 +1,79 @@
+"""When enough is forgotten: where a model would be that never saw it, and no further."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from core.unlearning.families.audiovisual.model import UNKNOWN, AudioVisualModel, Batch
+
+
+@dataclass
+class Criterion:
+    """Looks at the model as it is now. `forwards` counts the examples that it was asked about."""
+
+    model: AudioVisualModel
+    forget: Sequence[Batch]
+    held_out: Sequence[Batch]
+    accuracy: float | None = None
+    """Of a class: how much of it may still be recognised. None for subjects and samples."""
+    forwards: int = field(default=0, init=False)
+
+    def margin(self) -> float:
+        """At or above 0 once the criterion is met.
+
+        Subjects and samples: mean CE(l_v) of what is forgotten, less that of held-out examples, which the model never
+        saw either. A class: the accuracy that may be left, less that of l_v on what is forgotten.
+        """
+        if self.accuracy is not None:
+            return self.accuracy - self._mean(self.forget, _right)
+        return self._mean(self.forget, _losses) - self._mean(self.held_out, _losses)
+
+    @torch.no_grad()
+    def _mean(self, batches: Sequence[Batch], score: Callable[[Tensor, Tensor], Tensor]) -> float:
+        self.forwards += sum(len(batch) for batch in batches)
+        scores = [score(_visual_logits(self.model, batch), batch.labels) for batch in batches]
+        return float(torch.cat(scores).double().mean())
+
+
+@torch.no_grad()
+def refine(unmet: Sequence[Tensor], parameters: Sequence[nn.Parameter], criterion: Criterion, halvings: int) -> float:
+    """Go back along the straight line towards `unmet` as far as the criterion allows; the part of the way that is left.
+
+    `parameters` meet the criterion, `unmet` are their values at the last look that did not.
+    """
+    met = [parameter.detach().clone() for parameter in parameters]
+    low, high = 0.0, 1.0
+    for _ in range(halvings):
+        middle = (low + high) / 2
+        _place(parameters, unmet, met, middle)
+        if criterion.margin() >= 0:
+            high = middle
+        else:
+            low = middle
+    _place(parameters, unmet, met, high)
+    return high
+
+
+def _place(parameters: Sequence[nn.Parameter], start: Sequence[Tensor], end: Sequence[Tensor], part: float) -> None:
+    for parameter, a, b in zip(parameters, start, end, strict=True):
+        parameter.copy_(torch.lerp(a, b, part))
+
+
+def _visual_logits(model: AudioVisualModel, batch: Batch) -> Tensor:
+    logits = model.forward(batch).visual_logits
+    assert logits is not None  # noqa: S101 - every example of a criterion has a picture
+    return logits.float()
+
+
+def _losses(logits: Tensor, labels: Tensor) -> Tensor:
+    known = labels != UNKNOWN
+    return cross_entropy(logits[known], labels[known], reduction="none")
+
+
+def _right(logits: Tensor, labels: Tensor) -> Tensor:
+    return logits.argmax(-1) == labels
