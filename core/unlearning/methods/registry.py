@@ -24,6 +24,7 @@ _PACKAGES = (
     "retain_only",
     "closed_form",
     "forget_me_not",
+    "ccu",
 )
 
 

@@ -39,7 +39,7 @@ class Course:
 
     def batches(self, rows: Batch) -> Iterator[Batch]:
         """One pass, in random order."""
-        for places in torch.randperm(len(rows), generator=self.generator).split(self.batch):
+        for places in torch.split(torch.randperm(len(rows), generator=self.generator), self.batch):
             yield rows.at(places)
 
     def endless(self, rows: Batch) -> Iterator[Batch]:

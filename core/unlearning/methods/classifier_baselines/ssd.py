@@ -32,15 +32,16 @@ def _importance(course: Course, rows: Batch) -> dict[str, Tensor]:
     model = course.model.model
     weights = {name: parameter.detach() for name, parameter in model.named_parameters()}
 
-    def loss(weights: dict[str, Tensor], pixels: Tensor, sound: Tensor, label: Tensor) -> Tensor:
-        out = functional_call(model, weights, kwargs={"pixel_values": pixels[None], "input_values": sound[None]})
-        return cross_entropy(out.logits, label[None])
+    def loss(weights: dict[str, Tensor], sample: dict[str, Tensor], label: Tensor) -> Tensor:
+        given = {name: value[None] for name, value in sample.items()}
+        return cross_entropy(functional_call(model, weights, kwargs=given).logits, label[None])
 
-    each = vmap(grad(loss), in_dims=(None, 0, 0, 0))
+    each = vmap(grad(loss), in_dims=(None, 0, 0))
     total = {name: torch.zeros_like(weight) for name, weight in weights.items()}
     for batch in course.batches(rows):
         course.passes += len(batch)
-        found = each(weights, batch.pixel_values, batch.input_values, batch.labels)
+        both = {"pixel_values": batch.pixel_values, "input_values": batch.input_values}
+        found = each(weights, {name: value for name, value in both.items() if value is not None}, batch.labels)
         for name, gradients in found.items():
             total[name] += gradients.square().sum(0)
     return {name: value / len(rows) for name, value in total.items()}
