@@ -52,6 +52,9 @@ def build(
     family: Family,
     out_dir: Annotated[Path | None, typer.Option("--out", help="The folder to write.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    oracle: Annotated[
+        bool, typer.Option("--oracle", help="A model that never learned the subjects of the standard requests.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
     """Train the world's model from scratch, an ordinary checkpoint folder. Takes minutes on a CPU."""
@@ -68,7 +71,10 @@ def build(
 
         from core.unlearning import reference
 
-        reference.build(family, target, seed, show)
+        try:
+            reference.build(family, target, seed, show, oracle=oracle)
+        except ValueError as error:
+            raise exits.CommandError(str(error), exits.USAGE) from None
     if json:
         print_json({"path": str(target)})
     else:

@@ -62,12 +62,14 @@ def test_it_forgets_and_keeps_and_cleans_up(demo):
     assert list((folder / "tmp").glob("lethe*")) == []
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopped_in_the_middle_it_leaves_no_process(demo, number, status):
+@pytest.mark.parametrize(
+    ("number", "status", "during"), [(signal.SIGINT, 130, "training"), (signal.SIGTERM, 143, "1. A model that knows")]
+)
+def test_stopped_in_the_middle_it_leaves_no_process(demo, number, status, during):
     start, mark, folder = demo
     process = start()
     deadline = time.monotonic() + SECONDS
-    while "training" not in (folder / "log").read_text():
+    while during not in (folder / "log").read_text():
         assert process.poll() is None, (folder / "log").read_text()
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -72,7 +72,7 @@ def _sculpted_logits(lm: MultimodalLM, recipe: Recipe, examples: list[Example]) 
         return _logits(lm, examples)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name != "llava_wide"])
 def test_whole_method_on_architecture(name: str, tmp_path: Path) -> None:
     source = str(save(name, tmp_path / "base"))
     lm = load_family("mllm").load(ModelSpec("tiny", "mllm", source))

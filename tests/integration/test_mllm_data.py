@@ -14,12 +14,6 @@ from core.unlearning.errors import InvalidInputError, ModelLoadError
 from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.score import score
-from core.unlearning.families.mllm.training.applied import applied
-from core.unlearning.methods.smfa.config import Options
-from core.unlearning.methods.smfa.method import METHOD
-from core.unlearning.methods.smfa.recipe import Recipe
-from core.unlearning.methods.smfa.sculpt import sculpted
 from core.unlearning.progress import Silent
 from core.unlearning.reference.mllm import sample
 from core.unlearning.reference.mllm.people import known_people
@@ -148,20 +142,3 @@ def test_retain_pictures_must_lie_in_the_folder(
     (tmp_path / "inner" / "examples.jsonl").write_text(row)
     with pytest.raises(ModelLoadError, match="line 1"):
         build(request_, tmp_path / "inner")
-
-
-def test_default_job_forgets_the_person_and_little_else(lm: MultimodalLM, data: JobData, tmp_path: Path) -> None:
-    METHOD.run(lm, data, Options(), tmp_path, Silent())
-    recipe = Recipe.open(tmp_path / "recipe")
-    k = float(recipe.sculpt["k_image"])
-    views = sculpted(recipe.views(k, k), recipe.anchor, recipe.granularity)
-    before = {split: _recall(lm, data, split) for split in ("forget_image_memory", "unseen_text_memory")}
-    with applied(lm.model, views):
-        assert _recall(lm, data, "forget_image_memory") <= 0.05 < before["forget_image_memory"]
-        assert _recall(lm, data, "unseen_text_memory") >= before["unseen_text_memory"] - 0.05
-        forgotten = [e for e in data.test if e.split in ("forget_image_memory", "forget_text_memory")]
-        assert fmean(is_refusal(answer) for answer in lm.generate(forgotten)) >= 0.95
-
-
-def _recall(lm: MultimodalLM, data: JobData, split: str) -> float:
-    return fmean(s.greedy for s in score(lm, _of(data, "test", split)))

@@ -310,3 +310,9 @@ def test_a_reference_sample_can_be_submitted_as_it_is(lethe, capsys, tmp_path):
     _, requests = lethe("submit", "--request", str(tmp_path / "r"), answers=[answer(job(), 202)])
     assert name.encode() in requests[0].content
     assert requests[0].content.count(b'name="images"') >= 1
+
+
+def test_a_world_without_an_oracle_says_so(lethe, capsys, tmp_path):
+    assert lethe("reference", "build", "diffusion", "--oracle", "--out", str(tmp_path / "o"))[0] == 2
+    assert "has no oracle" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()

@@ -106,7 +106,16 @@ def build(
     out: Path,
     seed: int = 0,
     on_progress: Callable[[int, int, float], None] | None = None,
+    *,
+    oracle: bool = False,
 ) -> Path:
-    """Train the family's base model from scratch into `out`; `on_progress(step, steps, loss)` after every step."""
-    path: Path = _world(family, "build").build(Path(out), seed, on_progress)
+    """Train the family's base model from scratch into `out`; `on_progress(step, steps, loss)` after every step.
+
+    An `oracle` never learned the subjects of the standard requests. `ValueError` for a world that has none.
+    """
+    world = _world(family, "build")
+    if oracle and not hasattr(world, "build_oracle"):
+        raise ValueError(f"the world of family {family!r} has no oracle")
+    train = world.build_oracle if oracle else world.build
+    path: Path = train(Path(out), seed, on_progress)
     return path

@@ -12,6 +12,7 @@ from transformers import LlavaForConditionalGeneration
 
 from core.unlearning.reference.mllm.architecture import build_model, build_processor
 from core.unlearning.reference.mllm.packing import Packer
+from core.unlearning.reference.mllm.people import STANDARD_PEOPLE
 from core.unlearning.reference.mllm.rows import RowSampler
 from core.unlearning.reference.mllm.tokenizer import build_tokenizer
 from core.unlearning.reference.mllm.train import train_language
@@ -49,6 +50,11 @@ def build(
     model.save_pretrained(out_dir)
     build_processor(build_tokenizer()).save_pretrained(out_dir)
     return Path(out_dir)
+
+
+def build_oracle(out_dir: Path, seed: int = 0, progress_callback: OnProgress | None = None) -> Path:
+    """The same for a model that never met the people of the standard requests, in float16."""
+    return build(out_dir, seed, progress_callback, excluded=STANDARD_PEOPLE, half=True)
 
 
 def train(
