@@ -44,8 +44,8 @@ _SIGHTS = (
     "A model that never saw these pictures tells most of them all the same, as it tells other pictures of their kind: "
     "an accuracy near its own is right, and zero would make them stand out.",
     "Membership was tried with simple attacks on the model’s outputs. Stronger ones train many models of their own.",
-    "Brief further training on the subject’s pictures brings them back, about as fast as a model learns them that "
-    "never saw them.",
+    "Brief further training on the subject’s pictures brings them back. At level thorough the report says how brief, "
+    "for this model and for the reference.",
     "The numbers hold for the packed patch as a stock library loads it, in the precision named here. Quantised or "
     "further tuned copies need a check of their own.",
     "This is a measurement, not a proof of erasure, and does not replace legal advice.",
@@ -145,7 +145,7 @@ _BY_FAMILY: Mapping[str, Presentation] = {
         "between what pictures say here and in the reference, in nats. Members found: the share of the forgotten "
         "examples that an attacker finds who takes one in a hundred others for a member. Steps until relearned: of "
         "training on the forgotten pictures, until they are told as surely as kept ones; at most 50.",
-        reference_limit="A gap is the distance, either way, from the reference model’s own value.",
+        reference_limit="",
         membership="What is right is not 0.5 but the value of a model that never saw the pictures, marked by the line "
         "where such a reference is registered.",
     ),
