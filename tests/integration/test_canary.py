@@ -1,4 +1,4 @@
-"""A name, prompts and pictures that stand nowhere else go through every path of a job, and are looked for everywhere.
+"""A name, prompts and files that stand nowhere else go through every path of a job, and are looked for everywhere.
 
 `SUBJECT` may stand in encrypted blobs only. `SENDER` is what a sender wrote beside the request (its own id, metadata):
 it is in the database while the job is, and nowhere else. After the purge there is neither.
@@ -10,6 +10,7 @@ import io
 import json
 import subprocess
 import sys
+import wave
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -44,6 +45,7 @@ SUBJECT = [f"canary-{word}-3b9d" for word in ("name", "alias", "prompt", "kept",
 NAME, ALIAS, PROMPT, KEPT, INSTEAD, FILE, TEXT, EXIF = SUBJECT
 SENDER = ["canary-external-3b9d", "canary-metadata-3b9d"]
 PIXELS = bytes(range(7, 7 + 96))
+SAMPLES = bytes(range(19, 19 + 200))
 
 
 def png() -> bytes:
@@ -59,6 +61,15 @@ def jpeg() -> bytes:
     stream, exif = io.BytesIO(), Image.Exif()
     exif[0x013B] = EXIF
     Image.frombytes("RGB", (8, 4), PIXELS).save(stream, "JPEG", exif=exif)
+    return stream.getvalue()
+
+
+def wav() -> bytes:
+    """A sound."""
+    stream = io.BytesIO()
+    with wave.open(stream, "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(SAMPLES)
     return stream.getvalue()
 
 
@@ -84,8 +95,11 @@ class Place:
         """A job with the subject in every field that can hold it."""
         parts = {"purpose": (None, "forget"), "file": (f"{FILE}.jpg", jpeg(), "image/jpeg")}
         uploaded = self.send("POST", "/v1/files", 201, files=parts).json()["id"]
-        body = {**REQUEST, "images": [uploaded], "external_id": f"{SENDER[0]}-{number}"}
-        files = [("request", (None, json.dumps(body))), ("images", (f"{FILE}.png", png(), "image/png"))]
+        parts["file"] = (f"{FILE}.wav", wav(), "audio/wav")
+        heard = self.send("POST", "/v1/files", 201, files=parts).json()["id"]
+        named = {"model": "hears", "images": [uploaded], "audio": [heard], "external_id": f"{SENDER[0]}-{number}"}
+        files = [("request", (None, json.dumps({**REQUEST, **named})))]
+        files += [("images", (f"{FILE}.png", png(), "image/png")), ("audio", (f"{FILE}.wav", wav(), "audio/wav"))]
         key = {"Idempotency-Key": f"key-{number}"}
         return str(self.send("POST", "/v1/jobs", 202, files=files, headers=key).json()["id"])
 
@@ -113,6 +127,7 @@ def place(tmp_path: Path, backend: dict[str, Any], request: pytest.FixtureReques
     with api(data, "--no-worker", settings=_variables(settings)) as url, Services.open(settings) as services:
         with services.db.write() as s:
             register_trusted(s, ModelCreate(id="tiny", family="mllm", source="owner/tiny"))
+            register_trusted(s, ModelCreate(id="hears", family="audiovisual", source="owner/hears"))
             body = WebhookCreate.model_validate({"url": "https://example.com/hook"})
             endpoints.create(s, "default", settings, body)
         headers = {"Authorization": f"Bearer {(data / 'api-key').read_text().strip()}"}
@@ -152,7 +167,7 @@ def live(place: Place) -> list[str]:
     claim = must_take(services, running)
     with services.db.read() as s:
         given = lease.load_input(services, s, claim)
-    assert given.images == (jpeg(), png())
+    assert (given.images, given.audio) == ((jpeg(), png()), (wav(), wav()))
     place.send("POST", f"/v1/jobs/{running}/cancel", 202)
     with services.db.write() as s:
         lease.cancelled(s, claim)
@@ -176,6 +191,8 @@ def err(place: Place) -> None:
     send("POST", "/v1/jobs", 422, json={**REQUEST, "prompts": [f"{PROMPT} " * 400]})
     gif = {"purpose": (None, "forget"), "file": (f"{FILE}.gif", b"GIF89a" + NAME.encode(), "image/gif")}
     send("POST", "/v1/files", 415, files=gif)
+    cut = {"purpose": (None, "forget"), "file": (f"{FILE}.wav", wav()[:-9] + NAME.encode(), "audio/wav")}
+    send("POST", "/v1/files", 415, files=cut)
     send("POST", "/v1/files", 422, files={"purpose": (None, NAME), "file": (FILE, png(), "image/png")})
     send("GET", "/v1/jobs", 422, params={"status": NAME})
     send("POST", "/v1/jobs", 200, json=REQUEST, params={"validate_only": "true"})
@@ -231,8 +248,9 @@ def on_disk(place: Place) -> bytes:
 
 
 def heard(where: Mapping[str, bytes], words: list[str]) -> list[tuple[str, str]]:
-    """Which word stands where. Pictures are known by their pixels, too."""
+    """Which word stands where. Pictures are known by their pixels, too, and sounds by their samples."""
     birds = {word: word.encode() for word in words} | {"pixels": PIXELS[:24], "png": png()[:60], "jpeg": jpeg()[-40:]}
+    birds |= {"samples": SAMPLES[:24], "wav": wav()[:44]}
     return [(name, word) for name, content in where.items() for word, bird in birds.items() if bird in content]
 
 

@@ -87,10 +87,19 @@ def test_files_find_their_rows(model: AudioVisualModel, world: Path, files: dict
     assert counted(data)["train"] == {"forget_examples": 2, "retain_examples": 52}
 
 
-def test_a_picture_of_the_test_part_is_not_training_data(model: AudioVisualModel, world: Path) -> None:
-    data = build(model, world, asking(images=(picture_file(4),)))
-    assert data.forgotten == ()
+def test_a_picture_that_was_never_trained_on_is_measured_and_not_forgotten(
+    model: AudioVisualModel, tmp_path: Path
+) -> None:
+    nameless = write_world(tmp_path, {n: {"subject": None} for n in range(len(rows()))})
     assert rows()[4]["part"] == "test"
+    data = build(model, nameless, asking(images=(picture_file(0), picture_file(4))))
+    assert data.forgotten == ("r0",)
+    assert counted(data)["test"] == {
+        "forget_examples": 1, "retain_examples": 53, "forget_held_out": 1, "held_out": 17,
+    }  # fmt: skip
+    with pytest.raises(InvalidInputError) as refused:
+        build(model, nameless, asking(images=(picture_file(4),)))
+    assert refused.value.code == "nothing_to_forget"
 
 
 def test_a_picture_from_elsewhere_gets_the_label_that_the_model_sees(model: AudioVisualModel, world: Path) -> None:

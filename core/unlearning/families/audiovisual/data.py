@@ -12,7 +12,7 @@ from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.abilities import abilities
 from core.unlearning.families.audiovisual import dataset
 from core.unlearning.families.audiovisual.dataset import DataSet, Row
-from core.unlearning.families.audiovisual.matching import matched
+from core.unlearning.families.audiovisual.matching import Match, matched
 from core.unlearning.families.audiovisual.model import AudioVisualModel
 from core.unlearning.families.mllm import images
 from core.unlearning.families.mllm.limits import take
@@ -34,7 +34,7 @@ def build_data(
     if retain_set is None:
         raise InvalidInputError("the model has no data set registered to keep it by", code="no_retain_set")
     rows, rng = dataset.read(retain_set, model.labels), random.Random(seed)  # noqa: S311
-    match = matched(request, rows.part("train"))
+    match = matched(request, rows.rows)
     forgotten = [row for row in rows.part("train") if row.number in match.rows and row.has_image]
     kept = [row for row in rows.part("train") if row.number not in match.rows]
     forget = [*_examples(forgotten, "forget_examples"), *_labelled(model, match.others, "forget_examples")]
@@ -43,7 +43,7 @@ def build_data(
     if not kept:
         raise InvalidInputError("the request is about the whole training data", code="nothing_to_keep")
     keep = [*_examples(kept, "retain_examples"), *_retained(model, request)]
-    held_out, same = _held_out(request, rows, forgotten)
+    held_out, same = _held_out(request, rows, forgotten, match)
     measured = MEASURED[request.level]
     test = [*_examples(same, "forget_held_out"), *_examples(take(held_out["test"], measured, rng), "held_out")]
     progress.log(f"{len(forget)} examples to forget, {len(keep)} to keep, {match.clips} sounds that are not known")
@@ -63,14 +63,15 @@ def _check(request: ForgetRequest) -> None:
 
 
 def _held_out(
-    request: ForgetRequest, rows: DataSet, forgotten: Sequence[Row]
+    request: ForgetRequest, rows: DataSet, forgotten: Sequence[Row], match: Match
 ) -> tuple[dict[str, list[Row]], list[Row]]:
-    """What was never trained on: of others, by part, and of the subject or class."""
+    """What was never trained on: of others, by part; and of the subject or class, by name or by the request's files."""
     subjects = {row.subject for row in forgotten} - {None}
     labels = {row.label for row in forgotten} if request.entity.kind == "class" else set()
     later = [row for row in rows.rows if row.part != "train"]
-    same = [row for row in later if row.label in labels or (not labels and row.subject in subjects)]
-    numbers = {row.number for row in same}
+    alike = {row.number for row in later if row.label in labels or (not labels and row.subject in subjects)}
+    numbers = alike | match.rows
+    same = [row for row in later if row.number in numbers]
     others = [row for row in later if row.number not in numbers]
     return {part: [row for row in others if row.part == part] for part in ("validation", "test")}, same
 

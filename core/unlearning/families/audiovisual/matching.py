@@ -1,4 +1,4 @@
-"""Which registered training rows a request is about."""
+"""Which registered rows a request is about."""
 
 from __future__ import annotations
 
