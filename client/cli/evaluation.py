@@ -18,8 +18,14 @@ _COLUMNS = (
     ("CRA", "cra"),
     ("P(concept)", "confidence"),
     ("distance", "distance"),
+    ("accuracy", "accuracy"),
+    ("by picture", "visual_accuracy"),
+    ("by sound", "audio_accuracy"),
+    ("membership", "membership_auc"),
 )
 """Of these a table has those that were measured."""
+_REFERENCE = (("recall", "exact"), ("by picture", "visual_accuracy"))
+"""What is shown of a model that never learned the subject, where it was measured."""
 
 
 def show_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
@@ -27,7 +33,7 @@ def show_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
     from rich.table import Table
 
     splits: Mapping[str, Any] = evaluation.get("splits") or {}
-    referenced = any("reference" in values for split in splits.values() for values in split["metrics"].values())
+    referenced = [(title, metric) for title, metric in _REFERENCE if _anywhere(splits, metric, "reference")]
     missed = list(evaluation.get("missed") or ())
     columns = [(title, metric) for title, metric in _COLUMNS if _anywhere(splits, metric)]
     table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
@@ -35,11 +41,11 @@ def show_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
     table.add_column("asked", justify="right")
     for title, _ in columns:
         table.add_column(title, justify="right")
-    if referenced:
-        table.add_column("recall, never learned", justify="right")
+    for title, _ in referenced:
+        table.add_column(f"{title}, never learned", justify="right")
     for name, split in splits.items():
         cells = [_change(split["metrics"].get(metric), f"{name}.{metric}", missed) for _, metric in columns]
-        reference = [_number((split["metrics"].get("exact") or {}).get("reference"))] if referenced else []
+        reference = [_number((split["metrics"].get(metric) or {}).get("reference")) for _, metric in referenced]
         table.add_row(_title(name), str(split["count"]), *cells, *reference)
     console.print(table)
     for key in missed:
@@ -48,8 +54,8 @@ def show_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
         console.print(note, style="dim")
 
 
-def _anywhere(splits: Mapping[str, Any], metric: str) -> bool:
-    return any((split["metrics"].get(metric) or {}).get("after") is not None for split in splits.values())
+def _anywhere(splits: Mapping[str, Any], metric: str, when: str = "after") -> bool:
+    return any((split["metrics"].get(metric) or {}).get(when) is not None for split in splits.values())
 
 
 def _change(values: Mapping[str, Any] | None, key: str, missed: list[str]) -> Text:
@@ -59,7 +65,7 @@ def _change(values: Mapping[str, Any] | None, key: str, missed: list[str]) -> Te
         return Text("-")
     then = [] if values.get("before") is None else [_number(values["before"])]
     text = " → ".join([*then, _number(values["after"])])
-    bad = any(item in {key, f"{key}.drop", f"{key}.rise"} for item in missed)
+    bad = any(item in {key, f"{key}.drop", f"{key}.rise", f"{key}.gap"} for item in missed)
     return Text(text, style="red" if bad else "")
 
 

@@ -261,6 +261,24 @@ def test_the_table_has_the_metrics_of_the_models_family(lethe, capsys, monkeypat
     assert "refused" not in out
 
 
+def test_the_report_of_a_classifier_shows_what_it_sees_and_hears(lethe, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    metrics = {
+        "visual_accuracy": {"before": 1.0, "after": 0.84, "reference": 0.87},
+        "audio_accuracy": {"before": 0.75, "after": 0.75, "reference": 0.76},
+        "exact": {"before": None, "after": None},
+    }
+    splits = {"forget_examples": {"count": 80, "known": 80, "metrics": metrics}}
+    evaluation = {"splits": splits, "thresholds": {"forget_examples.visual_accuracy.gap": 0.01}}
+    evaluation["missed"] = list(evaluation["thresholds"])
+    lethe("report", "job_1", answers=[answer(job("succeeded", verdict="failed", evaluation=evaluation))])
+    out = " ".join(capsys.readouterr().out.split())
+    assert "by picture, never learned" in out
+    assert "recall" not in out
+    assert "1.00 → 0.84 0.75 → 0.75 0.87" in out
+    assert "missed forget_examples.visual_accuracy.gap (threshold 0.01)" in out
+
+
 def test_report_of_an_unfinished_job_says_why_not(lethe, capsys):
     status, _ = lethe("report", "job_1", answers=[answer(job("running"))])
     assert status == 1
