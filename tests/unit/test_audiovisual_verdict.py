@@ -99,6 +99,14 @@ def test_a_class_beside_its_reference() -> None:
     assert GAP in judge(measured(), measured(0.08, 0.5, **gone), reference=reference, kind="class").missed
 
 
+def test_membership_of_a_class_is_judged_where_the_request_asks() -> None:
+    key = "forget_examples.membership_auc.gap"
+    gone = measured(0.0, 0.66, forget_held_out={"visual_accuracy": 0.0})
+    assert judge(measured(), gone, kind="class").passed
+    assert judge(measured(), gone, kind="class", thresholds={key: 0.03}).missed == (key,)
+    assert key in judge(measured(), gone, kind="identity").missed
+
+
 def test_a_request_s_own_bounds() -> None:
     assert validate_thresholds({GAP: 0.2}, MEASURES) == {GAP: 0.2}
     with pytest.raises(ValueError, match="between 0 and 1"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,8 @@ class Measures:
     """On judged splits these may be as high as in a model that never learned the subject, plus the threshold."""
     unless_replaced: frozenset[str] = frozenset()
     """Default thresholds that do not hold where the request brings a replacement."""
+    unless_kind: Mapping[EntityKind, frozenset[str]] = field(default_factory=dict)
+    """Default thresholds that do not hold for requests of a kind."""
     reference_may_know: bool = False
     """Whether a reference that recalls the subject is a reference all the same, since it generalises."""
     stand_in: Callable[[Evaluated, Evaluated, EntityKind, Split, str], StandIn | None] = lambda *_: None

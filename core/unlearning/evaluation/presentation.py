@@ -147,7 +147,7 @@ _BY_FAMILY: Mapping[str, Presentation] = {
         "training on the forgotten pictures, until they are told as surely as kept ones; at most 50.",
         reference_limit="",
         membership="What is right is not 0.5 but the value of a model that never saw the pictures, marked by the line "
-        "where such a reference is registered.",
+        "where such a reference is registered. Of a class it is shown and not judged.",
     ),
 }
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 from core.unlearning.evaluation.measures import Measures
-from core.unlearning.types import Split
+from core.unlearning.types import EntityKind, Split
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 Change = Literal["drop", "rise", "gap"]
@@ -55,8 +55,10 @@ def validate_thresholds(mapping: Mapping[str, object], measures: Measures) -> di
     return checked
 
 
-def resolve(overrides: Mapping[str, object], measures: Measures, *, replacement: bool) -> dict[str, float]:
+def resolve(
+    overrides: Mapping[str, object], measures: Measures, *, replacement: bool, kind: EntityKind = "identity"
+) -> dict[str, float]:
     """The defaults under the overrides."""
-    dropped = measures.unless_replaced if replacement else frozenset()
+    dropped = (measures.unless_replaced if replacement else frozenset()) | measures.unless_kind.get(kind, frozenset())
     kept = {key: bound for key, bound in measures.defaults.items() if key not in dropped}
     return {**kept, **validate_thresholds(overrides, measures)}

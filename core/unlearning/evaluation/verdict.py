@@ -89,7 +89,7 @@ def judge(
         reference = None
         notes.append("The registered reference model knows this subject itself, so it is left out of the comparison.")
     found = _Found(measures, before, after, reference, kind)
-    resolved = resolve(overrides, measures, replacement=replacement)
+    resolved = resolve(overrides, measures, replacement=replacement, kind=kind)
     checks = [_check(found, key, bound) for key, bound in resolved.items()]
     checks = [check for check in checks if check.value is not None or check.key in overrides]
     if not any(after.measured(split) for split in measures.judged):
