@@ -365,6 +365,9 @@ def test_a_job_from_before_there_were_sounds_is_read(services: Services) -> None
     with services.db.read() as s:
         given = lease.load_input(services, s, claim)
     assert given.audio == ()
+    assert given.request is not None
+    assert given.request["modalities"] is None
+    assert forget_request(given.request, given).modalities == ("image", "text")
     assert forget_request(old | {"modalities": ["image", "text"]}, given).modalities == ("image", "text")
 
 

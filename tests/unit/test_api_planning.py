@@ -66,6 +66,25 @@ def test_what_a_family_cannot_hear_or_forget_is_refused(family: str) -> None:
     assert faults == [("/modalities/1", "modality_not_supported"), ("/audio", "audio_not_supported")]
 
 
+def test_a_classifier_forgets_what_it_saw_by_name_picture_or_clip() -> None:
+    for brought in (Brought(names=1, rows=20), Brought(n_images=20), Brought(n_audio=20), Brought(n_images=5, rows=15)):
+        planned = plan("audiovisual", "auto", {}, brought)
+        assert (planned["method"], planned["training_examples"]) == ("ccu", 20)
+        assert planned["steps"] == planned["options"]["epochs"]
+    with pytest.raises(PlanError) as caught:
+        plan("audiovisual", "auto", {}, Brought(names=1, modalities=("text", "audio", "image")))
+    assert [fault.pointer for fault in caught.value.faults] == ["/modalities/0", "/modalities/1"]
+
+
+def test_a_classifier_may_have_several_references() -> None:
+    check_model("audiovisual", {"oracle": ["/models/one", "/models/two"], "rank": 4})
+    check_model("audiovisual", {"oracle": "/models/one"})
+    for family, oracle in (("audiovisual", []), ("audiovisual", [1]), ("audiovisual", ""), ("mllm", ["/models/one"])):
+        with pytest.raises(PlanError) as caught:
+            check_model(family, {"oracle": oracle})
+        assert [fault.pointer for fault in caught.value.faults] == ["/defaults/oracle"]
+
+
 def test_more_brought_is_more_to_train_up_to_the_levels_limit() -> None:
     few, many, most = (
         plan("mllm", "auto", {}, Brought(n_images=n, n_prompts=2, names=1, level="quick"))["training_examples"]
