@@ -49,8 +49,8 @@ async def _from_form(request: Request) -> tuple[Any, Uploads]:
         described = form.getlist("request")
         if len(described) != 1:
             raise HTTPException(400, "Send exactly one part named request, with the JSON of the job.")
-        images = [await _file(part, "images", settings.max_image_bytes) for part in form.getlist("images")]
-        clips = [await _file(part, "audio", settings.max_audio_bytes) for part in form.getlist("audio")]
+        images = [await _file(part, "images") for part in form.getlist("images")]
+        clips = [await _file(part, "audio") for part in form.getlist("audio")]
         part = described[0]
         return body.parse_json(await part.read() if isinstance(part, UploadFile) else part), Uploads(images, clips)
     finally:
@@ -62,9 +62,7 @@ def _only_known_parts(form: FormData) -> None:
         raise InvalidRequest("A multipart job has the parts request, images and audio, and no others.")
 
 
-async def _file(part: UploadFile | str, name: str, max_bytes: int) -> bytes:
+async def _file(part: UploadFile | str, name: str) -> bytes:
     if isinstance(part, str):
         raise InvalidRequest.one(f"/{name}", "not_a_file", f"Send each part named {name} as a file.")
-    if (part.size or 0) > max_bytes:
-        raise HTTPException(413, f"One of the {name} is larger than {max_bytes} bytes.")
     return await part.read()

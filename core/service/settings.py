@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     max_image_pixels: int = 50_000_000
     max_audio: int = Field(256, description="Sound clips a job.")
     max_audio_bytes: int = 20 * 2**20
-    max_audio_seconds: float = Field(60.0, gt=0)
+    max_audio_seconds: float = Field(60.0, gt=0, le=60, description="Workers decode no longer clip.")
     max_prompts: int = 256
     max_prompt_chars: int = 2000
     max_queued_jobs: int = 1000

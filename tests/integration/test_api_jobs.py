@@ -77,6 +77,7 @@ def test_each_limit_of_sounds_has_a_code(server: Server) -> None:
     for clips, status, code in (
         ([wav(0.3, rate=1000)], 422, "audio_too_long"),
         ([wav()] * 3, 422, "too_much_audio"),
+        ([wav(1.0)], 413, "audio_too_large"),
         ([wav()[:-2]], 415, "unsupported_audio"),
     ):
         parts = [("audio", ("a.wav", clip)) for clip in clips]
@@ -177,7 +178,7 @@ def test_pictures_that_are_none(server: Server) -> None:
         )
 
     assert post(b"GIF89a" + bytes(50)).status_code == 415
-    assert post(png() + bytes(5000)).status_code == 413
+    assert_problem(post(png() + bytes(5000)), 413, "image_too_large")
     parts = [("request", (None, json.dumps(request()))), *[("images", ("a", png())) for _ in range(5)]]
     assert_problem(server.client.post("/v1/jobs", files=parts), 422, "too_many_images")
 

@@ -135,7 +135,10 @@ def built(reference: ClassifierEvaluation | None) -> dict[str, Any]:
     return report.build(
         job_id="job_1", model_id="reference-audiovisual", base_digest="sha256:0", method="ccu", options={}, plan={},
         before=before, after=after, verdict=judge(before, after, reference=reference), reference=reference,
-        details={"losses": {"ccu": [1.0, 0.5]}, "stop_reason": "criterion"},
+        details={
+            "losses": {"ccu": [1.0, 0.5]}, "stop_reason": "criterion",
+            "share_of_training_set": 0.76, "share_of_retraining": 0.019,
+        },
     )  # fmt: skip
 
 
@@ -146,6 +149,8 @@ def test_the_page_and_the_card_say_what_gaps_are_measured_from(reference: Classi
     assert ("the registered reference model" in page) == (reference is not None)
     assert ("held-out examples of the same subject" in page) == (reference is None)
     assert "zero would make them stand out" in page
+    assert "It stopped by: criterion." in page
+    assert "76.0 % of one pass over the training data, which is 1.9 % of training anew" in page
     assert "What is forgotten" in card
     assert "PeftModel.from_pretrained" in card
     assert report.public_evaluation(found)["splits"]["forget_examples"]["metrics"]["visual_accuracy"]["after"] == 0.84
