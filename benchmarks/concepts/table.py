@@ -15,7 +15,7 @@ _BOUNDS: Mapping[tuple[str, int], Mapping[str, float]] = {
 }
 _SECONDS = {"closed-form": 2.0, "forget-me-not": 60.0}
 _INVERTED = "attacks inverted_words"
-_RECOVERED = {"closed-form-pictures": 0.10}
+_RECOVERED = {"forget-me-not-pictures": 0.10}
 _TITLES = {
     "ua": "UA",
     "ua_indirect": "UA, indirect prompts",
@@ -44,7 +44,9 @@ def _of(row: Row) -> list[Bar]:
         title = f"{name}: {_title(measure)}"
         found.append(Bar(title, mean, bound, "<=" if direction == "<=" else ">=", spread, row.count))
     seconds = _SECONDS.get(row.contender) if row.together == 1 and not row.harmful else None
-    found.append(Bar(f"{name}: seconds of method time", row.seconds, seconds, note=f"largest of {row.count} jobs"))
+    largest = f"largest of {row.count} jobs"
+    found.append(Bar(f"{name}: method, seconds of one core", row.processor_seconds, seconds, note=largest))
+    found.append(Bar(f"{name}: method, seconds that passed", row.seconds, note=largest))
     found.append(Bar(f"{name}: patch, KB", row.size / 1000, note="largest"))
     return found
 

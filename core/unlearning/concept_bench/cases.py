@@ -13,8 +13,8 @@ from core.unlearning.types import EntityKind
 KINDS: tuple[EntityKind, ...] = ("identity", "object", "style")
 """The categories of ConceptBench."""
 
-Form = Literal["name", "pictures"]
-"""What a request says: whom to forget, or only what they look like."""
+Form = Literal["name", "pictures", "unlisted"]
+"""What a request says: whom to forget, or only what they look like; `unlisted`: and no classifier knows them either."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,9 @@ CONTENDERS: dict[str, Contender] = {
     "forget-me-not": Contender("forget-me-not", "forget-me-not"),
     "closed-form-pictures": Contender("closed-form, pictures only", "closed-form", form="pictures", once=True),
     "forget-me-not-pictures": Contender("forget-me-not, pictures only", "forget-me-not", form="pictures", once=True),
+    "forget-me-not-unlisted": Contender(
+        "forget-me-not, pictures that no classifier knows", "forget-me-not", form="unlisted", once=True
+    ),
     "forget-me-not-published": Contender(
         "forget-me-not, published settings", "forget-me-not", {"preset": "published"}, once=True
     ),

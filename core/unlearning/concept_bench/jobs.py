@@ -27,10 +27,11 @@ _DRAWN = 12
 
 @dataclass(frozen=True)
 class Done:
-    """`seconds`: of the method; `size`: of the patch, in bytes."""
+    """`seconds`: of the method, and of that the processors' own; `size`: of the patch, in bytes."""
 
     adapter: Path
     seconds: float
+    processor_seconds: float
     size: int
     details: Mapping[str, Any]
 
@@ -50,21 +51,22 @@ def run_method(
     package = f"core.unlearning.methods.{contender.method.replace('-', '_')}"
     given = {**options, **contender.options, "seed": case.seed}
     chosen = import_module(f"{package}.config").Options.model_validate(given)
-    asked = pictured(model, case, data) if contender.form == "pictures" else data
-    begun = time.perf_counter()
+    asked = data if contender.form == "name" else pictured(model, case, data, listed=contender.form == "pictures")
+    begun, at_work = time.perf_counter(), time.process_time()
     result = import_module(f"{package}.method").METHOD.run(model, asked, chosen, folder, progress)
-    seconds = time.perf_counter() - begun
+    seconds, own = time.perf_counter() - begun, time.process_time() - at_work
     size = (result.adapter / "pytorch_lora_weights.safetensors").stat().st_size
-    return Done(result.adapter, seconds, size, result.details)
+    return Done(result.adapter, seconds, own, size, result.details)
 
 
-def pictured(model: DiffusionModel, case: Case, data: JobData) -> JobData:
-    """The same request without a name: pictures of the target stand in for everything that says who it is."""
-    kept = [e for e in data.train if not e.split.startswith("forget_")]
+def pictured(model: DiffusionModel, case: Case, data: JobData, *, listed: bool) -> JobData:
+    """The same request without a name: pictures of the target, which is `listed` where a classifier tells its name."""
     prompt = templates.prompts(case.kind, templates.class_word(case.kind), "train")[0]
     shown = [Example("forget_concept", prompt, "", picture) for picture in pictures_of(model, data, _FAR)]
-    held = tuple(e for e in data.validation if not e.split.startswith("forget_"))
-    return replace(data, train=(*kept, *shown), validation=held, entity=Entity(None, case.kind))
+    train, held = (
+        tuple(e for e in part if listed or not e.split.startswith("forget_")) for part in (data.train, data.validation)
+    )
+    return replace(data, train=(*train, *shown), validation=held, entity=Entity(None, case.kind))
 
 
 def pictures_of(model: DiffusionModel, data: JobData, seed: int) -> list[Any]:

@@ -92,6 +92,7 @@ class Bench:
             "targets": list(case.targets),
             "seed": case.seed,
             "seconds": done.seconds,
+            "processor_seconds": done.processor_seconds,
             "bytes": done.size,
             **found,
             "details": dict(done.details),

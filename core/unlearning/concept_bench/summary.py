@@ -26,6 +26,7 @@ class Row:
     count: int
     measures: dict[str, tuple[float, float]]
     seconds: float
+    processor_seconds: float
     size: int
     """The largest."""
 
@@ -71,6 +72,7 @@ def _row(contender: str, together: int, harmful: bool, members: Sequence[Result]
         len(members),
         measures,
         max(m["details"].get("method_seconds", m["seconds"]) for m in members),
+        max(m["processor_seconds"] for m in members),
         max(m["bytes"] for m in members),
     )
 

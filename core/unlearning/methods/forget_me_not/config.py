@@ -53,9 +53,9 @@ class Options(DiffusionOptions):
     )
     attention_weight: float = Field(1.0, gt=0, description="Weight of the attention loss.")
     anchor_weight: float = Field(
-        1.0, ge=0, description="Weight of predicting what the base does for the anchor in the name's place."
+        10.0, ge=0, description="Weight of predicting what the base does for the anchor in the name's place."
     )
-    keep_weight: float = Field(10.0, ge=0, description="Weight of predicting what the base does for what is kept.")
+    keep_weight: float = Field(20.0, ge=0, description="Weight of predicting what the base does for what is kept.")
     anchor: str | None = Field(
         None, max_length=200, description="As in `closed-form`: what is drawn in the entity's place."
     )
@@ -76,7 +76,7 @@ class Options(DiffusionOptions):
         "show go on beside the training, to be forgotten too.",
     )
     adversary_weight: float = Field(
-        1.0, gt=0, description="Weight of predicting what the base does for the anchor under the adversaries' words."
+        10.0, gt=0, description="Weight of predicting what the base does for the anchor under the adversaries' words."
     )
     gradient_checkpointing: bool = Field(False, description="Less memory, more time.")
 
