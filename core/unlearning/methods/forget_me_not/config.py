@@ -73,7 +73,7 @@ class Options(DiffusionOptions):
         ge=0,
         le=64,
         description="For a request of pictures without a name: how many searches for words that bring back what they "
-        "show go on beside the training, to be forgotten too.",
+        "show go on beside the training, to be forgotten too. Every step is then taken.",
     )
     adversary_weight: float = Field(
         10.0, gt=0, description="Weight of predicting what the base does for the anchor under the adversaries' words."

@@ -61,7 +61,10 @@ def train(
     options: Options,
     progress: Progress,
 ) -> Trained:
-    """Train until the probe finds little left, or to the last step. Raises `DivergedError`."""
+    """Train until the probe finds little left, or to the last step. Raises `DivergedError`.
+
+    Against adversaries every step is taken: that no prompt finds anything left does not mean that they do not.
+    """
     optimizer = torch.optim.AdamW(parameters, lr=options.lr, weight_decay=_DECAY)
     generator = torch.Generator("cpu").manual_seed(options.seed)
     losses: list[float] = []
@@ -78,7 +81,7 @@ def train(
             progress.step(loss=losses[-1])
             if step % options.check_every == 0 or step == options.steps:
                 left.append(probe.left())
-                if options.stop_below is not None and left[-1] < options.stop_below:
+                if against is None and options.stop_below is not None and left[-1] < options.stop_below:
                     break
     return Trained(losses, left)
 
