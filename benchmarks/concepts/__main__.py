@@ -1,7 +1,8 @@
-"""`python -m benchmarks.concepts [--check] [--work DIR] [--methods M ...] [--targets N] [--seeds 0 1 2]`.
+"""`python -m benchmarks.concepts [--check] [--work DIR [--report]] [--methods M ...] [--targets N] [--seeds 0 1 2]`.
 
 Methods run on the reference world's pipeline as they do in a job, and everything is measured with their patch loaded by
-diffusers. `--work` keeps what is done, so that an interrupted run goes on where it was.
+diffusers. `--work` keeps what is done, so that an interrupted run goes on where it was; `--report` runs nothing and
+puts together what is there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmarks.bars import RESULTS, Bar, publish
-from benchmarks.concepts.correction import METHODS, correction_bars
+from benchmarks.concepts.correction import METHODS, corrected, correction_bars, kept_shares
+from benchmarks.concepts.kept import counted, kept_results
 from benchmarks.concepts.sizes import size_bars
 from benchmarks.concepts.table import bars
 from core.unlearning.concept_bench.cases import CONTENDERS, Case, cases, first_of_each_kind
@@ -31,10 +33,12 @@ from core.unlearning.types import ModelSpec
 
 WORLD = Path(diffusion.__file__).parent / "data"
 DRAWING = {"draw_steps": 20, "draw_guidance": 3.0}
-TEXT = """Reference world, {targets} targets of each kind and {seeds} seeds, prompts that no job has seen, the patch
-loaded by stock diffusers. UA: share of the target's pictures in which it is not seen. IRA, CRA: share of other concepts
-of its kind, and of the other kinds, that are seen where they are asked for. Means, ± one standard deviation over jobs.
-Pictures: `concepts-<method>.png`, the same seeds before (above) and after (below): target, its kind, other kinds."""
+TEXT = """Reference world, prompts that no job has seen, the patch loaded by stock diffusers. UA: share of the target's
+pictures in which it is not seen. IRA, CRA: share of other concepts of its kind, and of the other kinds, that are seen where
+they are asked for. Means, ± one standard deviation over jobs. Pictures: `concepts-<method>.png`, the same seeds before
+(above) and after (below): target, its kind, other kinds.
+
+Jobs on one target each: {jobs}."""
 
 
 def main() -> int:
@@ -42,12 +46,14 @@ def main() -> int:
     options = _arguments()
     with tempfile.TemporaryDirectory() as scratch:
         work = options.work or Path(scratch)
-        bench, planned = _plan(options, work)
-        results = _run(bench, planned)
+        if options.report:
+            results, shares = kept_results(work), kept_shares(work)
+        else:
+            bench, planned = _plan(options, work)
+            results, shares = _run(bench, planned), corrected(bench, options.methods, options.seeds)
         _pictures(results, work)
-        corrected = correction_bars(bench, options.methods, options.seeds)
-    table: list[Bar] = [*bars(results), *corrected, *size_bars()]
-    text = TEXT.format(targets=options.targets, seeds=len(options.seeds))
+    table: list[Bar] = [*bars(results), *correction_bars(shares), *size_bars()]
+    text = TEXT.format(jobs=counted(results))
     met = publish("concepts", "ConceptBench on the reference world", table, text=text, raw={"results": results})
     return 0 if met or not options.check else 1
 
@@ -56,6 +62,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.concepts", description=__doc__)
     parser.add_argument("--check", action="store_true", help="exit with 1 while a bar is missed")
     parser.add_argument("--work", type=Path, help="keep results here and go on from what is there")
+    parser.add_argument("--report", action="store_true", help="run nothing: put together what --work holds")
     parser.add_argument("--world", type=Path, default=WORLD, help="a folder with base, classifiers and retain_set")
     parser.add_argument("--methods", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
     parser.add_argument("--targets", type=int, default=5, help="of each kind")

@@ -24,18 +24,30 @@ from core.unlearning.reference.diffusion.drawing import draw
 from core.unlearning.types import Entity, ForgetRequest, JobData
 
 METHODS = ("closed-form", "forget-me-not")
+_FILES, _BEFORE = "correction", "before"
 _PICTURES, _EACH = 12, 8
 Shares = Mapping[str, float]
 """Of the homonym's pictures, by what they show; and of pictures of the dominant meaning asked for by its own name."""
 
 
-def correction_bars(bench: Bench, methods: Sequence[str], seeds: Sequence[int]) -> list[Bar]:
-    """Before, and after each method."""
-    rows = _bars("before", [_kept(bench, "correction.before", lambda: _shares(bench, bench.model))])
-    for method in methods:
-        if method in METHODS:
-            rows += _bars(method, [_kept(bench, f"correction.{method}.{s}", _job(bench, method, s)) for s in seeds])
-    return rows
+def corrected(bench: Bench, methods: Sequence[str], seeds: Sequence[int]) -> dict[str, list[Shares]]:
+    """Before, and after each method with each seed; what is in the bench's folder already is read."""
+    found = {_BEFORE: [_kept(bench, _BEFORE, lambda: _shares(bench, bench.model))]}
+    for method in METHODS:
+        if method in methods:
+            found[method] = [_kept(bench, f"{method}.{seed}", _job(bench, method, seed)) for seed in seeds]
+    return found
+
+
+def kept_shares(work: Path) -> dict[str, list[Shares]]:
+    """What the folder holds of the same."""
+    named = {name: sorted(work.glob(f"{_FILES}.{name}*.json")) for name in (_BEFORE, *METHODS)}
+    return {name: [json.loads(file.read_text()) for file in files] for name, files in named.items() if files}
+
+
+def correction_bars(found: Mapping[str, Sequence[Shares]]) -> list[Bar]:
+    """A row for each share, before and after each method."""
+    return [bar for name, shares in found.items() for bar in _bars(name, shares)]
 
 
 def _job(bench: Bench, method: str, seed: int) -> Callable[[], Shares]:
@@ -82,7 +94,7 @@ def _shares(bench: Bench, model: DiffusionModel) -> dict[str, float]:
 
 
 def _kept(bench: Bench, name: str, measure: Callable[[], Shares]) -> Shares:
-    file = bench.work / f"{name}.json"
+    file = bench.work / f"{_FILES}.{name}.json"
     if not file.is_file():
         file.write_text(json.dumps(measure()) + "\n")
     shares: Shares = json.loads(file.read_text())
