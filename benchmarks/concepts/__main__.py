@@ -35,8 +35,8 @@ WORLD = Path(diffusion.__file__).parent / "data"
 DRAWING = {"draw_steps": 20, "draw_guidance": 3.0}
 TEXT = """Reference world, prompts that no job has seen, the patch loaded by stock diffusers. UA: share of the target's
 pictures in which it is not seen. IRA, CRA: share of other concepts of its kind, and of the other kinds, that are seen
-where they are asked for. Means, ± one standard deviation over jobs. Pictures: `concepts-<method>.png`, the same seeds before
-(above) and after (below): target, its kind, other kinds.
+where they are asked for. Means, ± one standard deviation over jobs. Pictures: `concepts-<method>.png`, the same seeds
+before (above) and after (below): target, its kind, other kinds.
 
 Jobs on one target each: {jobs}."""
 
