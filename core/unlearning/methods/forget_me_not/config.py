@@ -66,6 +66,11 @@ class Options(DiffusionOptions):
         description="Stop once held-out prompts have less than this part of the way from anchor to entity left; "
         "null: take every step.",
     )
+    least_steps: int = Field(
+        100,
+        ge=0,
+        description="Steps before which it does not stop: what is kept recovers after what is forgotten is gone.",
+    )
     check_every: int = Field(10, ge=1, description="Steps between two looks at the held-out prompts.")
     pictures: int = Field(8, ge=1, le=64, description="Drawn by the model itself, where the request brings none.")
     adversaries: int = Field(

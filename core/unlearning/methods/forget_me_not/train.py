@@ -81,9 +81,13 @@ def train(
             progress.step(loss=losses[-1])
             if step % options.check_every == 0 or step == options.steps:
                 left.append(probe.left())
-                if against is None and options.stop_below is not None and left[-1] < options.stop_below:
+                if against is None and _is_enough(step, left[-1], options):
                     break
     return Trained(losses, left)
+
+
+def _is_enough(step: int, left: float, options: Options) -> bool:
+    return options.stop_below is not None and step >= options.least_steps and left < options.stop_below
 
 
 def _loss(
