@@ -38,7 +38,7 @@ class Options(DiffusionOptions):
         "every linear layer of the transformer blocks.",
     )
     rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA.")
-    steps: int = Field(150, ge=1, description="Optimiser steps.")
+    steps: int = Field(250, ge=1, description="Optimiser steps at most.")
     lr: float = Field(3e-3, gt=0, le=1, description="Learning rate of AdamW.")
     batch: int = Field(4, ge=1, description="Prompts to forget in a step, and as many to keep.")
     norm: Literal["layers", "joined"] = Field(
