@@ -98,7 +98,8 @@ def _run(bench: Bench, planned: list[Case]) -> list[Result]:
         task = bar.add_task("cases", total=len(planned))
 
         def done(case: Case, result: Result) -> None:
-            bar.console.print(f"{case.name}: {result['ua']:.2f} {result['ira']:.2f} {result['cra']:.2f}")
+            found = (result[name] for name in ("ua", "ira", "cra"))
+            bar.console.print(f"{case.name}:", *("–" if value is None else f"{value:.2f}" for value in found))
             bar.advance(task)
 
         return bench.run(planned, Silent(), done)
