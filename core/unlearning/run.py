@@ -22,7 +22,7 @@ from core.unlearning.methods.base import MethodOptions, MethodResult
 from core.unlearning.methods.registry import catalogue, load_method
 from core.unlearning.phases import Phases
 from core.unlearning.progress import Progress
-from core.unlearning.types import Example, ForgetRequest, JobData, Level, ModelSpec
+from core.unlearning.types import Example, ForgetRequest, Level, ModelSpec
 
 if TYPE_CHECKING:
     from core.unlearning.evaluation.fresh import FreshProcess
@@ -122,12 +122,13 @@ def run_job(
     family = load_family(spec.family)
     with family.remembering(model, checkpoints, phases, "data"):
         data = family.build_data(model, request, spec.retain_set, phases, work.seed)
+    compare_with = family.reference(spec, data, request.modalities)
     with family.remembering(model, checkpoints, phases, "before"):
         before = measure(work, model, data.test)
     with fresh_process(work, model) as fresh:
         result = load_method(method).run(model, data, chosen, workdir, phases, checkpoints)
         after = measure_packed(work, model, fresh, result.adapter, data.test)
-    measured = _judge(work, request, before, family.compared(before, after), _reference(work, request, data))
+    measured = _judge(work, request, before, family.compared(before, after), _reference(work, compare_with, data.test))
     return pack(work, result, measured, names=request.entity.names, redact=request.redact)
 
 
@@ -188,16 +189,15 @@ def measure_packed(
         return fresh().evaluate(adapter, examples, work.level, work.progress)
 
 
-def _reference(work: Work, request: ForgetRequest, data: JobData) -> Evaluated | None:
-    """A model that never learned the subject, where one is registered as `defaults.oracle`: what it says of them."""
+def _reference(work: Work, source: str | None, examples: Sequence[Example]) -> Evaluated | None:
+    """What a model at `source` says that never learned the subject."""
     from core.unlearning.evaluation.measures import measures_of
 
-    source = load_family(work.spec.family).reference(work.spec, data, request.modalities)
     if source is None:
         return None
     asked = measures_of(work.spec.family).asked_of_reference
     oracle = replace(work.spec, source=source, revision=None)
-    return measure(work, load_model(oracle, work.precision), [e for e in data.test if e.split in asked])
+    return measure(work, load_model(oracle, work.precision), [e for e in examples if e.split in asked])
 
 
 def _judge(

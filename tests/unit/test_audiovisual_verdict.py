@@ -149,7 +149,7 @@ def test_the_page_and_the_card_say_what_gaps_are_measured_from(reference: Classi
     assert ("the registered reference model" in page) == (reference is not None)
     assert ("held-out examples of the same subject" in page) == (reference is None)
     assert "zero would make them stand out" in page
-    assert "It stopped by: criterion." in page
+    assert "It stopped because its stop criterion was met." in page
     assert "76.0 % of one pass over the training data, which is 1.9 % of training anew" in page
     assert "What is forgotten" in card
     assert "PeftModel.from_pretrained" in card

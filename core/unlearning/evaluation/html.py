@@ -14,7 +14,7 @@ from core.unlearning.evaluation.measures import Measures, measures_of
 from core.unlearning.evaluation.presentation import Presentation, presentation_of
 from core.unlearning.evaluation.thresholds import parse_key
 from core.unlearning.evaluation.verdict import NOTHING_MEASURED
-from core.unlearning.evaluation.wording import check_title, metric_title, split_explanation, split_title
+from core.unlearning.evaluation.wording import check_title, metric_title, split_explanation, split_title, stop_words
 
 
 def render(report: Mapping[str, Any]) -> str:
@@ -29,6 +29,7 @@ def render(report: Mapping[str, Any]) -> str:
         has_reference=any("reference" in v for data in report["splits"].values() for v in data["metrics"].values()),
         checks=_by_split([_check(check, measures) for check in report["verdict"]["checks"]]),
         sweep=_sweep(report["details"]),
+        stopped=stop_words(report["details"].get("stop_reason", "")),
         losses=[(name, values, svg.sparkline(values)) for name, values in _losses(report["details"])],
         table=[_numbers(split, data) for split, data in report["splits"].items()],
         metrics=[(metric, metric_title(metric)) for metric in measures.metrics],

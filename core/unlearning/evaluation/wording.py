@@ -74,6 +74,12 @@ _CHECKS = {
 }
 
 
+_STOPS = {
+    "criterion": "its stop criterion was met",
+    "max_passes": "the allowed passes over the examples were used up, before its stop criterion was met",
+}
+
+
 def split_title(split: Split) -> str:
     """A heading of a few words."""
     return _SPLITS[split][0]
@@ -92,3 +98,8 @@ def metric_title(metric: str) -> str:
 def check_title(check: str) -> str:
     """A robustness check's name in words."""
     return _CHECKS[check]
+
+
+def stop_words(reason: str) -> str:
+    """Why training stopped; a reason that has no words here as it is."""
+    return _STOPS.get(reason, reason)
