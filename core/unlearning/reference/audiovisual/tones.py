@@ -17,7 +17,7 @@ _KEYS = "123456789*0#"
 _HUM, _HUM_LEVEL = 120, 0.3
 _ONSET, _LENGTH, _ATTACK, _RELEASE = 0.15, 0.3, 0.03, 0.05
 """Seconds: the latest onset, the whole tone, its rise and its fall."""
-_SNR = (-11.0, -1.0)
+_SNR = (-12.0, -2.0)
 """Decibels."""
 
 
