@@ -127,7 +127,7 @@ def assert_forgotten_by_eye_alone(sample: Path, found: dict[str, Any]) -> None:
     others = {when: [ok for ok, kind in zip(right[when], kinds, strict=True) if kind == "kept"] for when in right}
     assert sum(of_class["before"]) >= 0.7 * len(of_class["before"]) > 0
     assert sum(of_class["after"]) <= 0.15 * len(of_class["after"])
-    assert sum(others["after"]) >= sum(others["before"]) - 1
+    assert sum(others["after"]) >= 0.75 * sum(others["before"]) > 0
     assert found["heard"] is True
     assert found["off"] is True
 
