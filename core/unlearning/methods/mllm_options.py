@@ -16,8 +16,6 @@ Targets = Annotated[
     ),
 ]
 Schedule = Annotated[Literal["linear", "constant"], Field(description="Learning rate in the last third of the steps.")]
-
-
 WholePrecision = Annotated[
     Literal["auto", "float32", "bfloat16", "float16"], Field(description="Precision of the frozen base model.")
 ]
@@ -91,6 +89,8 @@ class Keeping(MethodOptions):
 
 class ForgettingOptions(LoraOptions, Targeted, Steps, Stopping):
     """Of a method that trains one LoRA to forget."""
+
+    steps: int = Field(120, ge=1, description="Optimiser steps, at most.")
 
 
 class RetainingOptions(ForgettingOptions, Keeping):

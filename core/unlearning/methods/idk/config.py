@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from core.unlearning.methods.base import MethodInfo
 from core.unlearning.methods.mllm_options import RetainingOptions
 
 
 class Options(RetainingOptions):
     """Options of `idk`."""
+
+    lr_times_width: ClassVar[float] = 0.512
 
 
 INFO = MethodInfo(

@@ -11,7 +11,7 @@ from core.unlearning.methods.mllm_options import MllmOptions, WholePrecision
 class Options(MllmOptions):
     """Options of `manu`."""
 
-    share: float = Field(0.02, gt=0, lt=1, description="Share of each layer's neurons that is pruned for each view.")
+    share: float = Field(0.05, gt=0, lt=1, description="Share of each layer's neurons that is pruned for each view.")
     active_above: float = Field(0.1, ge=0, description="A neuron counts as active where its size is above this.")
     precision: WholePrecision = "auto"
 

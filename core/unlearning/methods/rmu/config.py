@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from core.unlearning.methods.base import MethodInfo
@@ -11,11 +13,15 @@ from core.unlearning.methods.mllm_options import Keeping, LoraOptions, Steps, St
 class Options(LoraOptions, Steps, Stopping, Keeping):
     """Options of `rmu`."""
 
+    lr_times_width: ClassVar[float] = 0.512
+
+    steps: int = Field(120, ge=1, description="Optimiser steps, at most.")
+
     layer: int | None = Field(
         None, ge=0, description="Whose output is steered, counted from 0; null: at 7/32 of the depth, as published."
     )
     steering: float = Field(
-        5.0, gt=0, description="Length of the random vector, in mean lengths of the hidden states to forget."
+        2.0, gt=0, description="Length of the random vector, in mean lengths of the hidden states to forget."
     )
     retain_weight: float = Field(100.0, ge=0, description="Weight of the loss on what is kept.")
 
