@@ -22,9 +22,9 @@ class Options(MethodOptions):
         "either way, of full rank after `full`.",
     )
     rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA, for `lora`.")
-    lr: float = Field(3e-3, gt=0, le=1, description="Learning rate of AdamW.")
+    lr: float = Field(1e-2, gt=0, le=1, description="Learning rate of AdamW.")
     unlearn_weight: float = Field(
-        1.0, ge=0, description="Weight of selective visual unlearning: what is forgotten leaves its class."
+        1.25, ge=0, description="Weight of selective visual unlearning: what is forgotten leaves its class."
     )
     consistency_weight: float = Field(
         1.0, ge=0, description="Weight of cross-modal consistency; without effect while `freeze_other` holds it at 0."
@@ -39,9 +39,9 @@ class Options(MethodOptions):
         description="Leave the other modality's encoder and half of the head as they are, exactly. Otherwise they are "
         "trained too, and held by cross-modal consistency.",
     )
-    epochs: int = Field(24, ge=1, description="Passes over what is forgotten, at most.")
+    epochs: int = Field(3, ge=1, description="Passes over what is forgotten, at most.")
     batch: int = Field(32, ge=2, description="Examples to forget in a step.")
-    keep_batch: int = Field(64, ge=2, description="Examples to keep in a step.")
+    keep_batch: int = Field(24, ge=2, description="Examples to keep in a step.")
     check_every: int = Field(1, ge=1, description="Steps between two looks at the stop criterion.")
     compared: int = Field(
         256,
@@ -49,7 +49,7 @@ class Options(MethodOptions):
         description="Examples at most that the criterion looks at, of what is forgotten and of held-out ones.",
     )
     refine: int = Field(
-        3, ge=0, le=20, description="Halvings of the last stretch, so that the criterion is met without overshooting."
+        2, ge=0, le=20, description="Halvings of the last stretch, so that the criterion is met without overshooting."
     )
     chance: float = Field(
         0.2,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from core.unlearning.evaluation.membership import auc
 from core.unlearning.families.audiovisual.model import UNKNOWN, AudioVisualModel, Batch
 
 
@@ -27,17 +28,19 @@ class Criterion:
         """At or above 0 once the criterion is met.
 
         Subjects and samples: mean CE(l_v) of what is forgotten, less that of held-out examples, which the model never
-        saw either. A class: the accuracy that may be left, less that of l_v on what is forgotten.
+        saw either; or 1/2 less the AUC of telling the two apart by it, where that is more: a mean hangs on the few
+        examples that a model is sure of and wrong about. A class: the accuracy that may be left, less that of l_v.
         """
         if self.accuracy is not None:
-            return self.accuracy - self._mean(self.forget, _right)
-        return self._mean(self.forget, _losses) - self._mean(self.held_out, _losses)
+            return self.accuracy - float(self._scores(self.forget, _right).mean())
+        forgotten, others = self._scores(self.forget, _losses), self._scores(self.held_out, _losses)
+        apart = 0.5 - auc((-forgotten).tolist(), (-others).tolist())
+        return max(float(forgotten.mean() - others.mean()), apart)
 
     @torch.no_grad()
-    def _mean(self, batches: Sequence[Batch], score: Callable[[Tensor, Tensor], Tensor]) -> float:
+    def _scores(self, batches: Sequence[Batch], score: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         self.forwards += sum(len(batch) for batch in batches)
-        scores = [score(_visual_logits(self.model, batch), batch.labels) for batch in batches]
-        return float(torch.cat(scores).double().mean())
+        return torch.cat([score(_visual_logits(self.model, batch), batch.labels) for batch in batches]).double()
 
 
 @torch.no_grad()
