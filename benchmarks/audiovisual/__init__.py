@@ -1,0 +1,1 @@
+"""What CCU does on the reference classifier, beside retraining and beside other methods."""
