@@ -24,7 +24,7 @@ class Options(MethodOptions):
     rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA, for `lora`.")
     lr: float = Field(1e-2, gt=0, le=1, description="Learning rate of AdamW.")
     unlearn_weight: float = Field(
-        1.25, ge=0, description="Weight of selective visual unlearning: what is forgotten leaves its class."
+        1.0, ge=0, description="Weight of selective visual unlearning: what is forgotten leaves its class."
     )
     consistency_weight: float = Field(
         1.0, ge=0, description="Weight of cross-modal consistency; without effect while `freeze_other` holds it at 0."
@@ -40,8 +40,8 @@ class Options(MethodOptions):
         "trained too, and held by cross-modal consistency.",
     )
     epochs: int = Field(3, ge=1, description="Passes over what is forgotten, at most.")
-    batch: int = Field(32, ge=2, description="Examples to forget in a step.")
-    keep_batch: int = Field(24, ge=2, description="Examples to keep in a step.")
+    batch: int = Field(40, ge=2, description="Examples to forget in a step.")
+    keep_batch: int = Field(32, ge=2, description="Examples to keep in a step.")
     check_every: int = Field(1, ge=1, description="Steps between two looks at the stop criterion.")
     compared: int = Field(
         256,
