@@ -10,8 +10,9 @@ VENV_S3 := .venv-s3
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq
 # PyTorch without CUDA is a tenth of the size. Used where there is no NVIDIA GPU and the index can be reached.
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
-# Each process of the tests has servers and one core of its own; a Redis that is somebody else's can serve only one.
-TEST_PROCESSES ?= $(if $(LETHE_TEST_REDIS_URL),0,2)
+# Each process of the tests has servers of its own. Three keep two cores busy, since tests wait for processes; a Redis
+# that is somebody else's can serve only one.
+TEST_PROCESSES ?= $(if $(LETHE_TEST_REDIS_URL),0,3)
 
 .PHONY: help venv demo serve test check openapi audit format clean
 
