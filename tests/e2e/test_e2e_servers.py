@@ -27,6 +27,7 @@ def test_a_broker_a_database_and_a_store_that_fall(
 ) -> None:
     settings = {**cluster, "checkpoint_seconds": "0", "sweep_seconds": "1"}
     request, images = a_canary_request(tmp_path / "sample")
+    request["method_options"]["k_image"] = 1.0
     with (
         serving(tmp_path / "api", worker="none", **settings) as api,
         working(tmp_path / "worker", settings) as worker,
@@ -57,6 +58,7 @@ def test_a_broker_a_database_and_a_store_that_fall(
 
 def test_a_disk_that_is_full_while_packing(tmp_path: Path) -> None:
     request, images = a_canary_request(tmp_path / "sample")
+    request["method_options"]["k_image"] = 1.0
     with serving(tmp_path / "data", checkpoint_seconds="0") as running:
         job_id = running.submit(request, images)
         running.at(job_id, "training", 1)
@@ -64,7 +66,7 @@ def test_a_disk_that_is_full_while_packing(tmp_path: Path) -> None:
         (running.data / "work" / f"{job_id}-1" / PATCH).symlink_to("/dev/full")
         job = running.ended(job_id)
         assert (job["status"], job["error"]["code"], job["error"]["retryable"]) == ("failed", "disk_full", True)
-        assert not list((running.data / "work").iterdir())
+        eventually(lambda: not list((running.data / "work").iterdir()))
         assert running.client.post(f"/v1/jobs/{job_id}/retry").status_code == 202
         job = running.ended(job_id)
         assert (job["status"], job["attempt"], job["error"]) == ("succeeded", 2, None)
