@@ -45,7 +45,7 @@ def _job(client: Lethe, names: tuple[str, ...], folder: Path) -> dict[str, Any]:
     with zipfile.ZipFile(job.download(folder / "patch.zip", accept_failed=True)) as archive:
         archive.extractall(folder / "patch")
     checks = json.loads((folder / "patch" / "report.json").read_text())["verdict"]["checks"]
-    missed = [check["key"] for check in checks if not check["passed"]]
+    missed = [check["key"] for check in checks if not check["met"]]
     seconds = (job.finished_at - job.started_at).total_seconds()
     return {"seconds": seconds, "verdict": job.verdict, "missed": missed}
 

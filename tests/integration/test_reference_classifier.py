@@ -12,7 +12,7 @@ from transformers import AutoModel, AutoProcessor
 
 from core.unlearning import reference
 from core.unlearning.families.audiovisual import auto, configuration
-from core.unlearning.reference.audiovisual.build import build
+from core.unlearning.reference.audiovisual.build import EPOCHS, build
 from core.unlearning.reference.audiovisual.evaluate import accuracy, membership, saved
 from core.unlearning.reference.audiovisual.rows import of_part, training_rows
 from core.unlearning.reference.audiovisual.sample import standard_requests
@@ -122,3 +122,8 @@ def test_the_loss_of_a_withheld_row_is_that_of_its_sound() -> None:
     )
     expected = (sound + whole + 0.5 * seen + 0.5 * heard) / 2
     assert batch_loss(model, batch).item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_reports_know_how_long_the_bundled_model_was_trained() -> None:
+    (entry,) = (entry for entry in reference.bundled() if entry["family"] == "audiovisual")
+    assert entry["defaults"]["trained_epochs"] == EPOCHS

@@ -14,6 +14,8 @@ FAMILIES: tuple[str, ...] = ("mllm", "diffusion", "audiovisual")
 _HERE = Path(__file__).parent
 _DRAWING: Mapping[str, object] = {"draw_steps": 20, "draw_guidance": 3.0}
 """How the drawn world's pictures are made; more steps show nothing more."""
+_TRAINED: Mapping[str, Mapping[str, object]] = {"audiovisual": {"trained_epochs": 20}}
+"""With how many passes over its data a model was trained, where a method tells its share of retraining by it."""
 
 
 class Registration(TypedDict):
@@ -57,7 +59,7 @@ def _registration(family: str) -> Registration:
         family=family,
         source=str(bundled_path(family)),
         retain_set=str(_HERE / family / "data" / "retain_set"),
-        defaults={**_oracle(family), **_drawing(family)},
+        defaults={**_oracle(family), **_drawing(family), **_TRAINED.get(family, {})},
     )
 
 
