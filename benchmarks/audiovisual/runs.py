@@ -36,6 +36,7 @@ CCU: dict[str, dict[str, Any]] = {
     "ccu, full": {"tuning": "full", "lr": 3e-3},
     "ccu - SVU": {"unlearn_weight": 0.0},
     "ccu - DCS": {"separation_weight": 0.0},
+    "ccu - retention": {"retention_weight": 0.0},
     "ccu, soft CKR": {"freeze_other": False},
     "ccu, soft - CKR": {"freeze_other": False, "consistency_weight": 0.0},
 }

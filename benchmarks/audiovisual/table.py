@@ -50,7 +50,7 @@ def _class_bars(found: Sequence[dict[str, Any]]) -> Iterator[Bar]:
     for split in ("forget_examples", "forget_held_out"):
         yield _bar(f"class: audio accuracy on it, change ({split})", found, _change(f"{split} audio"), -0.01, ">=")
     yield _bar("class: fused test accuracy on the rest, change", found, _change("held_out fused"), -0.01, ">=")
-    yield _bar("class: sample passes, share of retraining", found, _trained_share, 0.02)
+    yield _bar("class: sample passes, share of retraining", found, _trained_share)
     yield _bar("class: the same with what the stop rule looks at", found, _share)
     yield _gap(
         "class: membership AUC, gap to the reference", found, lambda one: _ccu(one)["auc"] - one["reference"]["auc"]

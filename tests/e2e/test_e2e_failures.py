@@ -67,7 +67,10 @@ def assert_one_set_of_artefacts(running: Running, job: dict[str, Any]) -> None:
 
 def test_cancelling_in_training_stops_at_once(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as running:
-        job_id = running.submit(*a_canary_request(tmp_path / "sample"))
+        request, images = a_canary_request(tmp_path / "sample")
+        # So long that it cannot be over before it is cancelled.
+        request["method_options"] = {"steps": 5000, "stop_below": None}
+        job_id = running.submit(request, images)
         running.training(job_id)
         answer = running.client.post(f"/v1/jobs/{job_id}/cancel")
         assert answer.status_code == 202

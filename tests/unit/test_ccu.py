@@ -28,7 +28,14 @@ from core.unlearning.progress import Silent
 from core.unlearning.types import Entity, Example, JobData, Split
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
-QUICK: dict[str, Any] = {"lr": 0.03, "batch": 8, "keep_batch": 16, "epochs": 24}
+QUICK: dict[str, Any] = {
+    "lr": 0.03,
+    "batch": 8,
+    "keep_batch": 16,
+    "epochs": 24,
+    "unlearn_weight": 1.0,
+    "retention_weight": 0.0,
+}
 
 
 def _examples(split: Split, places: range, labels: tuple[str, ...] = LABELS) -> tuple[Example, ...]:
@@ -157,6 +164,23 @@ def test_without_freezing_consistency_holds_what_is_heard(trained: AudioVisualMo
         assert before is not None
         assert after is not None
         moved[weight] = float((after - before).abs().mean())
+    assert 0 < moved[30.0] < 0.5 * moved[0.0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("tuning", "lr"), [("lora", 0.01), ("full", 0.001)])
+def test_retention_holds_what_is_seen_in_kept_pictures(
+    trained: AudioVisualModel, tmp_path: Path, tuning: str, lr: float
+) -> None:
+    keep = DATA.train[8:]
+    before = trained.predict(keep).visual_logits
+    moved = {}
+    for weight in (0.0, 30.0):
+        result = _run(trained, tmp_path / str(weight), epochs=12, retention_weight=weight, tuning=tuning, lr=lr)
+        after = _patched(trained, result.adapter, DATA)[0].visual_logits
+        assert before is not None
+        assert after is not None
+        moved[weight] = float((after[8:] - before).abs().mean())
     assert 0 < moved[30.0] < 0.5 * moved[0.0]
 
 

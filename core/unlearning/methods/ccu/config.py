@@ -8,6 +8,11 @@ from pydantic import Field
 
 from core.unlearning.methods.base import MethodInfo, MethodOptions
 
+PASSES, CLASS_PASSES = 3, 8
+"""Over what is forgotten, where the request does not say. More is to be unlearned of a class than of pictures."""
+UNLEARN_WEIGHT, CLASS_UNLEARN_WEIGHT = 6.0, 1.0
+"""Where the request does not say: in few steps each has to do more."""
+
 
 class Options(MethodOptions):
     """Options of `ccu`."""
@@ -23,8 +28,11 @@ class Options(MethodOptions):
     )
     rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA, for `lora`.")
     lr: float = Field(1e-2, gt=0, le=1, description="Learning rate of AdamW.")
-    unlearn_weight: float = Field(
-        1.0, ge=0, description="Weight of selective visual unlearning: what is forgotten leaves its class."
+    unlearn_weight: float | None = Field(
+        None,
+        ge=0,
+        description="Weight of selective visual unlearning: what is forgotten leaves its class; null: 6, and 1 where a "
+        "whole class leaves.",
     )
     consistency_weight: float = Field(
         1.0, ge=0, description="Weight of cross-modal consistency; without effect while `freeze_other` holds it at 0."
@@ -33,13 +41,18 @@ class Options(MethodOptions):
         1.0, ge=0, description="Weight of dual-set separation: what is kept stays together and apart from the rest."
     )
     task_weight: float = Field(1.0, ge=0, description="Weight of the classification loss on what is kept.")
+    retention_weight: float = Field(
+        3.0, ge=0, description="Weight of keeping what the model sees in kept pictures: embeddings and predictions."
+    )
     temperature: float = Field(0.5, gt=0, description="Of both contrastive losses.")
     freeze_other: bool = Field(
         True,
         description="Leave the other modality's encoder and half of the head as they are, exactly. Otherwise they are "
         "trained too, and held by cross-modal consistency.",
     )
-    epochs: int = Field(3, ge=1, description="Passes over what is forgotten, at most.")
+    epochs: int | None = Field(
+        None, ge=1, description="Passes over what is forgotten, at most; null: 3, and 8 where a whole class leaves."
+    )
     batch: int = Field(40, ge=2, description="Examples to forget in a step.")
     keep_batch: int = Field(32, ge=2, description="Examples to keep in a step.")
     check_every: int = Field(1, ge=1, description="Steps between two looks at the stop criterion.")

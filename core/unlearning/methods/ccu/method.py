@@ -37,10 +37,10 @@ class Ccu:
         forget, keep = _with_picture(data.train, "forget_examples"), _with_picture(data.train, "retain_examples")
         held_out = _with_picture(data.validation, "held_out")
         _check(forget, keep, held_out)
-        progress.phase("training", steps(len(forget), options))
+        whole_class = data.entity.kind == "class" or _leaves(forget, keep)
+        progress.phase("training", steps(len(forget), options, whole_class=whole_class))
         begun = time.perf_counter()
         with tuned(model, options) as trainee:
-            whole_class = data.entity.kind == "class" or _leaves(forget, keep)
             criterion = _criterion(trainee.model, forget, held_out, options, whole_class)
             seen = [replace(e, audio=None) for e in forget] if options.freeze_other else forget
             found = train(trainee, seen, keep, criterion, options, progress)
