@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
+from core.unlearning.descent import descend
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.diffusion import adapters, lora_file
-from core.unlearning.families.diffusion.descent import descend
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import Noised, latents_of, predict
 from core.unlearning.families.diffusion.text import Text

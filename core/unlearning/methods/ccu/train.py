@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from core.unlearning.descent import descend
 from core.unlearning.families.audiovisual.model import Batch, Predicted
-from core.unlearning.families.diffusion.descent import descend
 from core.unlearning.methods.ccu.config import CLASS_PASSES, CLASS_UNLEARN_WEIGHT, PASSES, UNLEARN_WEIGHT, Options
 from core.unlearning.methods.ccu.losses import consistency, inverse_contrastive, separation, task
 from core.unlearning.methods.ccu.stopping import Criterion, refine

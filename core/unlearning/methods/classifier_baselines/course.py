@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import kl_div, log_softmax
 
+from core.unlearning.descent import descend
 from core.unlearning.families.audiovisual.model import AudioVisualModel, Batch
-from core.unlearning.families.diffusion.descent import descend
 
 
 @dataclass

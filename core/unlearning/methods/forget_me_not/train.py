@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
+from core.unlearning.descent import descend
 from core.unlearning.families.diffusion.adapters import without_lora
 from core.unlearning.families.diffusion.attention import Captured, capturing
-from core.unlearning.families.diffusion.descent import descend
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import noised, predict
 from core.unlearning.families.diffusion.text import Text, choose, join
