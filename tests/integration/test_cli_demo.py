@@ -30,7 +30,9 @@ def demo(tmp_path):
         command = [sys.executable, "-m", "client.cli", "demo", "--out", str(tmp_path / "out"), *arguments]
         log = (tmp_path / "log").open("wb")
         env = environment(DEMO_MARK=mark, TMPDIR=str(tmp_path / "tmp"), COLUMNS="140", PYTHONUNBUFFERED="1")
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=env, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, env=env, start_new_session=True, preexec_fn=_heed_interrupts
+        )
         started.append(process)
         return process
 
@@ -38,6 +40,11 @@ def demo(tmp_path):
     for process in started:
         process.kill()
         process.wait()
+
+
+def _heed_interrupts():
+    """A suite that a shell runs in the background ignores SIGINT, and every process it starts would, too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_it_forgets_and_keeps_and_cleans_up(demo):
