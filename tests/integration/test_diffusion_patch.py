@@ -102,7 +102,7 @@ def test_a_baseline_trains_a_lora_and_leaves_the_model(package: str, tmp_path: P
     result = import_module(f"core.unlearning.methods.{package}.method").METHOD.run(
         model, DATA, options, tmp_path, Silent()
     )
-    assert len(result.details["losses"]) == 2
+    assert len(result.details["losses"]["LoRA"]) == 2
     assert (
         len(load_file(result.adapter / WEIGHTS))
         == 2 * result.details["modules"]

@@ -75,7 +75,7 @@ def trained(
         changes = adapters.factors(model.pipe.unet)
     adapter, digest = workdir / "adapter", base_digest(model.pipe.name_or_path)
     sizes = lora_file.write(changes, adapter, method=method, base_digest=digest)
-    details = {"losses": [round(loss, 5) for loss in losses], "rank": options.rank, "bytes": sizes}
+    details = {"losses": {"LoRA": [round(loss, 5) for loss in losses]}, "rank": options.rank, "bytes": sizes}
     return MethodResult(adapter, details={**details, "modules": len(changes)})
 
 
