@@ -1,4 +1,4 @@
-"""`lethe bench`: compare methods on a pipeline of one's own, on this machine."""
+"""`lethe bench`: compare methods on a model of one's own, on this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from client.cli import exits
+from client.cli import bench_mllm, exits
 from client.cli.context import JsonFlag, err, out, print_json
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ app = typer.Typer(help="Compare methods on this machine; no server is needed.", 
 @app.callback()
 def bench() -> None:
     """Compare methods on this machine; no server is needed."""
+
+
+app.command("mllm")(bench_mllm.mllm)
 
 
 @app.command("concepts")

@@ -59,7 +59,7 @@ def test_every_split_and_metric_is_explained():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_settings_that_are_named_exist(page):
-    ours = {"LETHE_URL", "LETHE_API_KEY", "LETHE_DEBUG", "LETHE_TEST_"}
+    ours = {"LETHE_URL", "LETHE_API_KEY", "LETHE_DEBUG", "LETHE_JUDGE_KEY", "LETHE_TEST_"}
     known = {f"LETHE_{name.upper()}" for name in Settings.model_fields} | ours
     assert set(re.findall(r"\bLETHE_[A-Z_]+", page.read_text(encoding="utf-8"))) <= known
 

@@ -34,7 +34,7 @@ def bars(rows: Sequence[tuple[str, Mapping[str, float | None]]], *, narrow: bool
         top += head
         parts += [_bar(name, values[name], top + i * (_BAR + _GAP), left, track) for i, name in enumerate(series)]
         top += height + 12
-    return _svg(_HALF if narrow else _WIDTH, top - 6, "Shares before and after", parts)
+    return frame(_HALF if narrow else _WIDTH, top - 6, "Shares before and after", parts)
 
 
 def _bar(name: str, value: float | None, y: float, left: float, track: float) -> Markup:
@@ -60,7 +60,7 @@ def curve(points: Sequence[Mapping[str, float | None]], labels: Sequence[str], c
     for name in points[0] if points else ():
         spots = [(x, _height(point[name])) for x, point in zip(xs, points, strict=True) if point[name] is not None]
         parts.append(_line(name, spots, dots=True))
-    return _svg(_WIDTH, _TOP + _PLOT_HEIGHT + 26, "Forgetting and usefulness over k", parts)
+    return frame(_WIDTH, _TOP + _PLOT_HEIGHT + 26, "Forgetting and usefulness over k", parts)
 
 
 def sparkline(values: Sequence[float], name: str = "after") -> Markup:
@@ -69,7 +69,7 @@ def sparkline(values: Sequence[float], name: str = "after") -> Markup:
     span = (high - low) or 1.0
     step = 640 / max(len(values) - 1, 1)
     spots = [(4 + i * step, 6 + 48 * (1 - (value - low) / span)) for i, value in enumerate(values)]
-    return _svg(_WIDTH, 60, "Training loss", [_line(name, spots, dots=False)])
+    return frame(_WIDTH, 60, "Training loss", [_line(name, spots, dots=False)])
 
 
 def interval(auc: float, low: float, high: float, *, right: float) -> Markup:
@@ -81,7 +81,7 @@ def interval(auc: float, low: float, high: float, *, right: float) -> Markup:
         Markup('<line class="after-line" x1="{:.1f}" x2="{:.1f}" y1="14" y2="14"/>').format(x[1], x[2]),
         Markup('<circle class="after" cx="{:.1f}" cy="14" r="4.5"/>').format(x[0]),
     ]
-    return _svg(_WIDTH, 28, "Membership AUC with its interval", parts)
+    return frame(_WIDTH, 28, "Membership AUC with its interval", parts)
 
 
 def _height(value: float | None) -> float:
@@ -103,6 +103,7 @@ def _line(name: str, spots: Sequence[tuple[float, float]], *, dots: bool) -> Mar
     return line + Markup("").join(marks) if dots else line
 
 
-def _svg(width: float, height: float, title: str, parts: Sequence[Markup]) -> Markup:
+def frame(width: float, height: float, title: str, parts: Sequence[Markup]) -> Markup:
+    """The whole picture around its parts."""
     head = Markup('<svg viewBox="0 0 {} {:.0f}" role="img" aria-label="{}" xmlns="http://www.w3.org/2000/svg">')
     return head.format(width, height, title) + Markup("").join(parts) + Markup("</svg>")

@@ -1,0 +1,100 @@
+"""`python -m benchmarks.mllm [--check] [--work DIR [--report]] [--methods M ...] [--ratios 5 10 15] [--seeds 0 1 2]`.
+
+The reference model, its people, and the options that were chosen for every method on other people
+(`core/unlearning/memory_bench/data/chosen.json`). `--work` keeps what is done, so that an interrupted run goes on where
+it was; `--report` runs nothing and puts together what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from benchmarks.bars import RESULTS, publish
+from benchmarks.mllm.table import bars, counted
+from core.unlearning.memory_bench.bench import TITLE, Bench, build_oracle
+from core.unlearning.memory_bench.cases import RATIOS, contenders
+from core.unlearning.memory_bench.output import MARKDOWN, PAGE, write_all
+from core.unlearning.memory_bench.results import Result, read
+from core.unlearning.memory_bench.setup import Setup, bundled_model
+from core.unlearning.memory_bench.summary import Row
+
+TEXT = """`lethe bench mllm` on the reference world: 5, 10 and 15 % of its people (two, four, six), drawn by each seed
+from people whom no standard request and no retain set holds, and measured with renderings and wordings that no job
+sees, on the patch loaded by stock PEFT. Every baseline runs with the best of four settings, chosen on other people;
+`smfa` with its default preset. What each number is: docs/bench.md. The whole table:
+[mllm-leaderboard.md](mllm-leaderboard.md).
+
+Cases that were run, by per cent: {counted}. A whole run has three seeds of each."""
+
+
+def main() -> int:
+    """Run, measure, print. Exit status 1 while a bar is missed and `--check` is given."""
+    options = _arguments()
+    with tempfile.TemporaryDirectory() as scratch:
+        bench = _bench(options, options.work or Path(scratch))
+        results, rows = _kept(bench) if options.report else _run(bench)
+        for name in (MARKDOWN, PAGE):
+            shutil.copy(bench.setup.work / name, RESULTS / f"mllm-{name}")
+    text = TEXT.format(counted=counted(rows))
+    met = publish("mllm", "Methods on the reference model", bars(rows, results), text=text, raw=_raw(results))
+    return 0 if met or not options.check else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.mllm", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="exit with 1 while a bar is missed")
+    parser.add_argument("--work", type=Path, help="keep results here and go on from what is there")
+    parser.add_argument("--report", action="store_true", help="run nothing: put together what --work holds")
+    parser.add_argument("--methods", nargs="+", default=list(contenders()), choices=list(contenders()))
+    parser.add_argument("--ratios", type=int, nargs="+", default=list(RATIOS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--level", choices=["standard", "robust"], default="standard")
+    parser.add_argument("--oracle", type=Path, help="a model that never learned these people")
+    parser.add_argument("--build-oracle", action="store_true", help="train it into --work (minutes)")
+    parser.add_argument("--processes", type=int, default=2)
+    return parser.parse_args()
+
+
+def _bench(options: argparse.Namespace, work: Path) -> Bench:
+    threads = max(1, (os.cpu_count() or 1) // options.processes)
+    oracle = build_oracle(work) if options.build_oracle else options.oracle
+    setup = Setup(bundled_model(), work, oracle=oracle, level=options.level, threads=threads)
+    command = shlex.join(["python", "-m", "benchmarks.mllm", *sys.argv[1:]])
+    return Bench(setup, options.methods, options.ratios, options.seeds, {}, options.processes, command)
+
+
+def _run(bench: Bench) -> tuple[list[Result], list[Row]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task("cases", total=len(bench.planned()))
+        return bench.run(lambda _: bar.advance(task))
+
+
+def _kept(bench: Bench) -> tuple[list[Result], list[Row]]:
+    results = read(bench.setup, bench.planned())
+    return results, write_all(bench.setup, results, bench.manifest(), TITLE)
+
+
+def _raw(results: list[Result]) -> dict[str, object]:
+    """Without what `results.json` of the work folder holds beside it."""
+    names = ("case", "options", "error", "seconds", "case_processor_seconds", "bytes")
+    overall = [[r for r in result["records"] if r["split"] == "overall"] for result in results]
+    return {
+        "cases": [
+            {name: result[name] for name in names} | {r["metric"]: r["value"] for r in found}
+            for result, found in zip(results, overall, strict=True)
+        ]
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

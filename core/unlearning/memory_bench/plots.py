@@ -1,0 +1,86 @@
+"""The leaderboard's pictures: bars with their spread over seeds, and what is forgotten against what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from core.unlearning.evaluation.svg import frame
+
+_LABEL, _TRACK, _BAR, _STEP = 230, 420, 11, 20
+_WIDTH = 720
+_PLOT_WIDTH, _PLOT_HEIGHT, _LEFT, _TOP = 600, 260, 70, 14
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A mean with its standard deviation, on a scale from 0 to `top`."""
+
+    label: str
+    mean: float | None
+    spread: float | None = None
+    top: float = 1.0
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One contender: `drop` of utility against the share that is `forgotten`."""
+
+    label: str
+    drop: float
+    forgotten: float
+    within: bool
+
+
+def bars(rows: Sequence[Bar], title: str) -> Markup:
+    """Horizontal bars, one under the other; a line shows the spread."""
+    parts = [part for n, row in enumerate(rows) for part in _bar(row, 4 + n * _STEP)]
+    return frame(_WIDTH, 4 + len(rows) * _STEP, title, parts)
+
+
+def _bar(row: Bar, y: float) -> list[Markup]:
+    scale, middle = _TRACK / row.top, y + _BAR / 2
+    length = scale * min(max(row.mean or 0.0, 0.0), row.top)
+    shown = "–" if row.mean is None else f"{row.mean:.3f}"
+    parts = [
+        Markup('<text class="label" x="0" y="{:.1f}">{}</text>').format(y + _BAR - 1, row.label),
+        Markup('<rect class="track" x="{}" y="{}" width="{}" height="{}" rx="2"/>').format(_LABEL, y, _TRACK, _BAR),
+        Markup('<rect class="after" x="{}" y="{}" width="{:.1f}" height="{}" rx="2"/>').format(_LABEL, y, length, _BAR),
+        Markup('<text class="value" x="{}" y="{:.1f}">{}</text>').format(_LABEL + _TRACK + 8, y + _BAR - 1, shown),
+    ]
+    if row.spread:
+        low, high = (_LABEL + min(max(length + sign * scale * row.spread, 0), _TRACK) for sign in (-1, 1))
+        line = Markup('<line class="spread" x1="{0:.1f}" x2="{1:.1f}" y1="{2:.1f}" y2="{2:.1f}"/>')
+        parts.append(line.format(low, high, middle))
+    return parts
+
+
+def scatter(spots: Sequence[Spot], floor: float, title: str) -> Markup:
+    """Best at the upper left. The dashed line is the utility drop that may be."""
+    right = max([2 * floor, *(spot.drop for spot in spots)])
+    parts = [_line_at(share) for share in (0.0, 0.5, 1.0)]
+    mark = Markup('<line class="chosen" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>')
+    parts.append(mark.format(_LEFT + _PLOT_WIDTH * floor / right, _TOP, _TOP + _PLOT_HEIGHT))
+    for drop in (0.0, floor, right):
+        tick = Markup('<text class="tick mid" x="{:.1f}" y="{}">{:.2f}</text>')
+        parts.append(tick.format(_LEFT + _PLOT_WIDTH * drop / right, _TOP + _PLOT_HEIGHT + 18, drop))
+    parts += [_spot(spot, right) for spot in spots]
+    return frame(_WIDTH, _TOP + _PLOT_HEIGHT + 26, title, parts)
+
+
+def _line_at(share: float) -> Markup:
+    y = _TOP + _PLOT_HEIGHT * (1 - share)
+    return Markup(
+        '<line class="grid" x1="{0}" x2="{1}" y1="{2:.1f}" y2="{2:.1f}"/>'
+        '<text class="tick end" x="{3}" y="{4:.1f}">{5:.1f}</text>'
+    ).format(_LEFT, _LEFT + _PLOT_WIDTH, y, _LEFT - 10, y + 4, share)
+
+
+def _spot(spot: Spot, right: float) -> Markup:
+    x = _LEFT + _PLOT_WIDTH * max(spot.drop, 0.0) / right
+    y = _TOP + _PLOT_HEIGHT * (1 - min(max(spot.forgotten, 0.0), 1.0))
+    return Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="4"/><text x="{:.1f}" y="{:.1f}">{}</text>').format(
+        "after" if spot.within else "forget", x, y, x + 7, y + 4, spot.label
+    )

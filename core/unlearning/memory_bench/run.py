@@ -1,0 +1,69 @@
+"""Runs cases in one process or in several, and goes on where an earlier run was."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING
+
+from core.unlearning.memory_bench.cases import Case
+from core.unlearning.memory_bench.results import Result, is_done, read
+from core.unlearning.memory_bench.setup import Setup
+
+if TYPE_CHECKING:
+    from core.unlearning.memory_bench.runner import Runner
+
+OnCase = Callable[[Result], None]
+
+
+class ProcessDiedError(Exception):
+    """A process ended without a word; killed for its memory, most of the time."""
+
+
+def run(setup: Setup, cases: Sequence[Case], on_case: OnCase, processes: int = 1) -> list[Result]:
+    """Every case's result, in their order; `on_case` hears of each once, those that are there already first.
+
+    Raises `JudgeError` and `ProcessDiedError`; what is finished by then is kept.
+    """
+    todo = [case for case in cases if not is_done(setup, case)]
+    for result in read(setup, [case for case in cases if is_done(setup, case)]):
+        on_case(result)
+    if todo:
+        for result in _alone(setup, todo) if processes == 1 else _several(setup, todo, processes):
+            on_case(result)
+    return read(setup, cases)
+
+
+def _alone(setup: Setup, todo: Sequence[Case]) -> Iterator[Result]:
+    from core.unlearning.memory_bench.runner import Runner
+
+    runner = Runner(setup)
+    yield from map(runner.run, todo)
+
+
+def _several(setup: Setup, todo: Sequence[Case], processes: int) -> Iterator[Result]:
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(processes, len(todo)), context, _start, (setup,))
+    try:
+        for future in as_completed([pool.submit(_one, case) for case in todo]):
+            yield future.result()
+    except BrokenProcessPool:
+        raise ProcessDiedError("a process was killed, for its memory most of the time; run fewer at once") from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_RUNNERS: list[Runner] = []
+"""Of a process of the pool: its own one."""
+
+
+def _start(setup: Setup) -> None:
+    from core.unlearning.memory_bench.runner import Runner
+
+    _RUNNERS.append(Runner(setup))
+
+
+def _one(case: Case) -> Result:
+    return _RUNNERS[0].run(case)
