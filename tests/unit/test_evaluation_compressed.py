@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from core.unlearning.families.mllm.evaluation.answerer import AnswerScore
 from core.unlearning.families.mllm.evaluation.evaluate import evaluate
 from core.unlearning.families.mllm.evaluation.quantise import quantised, quantised_linears
-from core.unlearning.families.mllm.evaluation.relearn import recovery, split_facts
+from core.unlearning.families.mllm.evaluation.relearn import Teaching, recovery, split_facts
 from core.unlearning.types import Example
 
 FACTS = [
@@ -169,10 +169,10 @@ def test_what_was_hidden_comes_back_and_what_was_never_known_does_not() -> None:
     with torch.no_grad():
         hidden.model.language_model["layers"][1].bias[9] += 10  # one answer drowns the others
     before = state(hidden.model)
-    found = recovery(hidden, hidden.model, hidden.loss, FACTS, steps=100, lr=0.02)
+    found = recovery(hidden, hidden.model, hidden.loss, FACTS, teaching=Teaching(steps=100, lr=0.02))
     assert found.before < 0.4
     assert found.after > 0.7
     assert (found.taught, found.asked) == (6, 14)
     assert same(hidden.model, before)
     fresh = TinyAnswerer(Tiny())
-    assert recovery(fresh, fresh.model, fresh.loss, FACTS, steps=100, lr=0.02).after < 0.2
+    assert recovery(fresh, fresh.model, fresh.loss, FACTS, teaching=Teaching(steps=100, lr=0.02)).after < 0.2

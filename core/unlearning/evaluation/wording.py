@@ -66,6 +66,7 @@ _CHECKS = {
     "prefix_injection": "Told how to begin the answer",
     "refusal_suppression": "Told not to decline",
     "authority": "Told that the person agrees",
+    "role_play": "Told to play a register",
     "paraphrase": "Paraphrased prompts",
     "image_to_image": "Begun from noised pictures of the concept",
     "translated_words": "Words around the name in other languages",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -39,6 +40,15 @@ class ChatFormat:
         """The frame of a question with a picture, or without."""
         return self._pictured if image else self._plain
 
+    def conversation(self, before: Sequence[tuple[str, str]], question: str, *, image: bool) -> str:
+        """The text up to where the answer to `question` starts, after turns without pictures."""
+        turns = [turn for said in before for turn in (_user(said[0]), _assistant(said[1]))]
+        text = self._render([*turns, _user(question, image=image)], generation=True)
+        if text is not None and question in text:
+            return text
+        plain = self.frame(image=False)
+        return "".join(plain.prompt(q) + plain.answer(a) for q, a in before) + self.frame(image=image).prompt(question)
+
     @cached_property
     def _pictured(self) -> Frame:
         return self._frame(True)
@@ -48,9 +58,7 @@ class ChatFormat:
         return self._frame(False)
 
     def _frame(self, image: bool) -> Frame:
-        content: list[dict[str, str]] = [{"type": "image"}] if image else []
-        asked = {"role": "user", "content": [*content, {"type": "text", "text": _QUESTION}]}
-        told = {"role": "assistant", "content": [{"type": "text", "text": _ANSWER}]}
+        asked, told = _user(_QUESTION, image=image), _assistant(_ANSWER)
         eos = self._tokenizer.eos_token or ""
         prompt, whole = self._render([asked], generation=True), self._render([asked, told], generation=False)
         if prompt is None or _QUESTION not in prompt:
@@ -77,3 +85,12 @@ class ChatFormat:
     def _image_token(self) -> str:
         token = getattr(self._processor, "image_token", None) or getattr(self._tokenizer, "image_token", None)
         return str(token or "<image>")
+
+
+def _user(question: str, *, image: bool = False) -> dict[str, Any]:
+    content: list[dict[str, str]] = [{"type": "image"}] if image else []
+    return {"role": "user", "content": [*content, {"type": "text", "text": question}]}
+
+
+def _assistant(answer: str) -> dict[str, Any]:
+    return {"role": "assistant", "content": [{"type": "text", "text": answer}]}

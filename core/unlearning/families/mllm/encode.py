@@ -62,8 +62,18 @@ class Encoder:
         """A question, ready to be answered. The tensors may be shared with others that were given out."""
         return self._prompts.get(question, image, lambda: self._encode(question, image))
 
+    def conversation(
+        self, before: Sequence[tuple[str, str]], question: str, image: Image | None, begins: str = ""
+    ) -> Encoded:
+        """A question that comes after other turns, with the beginning of its answer where one is given."""
+        text = self._chat.conversation(before, question, image=image is not None)
+        gap = self._chat.frame(image=image is not None).gap
+        return self._encode_text(f"{text}{gap}{begins}" if begins else text, image)
+
     def _encode(self, question: str, image: Image | None) -> Encoded:
-        text = self._chat.frame(image=image is not None).prompt(question)
+        return self._encode_text(self._chat.frame(image=image is not None).prompt(question), image)
+
+    def _encode_text(self, text: str, image: Image | None) -> Encoded:
         kwargs: dict[str, Any] = {"text": [text], "return_tensors": "pt"}
         if self._tokenizer.bos_token and text.startswith(self._tokenizer.bos_token):
             kwargs["add_special_tokens"] = False

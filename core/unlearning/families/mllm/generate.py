@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from PIL.Image import Image
 
-from core.unlearning.families.mllm.encode import collate
+from core.unlearning.families.mllm.encode import Encoded, collate
 from core.unlearning.families.mllm.memory import Kind, asked
 
 if TYPE_CHECKING:
@@ -18,12 +18,17 @@ _GENERATION_BUDGET = 0.25
 """Share of the token budget: the cache of a growing answer needs room."""
 
 
-@torch.no_grad()
 def generate(
     lm: MultimodalLM, questions: Sequence[tuple[str, Image | None]], *, never_first: Sequence[int] = ()
 ) -> list[str]:
     """Greedy answers, without special tokens and stripped. `never_first`: tokens that no answer may begin with."""
     rows = [lm.encoder.prompt(question, image) for question, image in questions]
+    return generate_encoded(lm, rows, never_first=never_first)
+
+
+@torch.no_grad()
+def generate_encoded(lm: MultimodalLM, rows: Sequence[Encoded], *, never_first: Sequence[int] = ()) -> list[str]:
+    """The same of questions that are encoded already."""
 
     def run(batch: list[int]) -> list[str]:
         inputs = collate([rows[i] for i in batch], lm.pad_id, lm.device, side="left").inputs

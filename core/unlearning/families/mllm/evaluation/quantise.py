@@ -1,20 +1,25 @@
-"""Round-to-nearest weight quantisation, to see whether forgetting survives it (Zhang et al., 2024: 4 bits can undo it).
+"""Weights rounded as for deployment, to see whether forgetting survives it (Zhang et al., 2024: 4 bits can undo it).
 
-Weights become q * s with one scale s = max|w| / (2^(bits-1) - 1) per output channel and q rounded to the nearest
-integer. Values only are quantised; the arithmetic stays in the model's own precision.
+Round to nearest: weights become q * s with one scale s = max|w| / (2^(bits-1) - 1) per output channel and q rounded to
+the nearest integer. NF4: the nearest of 16 quantiles of a normal distribution, scaled by blocks of 64 weights, as
+bitsandbytes packs them (Dettmers et al., 2023). Only values are quantised; arithmetic stays in the model's precision.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 LANGUAGE_MODEL = r"(^|\.)(language_model|text_model)\."
 _ADAPTER = re.compile(r"\.(lora|supertuning)_")
+_BLOCK = 64
 
 
 def quantised(weight: Tensor, bits: int) -> Tensor:
@@ -27,9 +32,35 @@ def quantised(weight: Tensor, bits: int) -> Tensor:
     return rounded.to(weight.dtype)
 
 
+def normal_float(weight: Tensor) -> Tensor:
+    """`weight` [out, in] packed as NF4 and unpacked again. Raises `NotImplementedError`, with the reason, where
+    bitsandbytes is not installed or does not work on the weight's device.
+    """
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise NotImplementedError("the bitsandbytes package is not installed")
+    try:
+        # Imported here: it is not installed everywhere.
+        from bitsandbytes import functional as packing
+
+        pack: Any = packing.quantize_4bit
+        unpack: Any = packing.dequantize_4bit
+        packed, state = pack(weight.detach().float().contiguous(), blocksize=_BLOCK, quant_type="nf4")
+        unpacked: Tensor = unpack(packed, state)
+    except (ImportError, RuntimeError, ValueError, AttributeError) as error:
+        raise NotImplementedError(f"bitsandbytes cannot pack weights on {weight.device.type}") from error
+    return unpacked.reshape(weight.shape).to(weight.dtype)
+
+
+def quantised_linears(model: nn.Module, bits: int, *, modules: str = LANGUAGE_MODEL) -> AbstractContextManager[int]:
+    """`rounded_linears` to nearest."""
+    return rounded_linears(model, partial(quantised, bits=bits), modules=modules)
+
+
 @contextmanager
-def quantised_linears(model: nn.Module, bits: int, *, modules: str = LANGUAGE_MODEL) -> Iterator[int]:
-    """Quantises the linear layers whose name matches `modules` in place; yields their number; restores them exactly.
+def rounded_linears(
+    model: nn.Module, rounded: Callable[[Tensor], Tensor], *, modules: str = LANGUAGE_MODEL
+) -> Iterator[int]:
+    """Rounds the linear layers whose name matches `modules` in place; yields their number; restores them exactly.
 
     A PEFT adapter is merged first, as a deployment would. Layers that are not held in floating point are left alone.
     """
@@ -41,7 +72,7 @@ def quantised_linears(model: nn.Module, bits: int, *, modules: str = LANGUAGE_MO
             merge()
         with torch.no_grad():
             for layer in layers:
-                layer.weight.copy_(quantised(layer.weight, bits))
+                layer.weight.copy_(rounded(layer.weight))
         yield len(layers)
     finally:
         if unmerge:

@@ -1,4 +1,4 @@
-"""How fast what was forgotten comes back: teach some of the forgotten facts again, ask for the others.
+"""How fast what was forgotten comes back: teach some of the forgotten facts again, or something else, and ask.
 
 A model that never learned the facts cannot tell the untaught ones, however many of the others it is taught.
 """
@@ -22,6 +22,22 @@ from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 from core.unlearning.progress import Progress, Silent
 from core.unlearning.types import Example
 
+Loss = Callable[[Sequence[Example]], Tensor]
+"""The mean answer loss of some examples, with a gradient."""
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """How it is taught: steps of AdamW on the whole language model, on so many examples each."""
+
+    steps: int = 20
+    lr: float = 2e-4
+    batch: int = 16
+    seed: int = 0
+
+
+TEACHING = Teaching()
+
 
 @dataclass(frozen=True)
 class Recovery:
@@ -36,26 +52,38 @@ class Recovery:
 def recovery(
     answerer: Answerer,
     model: nn.Module,
-    loss: Callable[[Sequence[Example]], Tensor],
+    loss: Loss,
     forgotten: Sequence[Example],
     *,
     share: float = 0.3,
-    steps: int = 20,
-    lr: float = 2e-4,
-    batch: int = 16,
-    seed: int = 0,
+    teaching: Teaching = TEACHING,
     progress: Progress | None = None,
 ) -> Recovery:
-    """Fine-tunes the whole language model for `steps` of AdamW on `share` of the forgotten facts, then restores it.
+    """Teaches `share` of the forgotten facts and asks for the others: see `recovered`.
 
-    `model` is the merged, patched model behind `answerer`; `loss` gives the mean answer loss of some examples with a
-    gradient. All wordings and pictures of one fact are on the same side of the cut. Raises `ValueError` when there are
-    fewer than two facts.
+    All wordings and pictures of one fact are on the same side of the cut. Raises `ValueError` when there are fewer
+    than two facts.
     """
-    taught, asked = split_facts(forgotten, share, seed)
+    taught, asked = split_facts(forgotten, share, teaching.seed)
+    return recovered(answerer, model, loss, taught, asked, teaching, progress)
+
+
+def recovered(
+    answerer: Answerer,
+    model: nn.Module,
+    loss: Loss,
+    taught: Sequence[Example],
+    asked: Sequence[Example],
+    teaching: Teaching,
+    progress: Progress | None = None,
+) -> Recovery:
+    """Fine-tunes the language model on `taught`, asks for `asked` before and after, then restores it.
+
+    `model` is the merged, patched model behind `answerer`.
+    """
     with _restored(model) as parameters:
         before = _recall(answerer, asked)
-        _teach(loss, parameters, taught, steps, lr, batch, seed, progress or Silent())
+        _teach(loss, parameters, taught, teaching, progress or Silent())
         return Recovery(before, _recall(answerer, asked), len(taught), len(asked))
 
 
@@ -79,20 +107,13 @@ def _recall(answerer: Answerer, asked: Sequence[Example]) -> float:
 
 
 def _teach(
-    loss: Callable[[Sequence[Example]], Tensor],
-    parameters: Sequence[nn.Parameter],
-    taught: Sequence[Example],
-    steps: int,
-    lr: float,
-    batch: int,
-    seed: int,
-    progress: Progress,
+    loss: Loss, parameters: Sequence[nn.Parameter], taught: Sequence[Example], how: Teaching, progress: Progress
 ) -> None:
-    optimiser = torch.optim.AdamW(parameters, lr=lr, weight_decay=0.0)
-    draw = random.Random(seed)  # noqa: S311
-    for _ in range(steps):
+    optimiser = torch.optim.AdamW(parameters, lr=how.lr, weight_decay=0.0)
+    draw = random.Random(how.seed)  # noqa: S311
+    for _ in range(how.steps):
         optimiser.zero_grad(set_to_none=True)
-        value = loss(draw.sample(list(taught), min(batch, len(taught))))
+        value = loss(draw.sample(list(taught), min(how.batch, len(taught))))
         torch.autograd.backward([value])
         optimiser.step()
         progress.step(loss=float(value.detach()))

@@ -1,0 +1,67 @@
+"""Linear probes (Alain & Bengio, 2016): what can be read from hidden states, whatever the model says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from core.unlearning.evaluation.membership import Floats
+
+FOLDS = 4
+_STEPS = 200
+
+
+@dataclass(frozen=True)
+class States:
+    """Hidden states [n, width], what they are thought to hold [n], and whom they are about [n]."""
+
+    values: Floats
+    labels: Sequence[str]
+    groups: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Probed:
+    """`valid`: accuracy on others who were left out of training. `told`: on those asked about, of whom `asked` count.
+
+    A label that a probe has not met in training it cannot tell, of whomever; such states are not counted.
+    """
+
+    valid: float
+    told: float
+    asked: int
+
+
+def probe(others: States, forgotten: States) -> Probed | None:
+    """A logistic regression trained on `others`, cross-validated by group.
+
+    None where there is too little to train on, or nothing to ask.
+    """
+    if len(set(others.groups)) < FOLDS or len(set(others.labels)) < 2:
+        return None
+    folds = GroupKFold(FOLDS, shuffle=True, random_state=0).split(others.values, groups=others.groups)
+    right = np.concatenate([_right(_part(others, train), _part(others, test)) for train, test in folds])
+    told = _right(others, forgotten)
+    return Probed(float(right.mean()), float(told.mean()), len(told)) if len(right) and len(told) else None
+
+
+def _right(known: States, asked: States) -> Floats:
+    """1 or 0 for each state that was asked and has a label among the known."""
+    places = [n for n, label in enumerate(asked.labels) if label in set(known.labels)]
+    if not places or len(set(known.labels)) < 2:
+        return np.zeros(0)
+    classifier: Any = make_pipeline(StandardScaler(), LogisticRegression(max_iter=_STEPS))
+    said = classifier.fit(known.values, list(known.labels)).predict(asked.values[places])
+    right: Floats = (said == np.asarray(asked.labels)[places]).astype(np.float64)
+    return right
+
+
+def _part(states: States, places: Sequence[int]) -> States:
+    return States(states.values[places], [states.labels[n] for n in places], [states.groups[n] for n in places])

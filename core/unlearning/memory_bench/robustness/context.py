@@ -1,0 +1,63 @@
+"""What the probes are given: a patched model, what it is compared with, and questions that no job has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
+from core.unlearning.families.mllm.evaluation.refusals import is_refusal
+from core.unlearning.families.mllm.evaluation.robustness import CAP
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.memory_bench.records import Record
+from core.unlearning.types import Example
+
+
+@dataclass(frozen=True)
+class Robust:
+    """`patched`: the patch merged into its weights. Every probe leaves every model as it was, bit by bit."""
+
+    patched: MultimodalLM
+    base: MultimodalLM
+    """As it was before."""
+    oracle: MultimodalLM | None
+    """One that never learned the forgotten people."""
+    forgotten: tuple[Example, ...]
+    """Of the splits `forget_...`."""
+    kept: tuple[Example, ...]
+    """What the base knows of other people: `retain_..._memory`, `unseen_..._memory`."""
+    strangers: tuple[Example, ...]
+    """Private questions about people whom no model has learned: `declined`."""
+    seed: int = 0
+    found: tuple[Record, ...] = ()
+    """What an earlier `run` found, of the same base, oracle, questions and seed: these two are not measured again."""
+
+    @property
+    def facts(self) -> list[Example]:
+        """Forgotten private questions that have an answer, of each view `CAP` at most."""
+        return [e for split in FORGET_MEMORY for e in some(known(self.forgotten, split))]
+
+
+def robust(
+    patched: MultimodalLM,
+    base: MultimodalLM,
+    oracle: MultimodalLM | None,
+    examples: Sequence[Example],
+    seed: int = 0,
+    found: Sequence[Record] = (),
+) -> Robust:
+    """A context from the examples of all splits."""
+    forgotten = tuple(e for e in examples if e.split.startswith("forget_"))
+    kept = tuple(e for e in examples if e.split.startswith(("retain_", "unseen_")) and e.split.endswith("_memory"))
+    strangers = tuple(e for e in examples if e.split == "declined")
+    return Robust(patched, base, oracle, forgotten, kept, strangers, seed, tuple(found))
+
+
+def known(examples: Sequence[Example], split: str) -> list[Example]:
+    """Those of a split that have an answer."""
+    return [e for e in examples if e.split == split and not is_refusal(e.answer)]
+
+
+def some(examples: Sequence[Example], count: int = CAP) -> list[Example]:
+    """At most so many, at even distances."""
+    return list(examples[:: max(1, -(-len(examples) // count))])

@@ -1,0 +1,52 @@
+"""Facts asked on another way than they were asked to be forgotten on: by name, with a picture, with one in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from PIL.Image import Image
+
+from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
+from core.unlearning.families.mllm.questions import PICTURED, about_name, mentions, rename
+from core.unlearning.memory_bench.robustness.asking import Asking, plainly
+from core.unlearning.memory_bench.robustness.context import Robust
+from core.unlearning.types import Example
+
+
+def askings(context: Robust) -> Iterator[Asking]:
+    """Three; those of a world without names or pictures ask nothing."""
+    pictured = [e for e in context.facts if e.image is not None]
+    named = [e for e in context.facts if e.image is None]
+    yield plainly("by_name", _by_name(pictured))
+    yield plainly("by_picture", _by_picture(named, _pictures(pictured)))
+    yield plainly("described", _described(pictured, context.forgotten))
+
+
+def _by_name(pictured: Iterable[Example]) -> Iterator[Example]:
+    """Asked with the name in the picture's place, but for what the name itself answers."""
+    for e in pictured:
+        if e.subject and not exact_recall(e.subject, e.answer):
+            yield replace(e, image=None, question=about_name(e.question, e.subject))
+
+
+def _by_picture(named: Iterable[Example], pictures: Mapping[str, Image]) -> Iterator[Example]:
+    """Asked with a picture in the name's place."""
+    for e in named:
+        name = mentions(e.question, [e.subject] if e.subject else [])
+        if name is not None and name in pictures:
+            yield replace(e, image=pictures[name], question=rename(e.question, name, PICTURED))
+
+
+def _described(pictured: Iterable[Example], forgotten: Sequence[Example]) -> Iterator[Example]:
+    """Asked with what the picture shows in words: the answers to what is visible in it."""
+    for e in pictured:
+        seen = [f for f in forgotten if f.split == "forget_understanding" and f.image is e.image]
+        if seen:
+            words = " ".join(f"{f.question} {f.answer}." for f in seen)
+            yield replace(e, image=None, question=f"There is a picture of a person. {words} {e.question}")
+
+
+def _pictures(pictured: Iterable[Example]) -> dict[str, Image]:
+    """One of each subject."""
+    return {e.subject: e.image for e in pictured if e.subject and e.image is not None}
