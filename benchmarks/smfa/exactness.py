@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForImageTextToText
 
-from core.unlearning.families.mllm.encode import collate
+from core.unlearning.families.mllm.batch import collate
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.types import Example
 

@@ -20,7 +20,7 @@ from core.unlearning.checkpoints import NO_CHECKPOINTS
 from core.unlearning.errors import StoppedError
 from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.adapt import decoder_layers, exactly, matching, mlp_outputs
-from core.unlearning.families.mllm.encode import collate
+from core.unlearning.families.mllm.batch import collate
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.score import answer_logits
 from core.unlearning.families.mllm.training.rows import FORGET, answer_rows

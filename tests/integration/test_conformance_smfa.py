@@ -15,7 +15,7 @@ from transformers import AutoModelForImageTextToText
 
 from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.adapt import matching
-from core.unlearning.families.mllm.encode import collate
+from core.unlearning.families.mllm.batch import collate
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.score import answer_logits
 from core.unlearning.families.mllm.training.applied import applied

@@ -8,8 +8,8 @@ from conformance_models import save
 from PIL import Image
 from torch import Tensor
 
+from core.unlearning.families.mllm.batch import collate
 from core.unlearning.families.mllm.conversation import Conversation, converse
-from core.unlearning.families.mllm.encode import collate
 from core.unlearning.families.mllm.load import load
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.score import answer_logits

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.unlearning.families.mllm.encode import Encoded
+from core.unlearning.families.mllm.encode import Encoded, Vision
 from core.unlearning.families.mllm.score import AnswerLogits
 from core.unlearning.families.mllm.training import answers
 from core.unlearning.families.mllm.training.answers import log_probs, mean_losses
@@ -53,7 +53,7 @@ def softmax(logits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def row(**more: Any) -> Row:
-    return Row(Encoded(torch.tensor([1, 2]), 1, {}, {}), **more)
+    return Row(Encoded(torch.tensor([1, 2]), 1, {}, Vision()), **more)
 
 
 def assert_close(found: torch.Tensor, wanted: Any) -> None:
@@ -74,7 +74,8 @@ def test_rows_to_forget_and_to_keep_have_their_own_losses_in_one_pass(
     out: AnswerLogits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Model:
-        pad_id, device = 0, torch.device("cpu")
+        device = torch.device("cpu")
+        batched = len
 
     rows = [row(kind="memory"), row(), row(kind="declined")]
     monkeypatch.setattr(answers, "answer_logits", lambda *_: out)
@@ -85,7 +86,8 @@ def test_rows_to_forget_and_to_keep_have_their_own_losses_in_one_pass(
 
 def test_answers_beside_those_to_forget_follow_them(monkeypatch: pytest.MonkeyPatch, out: AnswerLogits) -> None:
     class Model:
-        pad_id, device = 0, torch.device("cpu")
+        device = torch.device("cpu")
+        batched = len
 
     other = row().encoded
     seen: list[AnswerLogits] = []

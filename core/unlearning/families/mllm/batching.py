@@ -11,6 +11,8 @@ from core.unlearning.errors import OutOfMemoryError
 from core.unlearning.families.mllm.encode import Encoded
 
 T = TypeVar("T")
+Cut = Callable[[Sequence[Encoded], int], Iterator[list[int]]]
+"""How rows are cut into batches, given by their indices, within a budget of tokens."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -35,10 +37,12 @@ def buckets(rows: Sequence[Encoded], budget: int) -> Iterator[list[int]]:
         yield batch
 
 
-def run_batched(rows: Sequence[Encoded], budget: int, run: Callable[[list[int]], Sequence[T]]) -> list[T]:
-    """`run` over all buckets, results in the order of `rows`; a bucket that does not fit is split in halves."""
+def run_batched(
+    rows: Sequence[Encoded], budget: int, run: Callable[[list[int]], Sequence[T]], cut: Cut = buckets
+) -> list[T]:
+    """`run` over all batches, results in the order of `rows`; a batch that does not fit is split in halves."""
     results: dict[int, T] = {}
-    pending = list(buckets(rows, budget))
+    pending = list(cut(rows, budget))
     while pending:
         batch = pending.pop(0)
         try:

@@ -1,16 +1,17 @@
 """Questions and answers as tensors, for whichever processor a model comes with.
 
-Each example is encoded once and alone; `collate` then pads and joins what the processor returned. Tensors as long as
-the token sequence are padded with it; all others belong to the images and are joined along their first dimension
-(zero-padded where pictures were split into different numbers of tiles, which the models mask by themselves).
+Each example is encoded once and alone. Tensors as long as the token sequence go with it; all others belong to the
+picture, whose questions share them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Literal
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from PIL.Image import Image
@@ -21,6 +22,15 @@ from core.unlearning.families.mllm.chat import ChatFormat
 from core.unlearning.families.mllm.prompt_cache import PromptCache
 
 
+class Vision(dict[str, Tensor]):
+    """One picture as the model's tensors; none where there is no picture."""
+
+    @cached_property
+    def digest(self) -> str:
+        """Of its content; "" for no picture."""
+        return digest(self) if self else ""
+
+
 @dataclass(frozen=True)
 class Encoded:
     """One example. Tokens from `answer_start` on are the answer, up to and with the end of the turn."""
@@ -28,23 +38,20 @@ class Encoded:
     input_ids: Tensor
     answer_start: int
     tokens: dict[str, Tensor]
-    vision: dict[str, Tensor]
+    vision: Vision
 
     def __len__(self) -> int:
         return len(self.input_ids)
 
     @property
+    def vision_nbytes(self) -> int:
+        """Bytes of the picture's tensors, which all questions about it share."""
+        return sum(t.nbytes for t in self.vision.values())
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all its tensors."""
-        return sum(t.nbytes for t in (self.input_ids, *self.tokens.values(), *self.vision.values()))
-
-
-@dataclass(frozen=True)
-class Batch:
-    """`inputs` go to the model as they are; `answer` [batch, length] marks the answer tokens."""
-
-    inputs: dict[str, Tensor]
-    answer: Tensor
+        return sum(t.nbytes for t in (self.input_ids, *self.tokens.values())) + self.vision_nbytes
 
 
 class Encoder:
@@ -56,6 +63,7 @@ class Encoder:
         self._chat = ChatFormat(processor)
         self._ends = {*end_tokens, self._tokenizer.eos_token_id} - {None}
         self._prompts = PromptCache()
+        self._pictures: WeakValueDictionary[str, Vision] = WeakValueDictionary()
         self._before = lru_cache(maxsize=4096)(self._plain)
 
     def prompt(self, question: str, image: Image | None) -> Encoded:
@@ -79,7 +87,8 @@ class Encoder:
             kwargs["add_special_tokens"] = False
         if image is not None:
             kwargs["images"] = [image]
-        return _split(dict(self._processor(**kwargs)))
+        made = _split(dict(self._processor(**kwargs)))
+        return replace(made, vision=self._pictures.setdefault(made.vision.digest, made.vision))
 
     def with_answer(self, question: str, image: Image | None, answer: str) -> Encoded:
         """A question with its answer."""
@@ -110,36 +119,13 @@ def _split(features: dict[str, Any]) -> Encoded:
     features.pop("attention_mask", None)
     tensors = {k: v if isinstance(v, Tensor) else torch.as_tensor(v) for k, v in features.items()}
     tokens = {k: v[0] for k, v in tensors.items() if v.shape == (1, len(ids))}
-    return Encoded(ids, len(ids), tokens, {k: v for k, v in tensors.items() if k not in tokens})
+    return Encoded(ids, len(ids), tokens, Vision({k: v for k, v in tensors.items() if k not in tokens}))
 
 
-def collate(
-    rows: Sequence[Encoded], pad_id: int, device: torch.device, *, side: Literal["left", "right"] = "right"
-) -> Batch:
-    """Pad and join. Rows with pictures and rows without must come in batches of their own."""
-    width = max(len(row) for row in rows)
-
-    def padded(row: Tensor, value: int) -> Tensor:
-        gap = width - len(row)
-        return pad(row, (gap, 0) if side == "left" else (0, gap), value=value)
-
-    inputs = {
-        "input_ids": torch.stack([padded(row.input_ids, pad_id) for row in rows]),
-        "attention_mask": torch.stack([padded(torch.ones_like(row.input_ids), 0) for row in rows]),
-    }
-    for name in rows[0].tokens:
-        inputs[name] = torch.stack([padded(row.tokens[name], 0) for row in rows])
-    for name in rows[0].vision:
-        inputs[name] = _join([row.vision[name] for row in rows])
-    answer = torch.stack([padded((torch.arange(len(row)) >= row.answer_start).long(), 0) for row in rows]).bool()
-    return Batch({k: v.to(device) for k, v in inputs.items()}, answer.to(device))
-
-
-def _join(parts: list[Tensor]) -> Tensor:
-    shape = [max(sizes) for sizes in zip(*(p.shape[1:] for p in parts), strict=True)]
-    return torch.cat([_grow(part, shape) for part in parts])
-
-
-def _grow(part: Tensor, shape: list[int]) -> Tensor:
-    gaps = [(0, want - have) for have, want in zip(part.shape[1:], shape, strict=True)]
-    return pad(part, [side for gap in reversed(gaps) for side in gap]) if any(g for _, g in gaps) else part
+def digest(tensors: Mapping[str, Tensor], *more: str) -> str:
+    """Of names, shapes and contents of tensors on the CPU, and of what else is given."""
+    found = hashlib.blake2b(" ".join(more).encode(), digest_size=16)
+    for name, tensor in sorted(tensors.items()):
+        found.update(f" {name} {tuple(tensor.shape)} {tensor.dtype} ".encode())
+        found.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from PIL.Image import Image
 
-from core.unlearning.families.mllm.encode import Encoded, collate
+from core.unlearning.families.mllm.encode import Encoded
 from core.unlearning.families.mllm.memory import Kind, asked
+from core.unlearning.families.mllm.score import as_dtype
 
 if TYPE_CHECKING:
     from core.unlearning.families.mllm.model import MultimodalLM
@@ -31,9 +32,9 @@ def generate_encoded(lm: MultimodalLM, rows: Sequence[Encoded], *, never_first: 
     """The same of questions that are encoded already."""
 
     def run(batch: list[int]) -> list[str]:
-        inputs = collate([rows[i] for i in batch], lm.pad_id, lm.device, side="left").inputs
+        inputs = lm.sharing.to_answer(lm, [rows[i] for i in batch]).inputs
         out = lm.model.generate(
-            **_as_dtype(inputs, lm),
+            **as_dtype(inputs, lm.model.dtype),
             do_sample=False,
             num_beams=1,
             max_new_tokens=lm.max_new_tokens,
@@ -47,7 +48,3 @@ def generate_encoded(lm: MultimodalLM, rows: Sequence[Encoded], *, never_first: 
     how = f"generate {lm.max_new_tokens} {sorted(never_first)}"
     kind: Kind[str] = Kind(how, lambda text: (text, ()), lambda text, _: str(text))
     return asked(lm, kind, rows, int(lm.token_budget * _GENERATION_BUDGET), run)
-
-
-def _as_dtype(inputs: dict[str, torch.Tensor], lm: MultimodalLM) -> dict[str, torch.Tensor]:
-    return {k: v.to(lm.model.dtype) if v.is_floating_point() else v for k, v in inputs.items()}

@@ -21,8 +21,9 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 def load(spec: ModelSpec, *, precision: str = "auto", device: str | None = None) -> MultimodalLM:
     """Load the model frozen and in evaluation mode.
 
-    `precision`: "float32", "bfloat16", "float16", "4bit" (needs bitsandbytes), or "auto": as saved on an
-    accelerator, float32 on a CPU (where half precision is slower and gains nothing). Raises `ModelLoadError`.
+    `precision`: "float32", "bfloat16", "float16", "4bit" (needs bitsandbytes), or "auto": bfloat16 on an accelerator
+    that has it, as saved on another, float32 on a CPU (where half precision is slower and gains nothing). Raises
+    `ModelLoadError`.
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     where = {"revision": spec.revision} if spec.revision and not Path(spec.source).is_dir() else {}
@@ -55,7 +56,9 @@ def _load_model(source: str, precision: str, device: str, where: dict[str, str])
 
 def _dtype(precision: str, device: str) -> torch.dtype | str:
     if precision == "auto":
-        return torch.float32 if device == "cpu" else "auto"
+        if device == "cpu":
+            return torch.float32
+        return torch.bfloat16 if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "auto"
     if precision not in _DTYPES:
         raise ModelLoadError(f"unknown precision {precision!r}", code="invalid_option")
     return _DTYPES[precision]

@@ -6,18 +6,17 @@ another order, or asks something else, gets right answers too.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from torch import Tensor, uint8
+from torch import Tensor
 
 from core.unlearning.checkpoints import Checkpoints
 from core.unlearning.errors import StoppedError
-from core.unlearning.families.mllm.batching import run_batched
-from core.unlearning.families.mllm.encode import Encoded
+from core.unlearning.families.mllm.batching import Cut, buckets, run_batched
+from core.unlearning.families.mllm.encode import Encoded, digest
 from core.unlearning.progress import Progress
 from core.unlearning.snapshot import Snapshot
 
@@ -41,12 +40,17 @@ class Kind(Generic[T]):
 
 
 def asked(
-    lm: MultimodalLM, kind: Kind[T], rows: Sequence[Encoded], budget: int, run: Callable[[list[int]], Sequence[T]]
+    lm: MultimodalLM,
+    kind: Kind[T],
+    rows: Sequence[Encoded],
+    budget: int,
+    run: Callable[[list[int]], Sequence[T]],
+    cut: Cut = buckets,
 ) -> list[T]:
     """`run_batched`, but what `lm.memory` knows is not asked again."""
     memory = lm.memory
     if memory is None:
-        return run_batched(rows, budget, run)
+        return run_batched(rows, budget, run, cut)
     keys = [_key(kind.name, row) for row in rows]
     new = list({key: n for n, key in enumerate(keys) if key not in memory}.values())
 
@@ -56,7 +60,7 @@ def asked(
         memory.add({keys[n]: kind.pack(answer) for n, answer in zip(chosen, found, strict=True)})
         return found
 
-    run_batched([rows[n] for n in new], budget, noted)
+    run_batched([rows[n] for n in new], budget, noted, cut)
     return [kind.unpack(*memory[key]) for key in keys]
 
 
@@ -120,8 +124,4 @@ def _read(data: bytes | None) -> Iterator[tuple[str, _Packed]]:
 
 
 def _key(kind: str, row: Encoded) -> str:
-    digest = hashlib.blake2b(f"{kind} {row.answer_start}".encode(), digest_size=16)
-    for name, tensor in [("", row.input_ids), *sorted(row.tokens.items()), *sorted(row.vision.items())]:
-        digest.update(f" {name} {tuple(tensor.shape)} {tensor.dtype} ".encode())
-        digest.update(tensor.contiguous().view(-1).view(uint8).numpy().data)
-    return digest.hexdigest()
+    return digest({"": row.input_ids, **row.tokens}, kind, str(row.answer_start), row.vision.digest)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import torch
 
-from core.unlearning.families.mllm.encode import Encoder
+from core.unlearning.families.mllm.batch import Batch
+from core.unlearning.families.mllm.encode import Encoded, Encoder
 from core.unlearning.families.mllm.evaluation.answerer import AnswerScore
 from core.unlearning.families.mllm.generate import generate
 from core.unlearning.families.mllm.memory import Memory
 from core.unlearning.families.mllm.score import score
+from core.unlearning.families.mllm.sharing import Sharing
 from core.unlearning.types import Example
 
 
@@ -30,6 +32,8 @@ class MultimodalLM:
     """Padded tokens in one inference batch; halved for the run when memory runs out."""
     memory: Memory | None = None
     """What it said before; only there while it is frozen (`memory.remembering`)."""
+    sharing: Sharing = field(default_factory=Sharing)
+    """What rows may share in it."""
 
     @property
     def tokenizer(self) -> Any:
@@ -64,6 +68,14 @@ class MultimodalLM:
         if ends is None:
             ends = self.tokenizer.eos_token_id
         return [int(t) for t in (ends if isinstance(ends, list) else [ends]) if t is not None]
+
+    def batched(self, rows: Sequence[Encoded]) -> Batch:
+        """See `Sharing.batched`."""
+        return self.sharing.batched(self, rows)
+
+    def buckets(self, rows: Sequence[Encoded], budget: int) -> Iterator[list[int]]:
+        """See `Sharing.buckets`."""
+        return self.sharing.buckets(self, rows, budget)
 
     def generate(self, examples: Sequence[Example]) -> list[str]:
         """Greedy, free-running answers, stripped."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.encode import Batch, Encoded, collate
+from core.unlearning.families.mllm.batch import Batch
+from core.unlearning.families.mllm.encode import Encoded
 from core.unlearning.families.mllm.memory import Kind, asked
 
 if TYPE_CHECKING:
@@ -43,15 +44,21 @@ class AnswerLogits:
 
 def answer_logits(model: Any, batch: Batch) -> AnswerLogits:
     """One forward pass. Differentiable where the caller allows gradients."""
-    rows, columns = batch.answer.nonzero(as_tuple=True)
-    keep, place = torch.unique(columns - 1, return_inverse=True)
-    dtype = model.dtype
-    inputs = {k: v.to(dtype) if v.is_floating_point() else v for k, v in batch.inputs.items()}
+    inputs = as_dtype(batch.inputs, model.dtype)
+    where = (batch.sequences, batch.columns)
     if _keeps_logits(model):
-        logits = model(**inputs, use_cache=False, logits_to_keep=keep).logits[rows, place]
+        keep = torch.zeros_like(inputs["input_ids"], dtype=torch.bool)
+        keep[where] = True
+        place = keep.flatten().cumsum(0).view_as(keep) - 1
+        logits = model(**inputs, use_cache=False, logits_to_keep=keep).logits[place[where]]
     else:
-        logits = model(**inputs, use_cache=False).logits[rows, columns - 1]
-    return AnswerLogits(logits.float(), batch.inputs["input_ids"][rows, columns], rows)
+        logits = model(**inputs, use_cache=False).logits[where]
+    return AnswerLogits(logits.float(), batch.targets, batch.rows)
+
+
+def as_dtype(inputs: Mapping[str, Any], dtype: torch.dtype) -> dict[str, Any]:
+    """With every tensor of floating point numbers in that precision."""
+    return {k: v.to(dtype) if isinstance(v, Tensor) and v.is_floating_point() else v for k, v in inputs.items()}
 
 
 def _keeps_logits(model: Any) -> bool:
@@ -74,7 +81,7 @@ def score_encoded(lm: MultimodalLM, rows: Sequence[Encoded]) -> list[Scored]:
     """Score rows that are encoded already."""
 
     def run(batch: list[int]) -> list[Scored]:
-        out = answer_logits(lm.model, collate([rows[i] for i in batch], lm.pad_id, lm.device))
+        out = answer_logits(lm.model, lm.batched([rows[i] for i in batch]))
         chosen = out.logits.log_softmax(-1).gather(1, out.targets[:, None]).squeeze(1)
         wrong = out.logits.argmax(-1) != out.targets
         total = torch.zeros(len(batch), device=chosen.device).index_add_(0, out.rows, chosen).tolist()
@@ -82,4 +89,4 @@ def score_encoded(lm: MultimodalLM, rows: Sequence[Encoded]) -> list[Scored]:
         counts = torch.bincount(out.rows, minlength=len(batch)).tolist()
         return [Scored(t, c, m == 0) for t, c, m in zip(total, counts, misses, strict=True)]
 
-    return asked(lm, SCORED, rows, lm.token_budget, run)
+    return asked(lm, SCORED, rows, lm.token_budget, run, lm.buckets)

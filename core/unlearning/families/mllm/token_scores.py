@@ -11,7 +11,6 @@ from torch import Tensor
 
 from core.unlearning.evaluation.text_membership import TokenScores
 from core.unlearning.families.mllm.batching import run_batched
-from core.unlearning.families.mllm.encode import collate
 from core.unlearning.families.mllm.score import answer_logits, encode_all
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ def token_scores(lm: MultimodalLM, examples: Sequence[Example]) -> list[TokenSco
     rows = encode_all(lm, examples)
 
     def run(batch: list[int]) -> list[TokenScores]:
-        out = answer_logits(lm.model, collate([rows[i] for i in batch], lm.pad_id, lm.device))
+        out = answer_logits(lm.model, lm.batched([rows[i] for i in batch]))
         chosen, mean, deviation = _moments(out.logits.double(), out.targets)
         of = [(out.rows == n).nonzero().squeeze(1) for n in range(len(batch))]
         return [
@@ -33,7 +32,7 @@ def token_scores(lm: MultimodalLM, examples: Sequence[Example]) -> list[TokenSco
             for i, at in zip(batch, of, strict=True)
         ]
 
-    return run_batched(rows, lm.token_budget, run)
+    return run_batched(rows, lm.token_budget, run, lm.buckets)
 
 
 def _moments(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:

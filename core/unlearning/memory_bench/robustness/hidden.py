@@ -86,4 +86,4 @@ def states(lm: MultimodalLM, examples: Sequence[Example], modules: Sequence[str]
         stacked = torch.stack([found.at[name][first] for name in modules], dim=1)
         return [np.asarray(row, dtype=np.float64) for row in stacked.cpu()]
 
-    return np.stack(run_batched(rows, lm.token_budget, run))
+    return np.stack(run_batched(rows, lm.token_budget, run, lm.buckets))

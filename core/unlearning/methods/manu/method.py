@@ -81,7 +81,7 @@ def _activity(
             found[name].add(passed.at[name].cpu())
         return [None] * len(batch)
 
-    run_batched(rows, lm.token_budget, run)
+    run_batched(rows, lm.token_budget, run, lm.buckets)
     return found
 
 

@@ -77,7 +77,7 @@ def states(lm: MultimodalLM, layer: str, rows: Sequence[Row]) -> list[Tensor]:
         return [part.clone() for part in found.at[layer].cpu().split(counts)]  # type: ignore[no-untyped-call]
 
     kind: Kind[Tensor] = Kind(f"states {layer}", lambda s: (None, (s,)), lambda _, tensors: tensors[0])
-    return asked(lm, kind, encoded, lm.token_budget, run)
+    return asked(lm, kind, encoded, lm.token_budget, run, lm.buckets)
 
 
 METHOD = Rmu()

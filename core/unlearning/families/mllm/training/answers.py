@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.encode import collate
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.score import AnswerLogits, answer_logits
 from core.unlearning.families.mllm.training.losses import cross_entropy, divergence, row_means
@@ -24,7 +23,7 @@ and on."""
 
 def answer_losses(lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
     """Of each row the mean over its answer's tokens: KL to its distribution, or cross-entropy on the answer."""
-    out = answer_logits(model, collate([row.encoded for row in rows], lm.pad_id, lm.device))
+    out = answer_logits(model, lm.batched([row.encoded for row in rows]))
     return losses_of(out, rows)
 
 
@@ -47,7 +46,7 @@ def forgetting_by(forget: ForgetLoss) -> RowLoss:
     def losses(lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
         beside = [n for n, row in enumerate(rows) if row.beside is not None]
         encoded = [*(row.encoded for row in rows), *(row.beside for row in rows if row.beside is not None)]
-        out = answer_logits(model, collate(encoded, lm.pad_id, lm.device))
+        out = answer_logits(model, lm.batched(encoded))
         told = [n for n, row in enumerate(rows) if row.kind == "forget"]
         held = [n for n, row in enumerate(rows) if row.kind != "forget"]
         found = torch.zeros(len(rows), device=lm.device)

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from core.unlearning.families.mllm.packing import in_order
 from core.unlearning.families.mllm.training.rows import Kind, Row
 
 _SHARES: dict[Kind, float] = {"memory": 0.7, "seen": 0.15, "declined": 0.15}
@@ -33,10 +34,12 @@ def steps_for(rows: int, batch: int, steps: int | None, epochs: int) -> int:
     return steps or epochs * math.ceil(max(rows, 1) / batch)
 
 
-def micro_batches(rows: Sequence[Row], size: int) -> Iterator[list[Row]]:
-    """Pictures and plain text apart, like lengths together."""
+def micro_batches(rows: Sequence[Row], size: int, *, alike: bool = False) -> Iterator[list[Row]]:
+    """Pictures and plain text apart, like lengths together, or (`alike`) like beginnings."""
     for view in (True, False):
         chosen = sorted((row for row in rows if row.has_image is view), key=lambda row: len(row.encoded))
+        if alike:
+            chosen = [chosen[n] for n in in_order([row.encoded for row in chosen])]
         for start in range(0, len(chosen), size):
             yield chosen[start : start + size]
 

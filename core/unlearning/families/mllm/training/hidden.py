@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from core.unlearning.families.mllm.encode import Encoded, collate
+from core.unlearning.families.mllm.encode import Encoded
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.score import answer_logits
 
@@ -26,12 +26,11 @@ class Passing:
 
 def passing(lm: MultimodalLM, model: Any, encoded: Sequence[Encoded], modules: Sequence[str], side: Side) -> Passing:
     """One forward pass. Differentiable where the caller allows gradients."""
-    batch = collate(encoded, lm.pad_id, lm.device)
-    rows, columns = batch.answer.nonzero(as_tuple=True)
-    found = Passing(rows)
+    batch = lm.batched(encoded)
+    found = Passing(batch.rows)
 
     def note(name: str, states: Tensor) -> None:
-        found.at[name] = states[rows, columns - 1].float()
+        found.at[name] = states[batch.sequences, batch.columns].float()
 
     with _watched(lm.model, modules, side, note):
         answer_logits(model, batch)

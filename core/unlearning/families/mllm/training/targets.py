@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.encode import Encoded, collate
+from core.unlearning.families.mllm.encode import Encoded
 from core.unlearning.families.mllm.memory import Kind, asked
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.score import answer_logits
@@ -53,7 +53,7 @@ def distributions(lm: MultimodalLM, rows: Sequence[Encoded], *, less: float = 0.
     """
 
     def run(batch: list[int]) -> list[Soft]:
-        out = answer_logits(lm.model, collate([rows[i] for i in batch], lm.pad_id, lm.device))
+        out = answer_logits(lm.model, lm.batched([rows[i] for i in batch]))
         logits = out.logits
         if less:
             logits = logits.scatter_add(1, out.targets[:, None], torch.full_like(logits[:, :1], -less))
@@ -63,7 +63,7 @@ def distributions(lm: MultimodalLM, rows: Sequence[Encoded], *, less: float = 0.
         return [Soft(i.clone(), p.clone()) for i, p in parts]
 
     kind = replace(SOFT, name=f"{SOFT.name} less {less}") if less else SOFT
-    return asked(lm, kind, rows, lm.token_budget, run)
+    return asked(lm, kind, rows, lm.token_budget, run, lm.buckets)
 
 
 def mean(softs: Sequence[Soft]) -> Soft:

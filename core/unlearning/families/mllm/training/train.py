@@ -1,8 +1,9 @@
-"""The training loop: rows in micro-batches, halved when memory runs out, from checkpoint to checkpoint."""
+"""The training loop: rows in micro-batches, smaller ones when memory runs out, from checkpoint to checkpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -15,6 +16,7 @@ from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.training.answers import RowLoss, answer_losses
 from core.unlearning.families.mllm.training.checkpoint import Run, TrainingState, from_start
 from core.unlearning.families.mllm.training.draws import Draw, endless, micro_batches
+from core.unlearning.families.mllm.training.recompute import recomputing
 from core.unlearning.families.mllm.training.rows import Row
 from core.unlearning.methods.mllm_options import TrainingOptions
 from core.unlearning.progress import Progress
@@ -58,6 +60,7 @@ def train(
 
     Raises `DivergedError`, `OutOfMemoryError`, and whatever `progress.step` raises to stop the job.
     """
+    lm.sharing.compare(lm, [row.encoded for draw in course.draws for row in draw.rows])
     peak = options.lr or options.lr_times_width / lm.width
     optimizer = torch.optim.AdamW(parameters, lr=peak, betas=(0.9, 0.99), weight_decay=0.0)
     pace = _Pace(course, options)
@@ -119,27 +122,33 @@ class Gradients:
     course: Course
     micro: int
     """Rows in one forward pass."""
+    recompute: bool = False
+    """Whether layers are computed again in the backward pass, so that less is kept."""
 
     def of(self, rows: Sequence[Row]) -> float:
-        """Gradients of the weighted mean over the rows. Starts over with half the micro-batch when memory runs out."""
+        """Gradients of the weighted mean over the rows. Starts over in less memory when it runs out.
+
+        Layers are recomputed first, and only then micro-batches are halved: rows apart share nothing any more.
+        """
         while True:
             for parameter in self.parameters:
                 parameter.grad = None
             try:
-                return self._accumulate(rows)
+                with recomputing(self.lm.model) if self.recompute else nullcontext():
+                    return self._accumulate(rows)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-            if self.micro == 1:
+            if self.recompute and self.micro == 1:
                 raise OutOfMemoryError("even a single training row does not fit into memory")
-            self.micro = max(1, self.micro // 2)
+            self.recompute, self.micro = True, max(1, self.micro // 2) if self.recompute else self.micro
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
     def _accumulate(self, rows: Sequence[Row]) -> float:
         whole = self.course.whole or sum(row.weight for row in rows)
         total = 0.0
-        for batch in micro_batches(rows, self.micro):
+        for batch in micro_batches(rows, self.micro, alike=self.lm.sharing.packs):
             weights = torch.tensor([row.weight for row in batch], device=self.lm.device)
             loss = (self.course.loss(self.lm, self.model, batch) * weights).sum() / whole
             if not torch.isfinite(loss):

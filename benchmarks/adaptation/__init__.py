@@ -1,0 +1,1 @@
+"""How fast rows are learned, beside the plain way."""

@@ -1,0 +1,79 @@
+"""`python -m benchmarks.adaptation [--check]`: how fast rows are learned, beside the plain way, in one run.
+
+Writes `results/adaptation.json` and `.md`. Ratios only: both ways run on the same machine, one after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from benchmarks.adaptation import card
+from benchmarks.adaptation.measure import Cost, measure
+from benchmarks.adaptation.rows import encoded_rows, kinds, steps
+from benchmarks.adaptation.shapes import NARROW, TINY, random_model, reference_model
+from benchmarks.adaptation.ways import Plain, Shared
+from benchmarks.bars import Bar, publish
+from core.unlearning.families.mllm.model import MultimodalLM
+
+IMAGES, QUESTIONS = 10, 20
+JOB = 90
+"""Steps, as `smfa` takes by default."""
+TEXT = f"""{IMAGES} pictures with {QUESTIONS} questions each, in the steps that training draws from them: 24 rows to
+forget and 40 to keep in one forward pass, {JOB} steps. NPO on the first half of the pictures, KL to the frozen model on
+the second, a LoRA of rank 16. The plain way: a padded sequence for each question, pictures through the vision tower
+every time, logits at every token, the frozen model asked again in every step (`benchmarks/adaptation/ways.py`).
+Values are plain / shared in one run on the same machine; what is done once before training is part of a job. Operations
+are counted while they run."""
+NO_CARD = "\n\nNot measured here, since there is no GPU: a whole `smfa` job on a model of LLaVA-1.5-7B's shape."
+
+
+def main() -> int:
+    """Measure, print. Exit status 1 while a bar is missed and `--check` is given."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.adaptation", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="exit with 1 while a bar is missed")
+    options = parser.parse_args()
+    torch.set_flush_denormal(True)
+    table = [*_model("reference model", reference_model(), 3.0, 4), *_model(NARROW.name, random_model(NARROW), 5.0, 2)]
+    text = TEXT if torch.cuda.is_available() else TEXT + NO_CARD
+    met = publish("adaptation", "Speed of adaptation", [*table, *_growth(), *card.rows()], text=text)
+    return 0 if met or not options.check else 1
+
+
+def _model(name: str, lm: MultimodalLM, bar: float, count: int) -> Iterator[Bar]:
+    rows = kinds(encoded_rows(lm, IMAGES, QUESTIONS))
+    places = {id(row): n for n, row in enumerate(rows)}
+    drawn = [[places[id(row)] for row in step] for step in steps(rows, count)]
+    shared, plain = measure(Shared(), lm, rows, drawn), measure(Plain(), lm, rows, drawn)
+    differ = float((plain.losses - shared.losses).abs().max())
+    yield Bar(f"{name}: time of a job, plain / shared", plain.job(JOB) / shared.job(JOB), bar, ">=")
+    yield Bar(f"{name}: largest difference of a question's loss", differ, 1e-5)
+    yield Bar(f"{name}: time of a step", plain.seconds / shared.seconds)
+    yield Bar(f"{name}: operations of a job", plain.job_flops(JOB) / shared.job_flops(JOB))
+    yield Bar(f"{name}: tokens in a step", plain.tokens / shared.tokens, note=_tokens(plain, shared))
+    yield Bar(f"{name}: peak memory of a step", plain.peak / shared.peak)
+    yield Bar(f"{name}: preparation, in steps of the shared way", shared.prepared / shared.seconds)
+
+
+def _tokens(plain: Cost, shared: Cost) -> str:
+    return f"{plain.tokens:.0f} / {shared.tokens:.0f} through the language model, padding included"
+
+
+def _growth() -> Iterator[Bar]:
+    """A step of all questions in a model of 64 units; from 2 pictures, 8 questions and 2 layers one size at a time."""
+    sizes = [(2, 8, 2), (4, 8, 2), (8, 8, 2), (2, 16, 2), (2, 32, 2), (2, 8, 4), (2, 8, 8)]
+    for images, questions, layers in sizes:
+        lm = random_model(replace(TINY, layers=layers))
+        rows = kinds(encoded_rows(lm, images, questions))
+        shared, plain = (measure(way, lm, rows, [range(len(rows))]) for way in (Shared(), Plain()))
+        name = f"{images} pictures x {questions} questions, {layers} layers"
+        note = f"operations {plain.flops / shared.flops:.1f}, tokens {plain.tokens / shared.tokens:.1f}"
+        yield Bar(f"{name}: time of a step, plain / shared", plain.seconds / shared.seconds, note=note)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

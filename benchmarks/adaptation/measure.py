@@ -1,0 +1,137 @@
+"""Tokens, arithmetic, time and memory of a few steps in one of the ways."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils import flop_counter
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.adaptation.ways import Way
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.training.adapters import trainable, with_adapters
+from core.unlearning.families.mllm.training.forgetting import targets_of
+from core.unlearning.families.mllm.training.rows import Row
+from core.unlearning.methods.smfa.config import Options
+
+_OPTIONS = Options.model_validate({"rank": 16, "seed": 0})
+
+
+def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    return int(flop_counter.sdpa_flop_count(query, key, value))
+
+
+def _attention_backward(gradient: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    return int(flop_counter.sdpa_backward_flop_count(gradient, query, key, value))
+
+
+_ATTENTION = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
+}
+"""PyTorch's counter knows these kernels on accelerators only."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of the preparation, and of a step: seconds (median), floating-point operations, tokens through the language model
+    in one forward pass, and bytes above what was there before.
+    """
+
+    prepared: float
+    seconds: float
+    flops: float
+    prepared_flops: float
+    tokens: float
+    peak: float
+    losses: Tensor
+
+    def job(self, steps: int) -> float:
+        """Seconds of a job of so many steps."""
+        return self.prepared + steps * self.seconds
+
+    def job_flops(self, steps: int) -> float:
+        """The same in floating-point operations."""
+        return self.prepared_flops + steps * self.flops
+
+
+@contextmanager
+def adapted(lm: MultimodalLM) -> Iterator[tuple[Any, list[torch.nn.Parameter]]]:
+    """The model under an adapter that already does something."""
+    with with_adapters(lm.model, ["a"], targets_of(lm, _OPTIONS), _OPTIONS) as wrapped:
+        parameters = trainable(wrapped, "a")
+        torch.manual_seed(1)
+        for parameter in parameters:
+            parameter.data.normal_(std=0.02)
+        yield wrapped, parameters
+
+
+def measure(way: Way, lm: MultimodalLM, rows: Sequence[Row], drawn: Sequence[Sequence[int]]) -> Cost:
+    """Steps of rows, given by their indices, after one step that warms up."""
+    started = time.perf_counter()
+    with FlopCounterMode(display=False, custom_mapping=_ATTENTION) as counted:
+        prepared = way.prepare(lm, rows)
+    # Counting slows small models down; the second time is what is reported.
+    lm.sharing = type(lm.sharing)()
+    started = time.perf_counter()
+    prepared = way.prepare(lm, rows)
+    spent = time.perf_counter() - started
+    with adapted(lm) as (model, parameters):
+
+        def step(chosen: Sequence[int]) -> Tensor:
+            losses = way.losses(lm, model, [prepared[n] for n in chosen])
+            losses.mean().backward()  # type: ignore[no-untyped-call]
+            for parameter in parameters:
+                parameter.grad = None
+            return losses.detach()
+
+        _reset_peak(lm.device)
+        before = _memory(lm.device)
+        step(drawn[0])
+        peak = _peak(lm.device) - before
+        with FlopCounterMode(display=False, custom_mapping=_ATTENTION) as in_step:
+            losses = [step(chosen) for chosen in drawn]
+        seconds = [_timed(lambda chosen=chosen: step(chosen), lm.device) for chosen in drawn]
+        tokens = [way.tokens(lm, [prepared[n] for n in chosen]) for chosen in drawn]
+    flops = in_step.get_total_flops() / len(drawn)
+    mean_tokens = sum(tokens) / len(tokens)
+    return Cost(
+        spent, median(seconds), flops, counted.get_total_flops(), mean_tokens, peak, torch.cat(losses).float().cpu()
+    )
+
+
+def _timed(run: Any, device: torch.device) -> float:
+    started = time.perf_counter()
+    run()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def _reset_peak(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    else:
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak(device: torch.device) -> float:
+    return float(torch.cuda.max_memory_allocated()) if device.type == "cuda" else _status("VmHWM")
+
+
+def _memory(device: torch.device) -> float:
+    return float(torch.cuda.memory_allocated()) if device.type == "cuda" else _status("VmRSS")
+
+
+def _status(field: str) -> float:
+    """Bytes, of this process, as Linux tells them."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024.0 * next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))

@@ -1,0 +1,51 @@
+"""Pictures and questions to adapt to, and the steps in which they come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+import numpy as np
+
+from core.unlearning.families.mllm.encode import Encoded
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.training.draws import Draw, endless
+from core.unlearning.families.mllm.training.rows import Row
+from core.unlearning.reference.mllm.faces import draw_person
+from core.unlearning.reference.mllm.looks import random_scene
+from core.unlearning.reference.mllm.people import known_people
+from core.unlearning.reference.mllm.questions import PRIVATE_TOPICS, VISIBLE_TOPICS, image_memory, understanding
+
+FORGET, KEEP = 24, 40
+"""Rows of each kind in a step: what `smfa` takes by default."""
+
+
+def encoded_rows(lm: MultimodalLM, pictures: int, questions: int) -> list[Encoded]:
+    """So many different questions of the reference world about each of so many pictures, with true answers."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for person in known_people()[:pictures]:
+        scene = random_scene(rng)
+        image, asked = draw_person(person.code, scene), dict[str, str]()
+        while len(asked) < questions:
+            topic = [*PRIVATE_TOPICS, *VISIBLE_TOPICS][len(asked) % (len(PRIVATE_TOPICS) + len(VISIBLE_TOPICS))]
+            if topic in PRIVATE_TOPICS:
+                made = image_memory(person, topic, "trained", rng)
+            else:
+                made = understanding(topic, person.code, scene, "trained", rng)
+            asked[made.question] = made.answer
+        rows += [lm.encoder.with_answer(question, image, answer) for question, answer in asked.items()]
+    return rows
+
+
+def kinds(encoded: Sequence[Encoded]) -> list[Row]:
+    """The first half to forget, the second to keep."""
+    half = len(encoded) // 2
+    return [Row(row, kind="forget" if n < half else "memory") for n, row in enumerate(encoded)]
+
+
+def steps(rows: Sequence[Row], count: int) -> list[list[Row]]:
+    """As the training loop draws them."""
+    draws = [Draw([r for r in rows if r.kind == "forget"], FORGET), Draw([r for r in rows if r.kind != "forget"], KEEP)]
+    streams = [islice(endless(draw, f"0 {n}"), count) for n, draw in enumerate(draws)]
+    return [[*forget, *keep] for forget, keep in zip(*streams, strict=True)]

@@ -1,0 +1,107 @@
+"""The same loss in both ways: `shared` is Lethe's training, `plain` is how it is usually written.
+
+To forget: NPO, -(2/b) log s(-b (log p - log p0)), b = .1. To keep: KL(p0 || p) at the answer's tokens. p0 is the frozen
+model. In the plain way a question is a sequence of its own, padded, with the picture through the vision tower, logits
+at every token, and p0 from a forward pass of its own with the adapter off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from core.unlearning.families.mllm.batch import collate
+from core.unlearning.families.mllm.encode import Encoded
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.score import AnswerLogits
+from core.unlearning.families.mllm.training.answers import forgetting_by, log_probs
+from core.unlearning.families.mllm.training.rows import Row, referenced
+from core.unlearning.families.mllm.training.targets import distributions
+from core.unlearning.methods.npo.losses import npo
+
+BETA = 0.1
+
+
+class Way(Protocol):
+    """Prepares rows once, then gives the losses [n] of any of them, differentiable."""
+
+    name: str
+
+    def prepare(self, lm: MultimodalLM, rows: Sequence[Row]) -> list[Row]:
+        """Called once, on the frozen model."""
+
+    def losses(self, lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
+        """Called in every step."""
+
+    def tokens(self, lm: MultimodalLM, rows: Sequence[Row]) -> int:
+        """What goes through the language model in one forward pass of these rows, padding included."""
+
+
+class Shared:
+    """As the methods train."""
+
+    name = "shared"
+
+    def prepare(self, lm: MultimodalLM, rows: Sequence[Row]) -> list[Row]:
+        """With what the frozen model says to them."""
+        forget = iter(referenced(lm, [row for row in rows if row.kind == "forget"]))
+        keep = [row for row in rows if row.kind != "forget"]
+        softs = iter(distributions(lm, [row.encoded for row in keep]))
+        return [next(forget) if row.kind == "forget" else replace(row, soft=next(softs)) for row in rows]
+
+    def losses(self, lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
+        """See `Way`."""
+        return forgetting_by(_npo)(lm, model, rows)
+
+    def tokens(self, lm: MultimodalLM, rows: Sequence[Row]) -> int:
+        """See `Way`."""
+        return int(lm.batched([row.encoded for row in rows]).inputs["input_ids"].numel())
+
+
+def _npo(out: AnswerLogits, rows: Sequence[Row]) -> Tensor:
+    reference = torch.tensor([row.reference for row in rows], device=out.logits.device)
+    return npo(log_probs(out, len(rows)), reference, BETA)
+
+
+class Plain:
+    """Written for this comparison, on transformers and PEFT alone."""
+
+    name = "plain"
+
+    def prepare(self, lm: MultimodalLM, rows: Sequence[Row]) -> list[Row]:  # noqa: ARG002
+        """Nothing."""
+        return list(rows)
+
+    def losses(self, lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
+        """See `Way`."""
+        inputs, labels = self._padded(lm, [row.encoded for row in rows])
+        with torch.no_grad(), model.disable_adapter():
+            frozen = model(**inputs, use_cache=False).logits.float().log_softmax(-1)
+        logs = model(**inputs, use_cache=False).logits.float().log_softmax(-1)
+        found = []
+        for n, row in enumerate(rows):
+            at = (labels[n, 1:] >= 0).nonzero().squeeze(1)
+            if row.kind == "forget":
+                told = labels[n, 1:][at][:, None]
+                ratio = (logs[n, at].gather(1, told) - frozen[n, at].gather(1, told)).sum()
+                found.append(-2 / BETA * logsigmoid(-BETA * ratio))
+            else:
+                found.append((frozen[n, at].exp() * (frozen[n, at] - logs[n, at])).sum(-1).mean())
+        return torch.stack(found)
+
+    def tokens(self, lm: MultimodalLM, rows: Sequence[Row]) -> int:  # noqa: ARG002
+        """See `Way`."""
+        return len(rows) * max(len(row.encoded) for row in rows)
+
+    def _padded(self, lm: MultimodalLM, rows: Sequence[Encoded]) -> tuple[dict[str, Any], Tensor]:
+        inputs = collate(rows, lm.pad_id, lm.device).inputs
+        inputs["pixel_values"] = inputs["pixel_values"].to(lm.model.dtype)
+        labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, -100)
+        for n, row in enumerate(rows):
+            labels[n, : row.answer_start] = -100
+        return inputs, labels
