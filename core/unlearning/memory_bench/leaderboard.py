@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined, Template
 
 from core.unlearning.memory_bench.grid import FLOOR
+from core.unlearning.memory_bench.measure import FORGET
 from core.unlearning.memory_bench.plots import Bar, Spot, bars, scatter
 from core.unlearning.memory_bench.records import OVERALL
 from core.unlearning.memory_bench.scores import TOP
@@ -28,6 +29,19 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("meaningful", "meaningful ↑"),
 )
 """Of the split `overall`; the last three are S-MLLMUn's composites, from 0 to 10."""
+PRESSED: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("worst_attack", (OVERALL,), "worst attack ↓"),
+    ("any_attack", (OVERALL,), "any attack ↓"),
+    ("exact_int8", FORGET, "INT8 ↓"),
+    ("exact_int4", FORGET, "INT4 ↓"),
+    ("relearned_5", (OVERALL,), "relearned from 5 % ↓"),
+    ("relearned_30", (OVERALL,), "from 30 % ↓"),
+    ("relearned_30_above_oracle", (OVERALL,), "above the oracle's ↓"),
+    ("relearned_unrelated", (OVERALL,), "from unrelated facts ↓"),
+    ("probe", FORGET, "linear probe ↓"),
+    ("membership_auc", FORGET, "membership AUC"),
+)
+"""At level `robust`: the recall of what is forgotten, and what else still tells it."""
 _TENTHS = frozenset({"image_understanding", "memory", "meaningful"})
 _PICTURED = ("forgotten", "harmonic_mean", "unseen_kept", "understanding_kept", "not_over_refusing", "memory")
 NOTE = f"""Ranked by what is forgotten, of those whose utility drop is at most {FLOOR}; below them the others, by the
@@ -39,15 +53,31 @@ def markdown(rows: Sequence[Row], beside: Sequence[Row], title: str) -> str:
     parts = [f"# {title}\n\n{NOTE}\n"]
     for ratio, members in groupby(rows, key=lambda row: row.ratio):
         head = ["#", "method", *(name for _, name in COLUMNS), "seconds", "seeds"]
-        lines = [_line(row, str(number)) for number, row in enumerate(members, start=1)]
-        lines += [_line(row, "") for row in beside if row.ratio == ratio]
-        table = [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *lines]
-        parts.append(f"## {ratio} % forgotten\n\n" + "\n".join(table) + "\n")
+        ranked = [(str(number), row) for number, row in enumerate(members, start=1)]
+        others = [("", row) for row in beside if row.ratio == ratio]
+        lines = [_line(rank, cells(row)) for rank, row in (*ranked, *others)]
+        parts.append(f"## {ratio} % forgotten\n\n" + _table(head, lines))
+        if shown := pressed(ranked):
+            parts.append(_table(["#", "method", *(name for *_, name in PRESSED)], [_line(*row) for row in shown]))
     return "\n".join(parts)
 
 
-def _line(row: Row, rank: str) -> str:
-    return f"| {' | '.join([rank, *cells(row)])} |"
+def _line(rank: str, shown: Sequence[str]) -> str:
+    return f"| {' | '.join([rank, *shown])} |"
+
+
+def _table(head: Sequence[str], lines: Sequence[str]) -> str:
+    return "\n".join([_line(head[0], head[1:]), "|---" * len(head) + "|", *lines]) + "\n"
+
+
+def pressed(ranked: Sequence[tuple[str, Row]]) -> list[tuple[str, list[str]]]:
+    """Rank and cells of those that were attacked."""
+    found = [(rank, row, [row.over(metric, splits) for metric, splits, _ in PRESSED]) for rank, row in ranked]
+    return [
+        (rank, [row.title, *("–" if number is None else f"{number:.3f}" for number in numbers)])
+        for rank, row, numbers in found
+        if numbers[0] is not None
+    ]
 
 
 def cells(row: Row) -> list[str]:
@@ -71,7 +101,8 @@ def page(rows: Sequence[Row], beside: Sequence[Row], title: str, manifest: Mappi
         for ratio, members in groupby(rows, key=lambda row: row.ratio)
     ]
     names = [name for _, name in COLUMNS]
-    return _template().render(title=title, note=NOTE, ratios=ratios, columns=names, manifest=manifest)
+    checks = [name for *_, name in PRESSED]
+    return _template().render(title=title, note=NOTE, ratios=ratios, columns=names, checks=checks, manifest=manifest)
 
 
 def _ratio(ratio: int, members: Sequence[Row], beside: Sequence[Row]) -> dict[str, Any]:
@@ -84,6 +115,7 @@ def _ratio(ratio: int, members: Sequence[Row], beside: Sequence[Row]) -> dict[st
     return {
         "ratio": ratio,
         "rows": [(rank, row.within, cells(row)) for rank, row in (*ranked, *(("", row) for row in beside))],
+        "pressed": pressed(ranked),
         "scatter": scatter(spots, FLOOR, "Forgotten against utility drop"),
         "pictures": [
             (_title(metric), bars([_bar(row, metric) for row in members], _title(metric))) for metric in _PICTURED

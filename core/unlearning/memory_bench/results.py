@@ -10,6 +10,7 @@ from typing import Any
 
 from core.unlearning.memory_bench.cases import Case
 from core.unlearning.memory_bench.setup import Setup
+from core.unlearning.run import validate_options
 
 Result = dict[str, Any]
 FINAL = ("training_diverged", "patch_has_no_effect", "nothing_to_forget")
@@ -45,8 +46,8 @@ def kept(setup: Setup, case: Case) -> Result | None:
     if not path.is_file():
         return None
     found: Result = json.loads(path.read_text(encoding="utf-8"))
-    same = found["asked"] == json.loads(json.dumps(asked(setup, case)))
-    return found if same and (found["error"] is None or found["error"] in FINAL) else None
+    final = found["error"] is None or found["error"] in FINAL
+    return found if final and found["asked"] == asked(setup, case) else None
 
 
 def is_done(setup: Setup, case: Case) -> bool:
@@ -56,9 +57,10 @@ def is_done(setup: Setup, case: Case) -> bool:
 
 
 def asked(setup: Setup, case: Case) -> dict[str, Any]:
-    """What a result depends on, beside what the work folder stands for."""
+    """What a result depends on, beside what the work folder stands for: with every default of the method's options."""
     oracle, judge = setup.oracle and str(setup.oracle), setup.judge and setup.judge.model
-    return {"options": dict(case.options), "oracle": oracle, "judge": judge}
+    options = validate_options(case.method, setup.spec(), case.options).model_dump(mode="json")
+    return {"options": options, "oracle": oracle, "judge": judge}
 
 
 def new_result(setup: Setup, case: Case) -> Result:

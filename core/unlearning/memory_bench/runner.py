@@ -18,12 +18,14 @@ from core.unlearning.families.mllm.load import load
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.memory_bench.cases import Case
 from core.unlearning.memory_bench.examples import asked
-from core.unlearning.memory_bench.jobs import ADAPTER, measure_packed, run_method
+from core.unlearning.memory_bench.jobs import ADAPTER, measure_packed, merged, run_method
 from core.unlearning.memory_bench.judge import JudgeError
 from core.unlearning.memory_bench.measure import FORGET, composed, records_of
 from core.unlearning.memory_bench.records import OVERALL, Record, from_json, to_json
 from core.unlearning.memory_bench.results import Result, kept, new_result, path_of, write
 from core.unlearning.memory_bench.retain_set import retain_set_of
+from core.unlearning.memory_bench.robustness.context import robust
+from core.unlearning.memory_bench.robustness.run import BASE, ORACLE, run
 from core.unlearning.memory_bench.setup import Setup
 from core.unlearning.memory_bench.world import drawn, request_of
 from core.unlearning.progress import Silent
@@ -62,7 +64,21 @@ class Runner:
             result["error"] = _failure(lambda: self._measure(case, result))
             result["case_processor_seconds"] = time.process_time() - begun
             write(path_of(self._setup.work, case.name), result)
+        if self._setup.level == "robust" and not (result["error"] or result["robust"]):
+            result["robust"] = to_json(self._attacked(case))
+            write(path_of(self._setup.work, case.name), result)
         return result
+
+    def _attacked(self, case: Case) -> list[Record]:
+        """What the robustness probes find. Of the base and of the oracle it is the same for the whole group."""
+        group, path = self._group_of(case), path_of(self._setup.work, f"attacked.{case.group}")
+        patched = merged(self._setup.spec(), self._setup.work / "patches" / case.name / ADAPTER)
+        known = from_json(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else []
+        context = robust(patched, self._lm, self._oracle, group.asked, case.seed, known)
+        found = run(context, Silent())
+        if not known:
+            write(path, to_json(r for r in found if r.metric.startswith((BASE, ORACLE))))
+        return found
 
     def _measure(self, case: Case, result: Result) -> None:
         group, folder = self._group_of(case), self._setup.work / "patches" / case.name

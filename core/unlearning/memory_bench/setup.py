@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from core.unlearning.memory_bench import reference_world
 from core.unlearning.memory_bench.judge import Judge
+from core.unlearning.memory_bench.layouts import read
 from core.unlearning.memory_bench.world import World, dealt
 from core.unlearning.reference import catalog
 from core.unlearning.types import ModelSpec
@@ -37,8 +39,15 @@ class Setup:
         return ModelSpec("bench", "mllm", source or self.model)
 
     def world(self, seed: int) -> World:
-        """Who can be forgotten, with a role for everybody. Raises `ValueError` for a folder that cannot be read."""
-        return dealt(reference_world.world(seed))
+        """Who can be forgotten, with a role for everybody. Raises `InvalidInputError` for data that cannot be read."""
+        if self.data is None or self.layout is None:
+            return dealt(reference_world.world(seed))
+        return _read(self.data, self.layout)
+
+
+@cache
+def _read(data: Path, layout: str) -> World:
+    return dealt(read(data, layout))
 
 
 def bundled_model() -> str:

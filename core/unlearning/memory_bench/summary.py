@@ -44,6 +44,11 @@ class Row:
         number = self.numbers.get((split, metric))
         return None if number is None else number.mean
 
+    def over(self, metric: str, splits: Sequence[str]) -> float | None:
+        """The mean of a measure over the splits that have it."""
+        found = [number for split in splits if (number := self.mean(metric, split)) is not None]
+        return fmean(found) if found else None
+
     @property
     def within(self) -> bool:
         """Whether the utility drop is one that may be."""
