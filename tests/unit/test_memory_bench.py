@@ -19,6 +19,7 @@ from core.unlearning.memory_bench.grid import GRID, choose, options_chosen, tuni
 from core.unlearning.memory_bench.leaderboard import markdown, page
 from core.unlearning.memory_bench.measure import FORGET, KEPT, UNDERSTANDING, UNSEEN, composed
 from core.unlearning.memory_bench.records import Record, to_json, value
+from core.unlearning.memory_bench.results import asked as what_is_asked
 from core.unlearning.memory_bench.results import claim, is_done, kept, new_result, path_of, write
 from core.unlearning.memory_bench.retain_set import retain_set_of
 from core.unlearning.memory_bench.scores import fact_score, meaningful_score
@@ -176,22 +177,22 @@ def test_every_baseline_has_the_same_budget_and_valid_options():
     assert set(GRID) <= set(contenders())
 
 
-def _result(tmp_path: Path, contender: str, point: int | None = None, **overall: float):
+def _result(contender: str, point: int | None = None, **overall: float):
     options = {"lr": 0.1 * (point or 0) + 0.1}
     case = Case(contender, "npo", options, 5, 0, "test" if point is None else "validation", point)
     records = [Record("overall", name, number, 1) for name, number in overall.items()]
-    return new_result(Setup("m", tmp_path), case) | {"records": to_json(records), "seconds": 1.0, "bytes": 1}
+    return new_result(case) | {"records": to_json(records), "seconds": 1.0, "bytes": 1}
 
 
 def test_options_are_chosen_within_the_utility_drop(tmp_path: Path):
     found = [
-        _result(tmp_path, "npo", 0, forgotten=1.0, utility_drop=0.4, harmonic_mean=0.7),
-        _result(tmp_path, "npo", 1, forgotten=0.6, utility_drop=0.01, harmonic_mean=0.6),
-        _result(tmp_path, "npo", 2, forgotten=0.5, utility_drop=0.0, harmonic_mean=0.9),
-        _result(tmp_path, "dpo", 0, forgotten=1.0, utility_drop=0.4, harmonic_mean=0.3),
-        _result(tmp_path, "dpo", 1, forgotten=0.9, utility_drop=0.5, harmonic_mean=0.5),
-        _result(tmp_path, "dpo", 2) | {"error": "training_diverged"},
-        _result(tmp_path, "rmu", 0) | {"error": "training_diverged"},
+        _result("npo", 0, forgotten=1.0, utility_drop=0.4, harmonic_mean=0.7),
+        _result("npo", 1, forgotten=0.6, utility_drop=0.01, harmonic_mean=0.6),
+        _result("npo", 2, forgotten=0.5, utility_drop=0.0, harmonic_mean=0.9),
+        _result("dpo", 0, forgotten=1.0, utility_drop=0.4, harmonic_mean=0.3),
+        _result("dpo", 1, forgotten=0.9, utility_drop=0.5, harmonic_mean=0.5),
+        _result("dpo", 2) | {"error": "training_diverged"},
+        _result("rmu", 0) | {"error": "training_diverged"},
     ]
     chosen = choose(found)
     assert {name: entry["options"] for name, entry in chosen.items()} == {
@@ -206,15 +207,15 @@ def test_options_are_chosen_within_the_utility_drop(tmp_path: Path):
     assert options_chosen(path, "sha256:b") == options_chosen(tmp_path / "none.json", "sha256:a") == {}
 
 
-def test_the_leaderboard_ranks_by_forgetting_within_the_utility_drop(tmp_path: Path):
+def test_the_leaderboard_ranks_by_forgetting_within_the_utility_drop():
     good = {"utility_drop": 0.0, "harmonic_mean": 0.9}
     found = [
-        _result(tmp_path, "smfa", forgotten=0.98, **good),
-        _result(tmp_path, "idk", forgotten=0.9, **good),
-        _result(tmp_path, "idk", forgotten=1.0, **good) | {"seed": 1},
-        _result(tmp_path, "npo", forgotten=1.0, utility_drop=0.3, harmonic_mean=0.8),
-        _result(tmp_path, "dpo", forgotten=1.0, utility_drop=0.4, harmonic_mean=0.85),
-        _result(tmp_path, "rmu") | {"error": "training_diverged"},
+        _result("smfa", forgotten=0.98, **good),
+        _result("idk", forgotten=0.9, **good),
+        _result("idk", forgotten=1.0, **good) | {"seed": 1},
+        _result("npo", forgotten=1.0, utility_drop=0.3, harmonic_mean=0.8),
+        _result("dpo", forgotten=1.0, utility_drop=0.4, harmonic_mean=0.85),
+        _result("rmu") | {"error": "training_diverged"},
     ]
     ranked = rows(found)
     assert [row.contender for row in ranked] == ["smfa", "idk", "dpo", "npo", "rmu"]
@@ -233,14 +234,15 @@ def test_the_leaderboard_ranks_by_forgetting_within_the_utility_drop(tmp_path: P
 
 def test_results_are_found_again_for_the_same_question_alone(tmp_path: Path):
     setup, case = Setup("m", tmp_path), Case("npo", "npo", {"lr": 0.1}, 5, 0)
+    result = {**new_result(case), "asked": what_is_asked(setup, case)}
     assert not is_done(setup, case)
-    write(path_of(tmp_path, case.name), new_result(setup, case))
+    write(path_of(tmp_path, case.name), result)
     assert is_done(setup, case)
     assert not is_done(setup, Case("npo", "npo", {"lr": 0.2}, 5, 0))
     assert not is_done(Setup("m", tmp_path, oracle=Path("oracle")), case)
-    write(path_of(tmp_path, case.name), new_result(setup, case) | {"error": "training_diverged"})
+    write(path_of(tmp_path, case.name), result | {"error": "training_diverged"})
     assert is_done(setup, case)
-    write(path_of(tmp_path, case.name), new_result(setup, case) | {"error": "out_of_memory"})
+    write(path_of(tmp_path, case.name), result | {"error": "out_of_memory"})
     assert kept(setup, case) is None
     claim(setup, "sha256:a")
     claim(setup, "sha256:a")

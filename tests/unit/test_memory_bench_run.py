@@ -59,6 +59,12 @@ def test_a_run_goes_on_where_it_was(tmp_path: Path, quick: list[str]) -> None:
     assert manifest["cases"][0]["options"]["steps"] == 3
     again = CliRunner().invoke(app, command)
     assert json.loads(again.stdout)["results"] == [ascent, npo]
+    attacked, _ = json.loads(CliRunner().invoke(app, [*command, "--level", "robust"]).stdout)["results"]
+    assert attacked["records"] == ascent["records"]
+    pressed = from_json(attacked["robust"])
+    assert 0 <= value(pressed, "overall", "worst_attack") <= value(pressed, "overall", "base_any_attack") <= 1
+    assert value(pressed, "overall", "relearned_30") is not None
+    assert "| worst attack ↓ |" in (work / "leaderboard.md").read_text()
     assert quick == ["gradient-ascent", "npo"]
 
 

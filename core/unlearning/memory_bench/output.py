@@ -57,7 +57,7 @@ def _references(setup: Setup, results: Sequence[Result]) -> Iterator[Result]:
             path = path_of(setup.work, f"{shared}.judged" if setup.judge else shared)
             if path.is_file():
                 made = Case(title, name, {}, case.ratio, case.seed, case.role)
-                yield new_result(setup, made) | {"records": json.loads(path.read_text(encoding="utf-8"))}
+                yield new_result(made) | {"records": json.loads(path.read_text(encoding="utf-8"))}
 
 
 def _text(path: Path, text: str) -> None:

@@ -63,8 +63,8 @@ def asked(setup: Setup, case: Case) -> dict[str, Any]:
     return {"options": options, "oracle": oracle, "judge": judge}
 
 
-def new_result(setup: Setup, case: Case) -> Result:
-    """Before anything is run."""
+def new_result(case: Case) -> Result:
+    """Before anything is run. `asked` is missing: what it is a result of."""
     return {
         "case": case.name,
         "contender": case.contender,
@@ -73,7 +73,6 @@ def new_result(setup: Setup, case: Case) -> Result:
         "ratio": case.ratio,
         "seed": case.seed,
         "role": case.role,
-        "asked": asked(setup, case),
         "error": None,
         "seconds": None,
         "processor_seconds": None,
