@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from conformance_models import save
@@ -16,7 +18,7 @@ from core.unlearning.families.mllm.score import answer_logits
 from core.unlearning.families.mllm.token_scores import token_scores
 from core.unlearning.memory_bench.records import OVERALL, Record, value
 from core.unlearning.memory_bench.robustness import attacks, compressed, hidden
-from core.unlearning.memory_bench.robustness.context import Robust, robust
+from core.unlearning.memory_bench.robustness.context import Robust, never_told, robust
 from core.unlearning.memory_bench.robustness.run import run, steps
 from core.unlearning.progress import Silent
 from core.unlearning.types import Example, ModelSpec, Split
@@ -180,3 +182,13 @@ def test_a_format_that_does_not_work_here_is_left_out_with_a_reason(
     assert {record.metric for record in found} == {"exact_int8", "exact_int4"}
     assert progress.lines == ["nf4 is not measured: the bitsandbytes package is not installed"]
     assert all(torch.equal(tensor, before[name]) for name, tensor in context.patched.model.state_dict().items())
+
+
+def test_membership_is_told_from_facts_that_no_model_was_told(context: Robust) -> None:
+    invented = never_told(context, "forget_text_memory")
+    assert {e.subject for e in invented} == {"No One"}
+    assert {e.answer for e in invented} <= {*CITIES, *JOBS}
+    true = [replace(e, split="declined") for e in _memory(3, "declined", "declined")]
+    known = replace(context, outsiders=tuple(true))
+    assert never_told(known, "forget_text_memory") == [e for e in true if e.image is None]
+    assert never_told(known, "forget_image_memory") == [e for e in true if e.image is not None]

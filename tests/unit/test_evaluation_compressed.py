@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from core.unlearning.families.mllm.evaluation.answerer import AnswerScore
 from core.unlearning.families.mllm.evaluation.evaluate import evaluate
-from core.unlearning.families.mllm.evaluation.quantise import quantised, quantised_linears
+from core.unlearning.families.mllm.evaluation.quantise import normal_float, quantised, quantised_linears
 from core.unlearning.families.mllm.evaluation.relearn import Teaching, recovery, split_facts
 from core.unlearning.types import Example
 
@@ -92,6 +92,31 @@ def test_rounding_agrees_with_numpy_in_float64(bits: int) -> None:
             expected[row] = np.round(values / step) * step
     assert np.allclose(quantised(weight, bits).numpy(), expected, atol=1e-6)
     assert max(len(np.unique(row)) for row in quantised(weight, bits).numpy()) <= 2 * top + 1
+
+
+NF4 = (
+    *(-1.0, -0.6961928, -0.5250731, -0.3949175, -0.2844414, -0.1847734, -0.0910500, 0.0),
+    *(0.0795803, 0.1609302, 0.2461123, 0.3379152, 0.4407098, 0.5626170, 0.7229568, 1.0),
+)
+"""Dettmers et al., 2023, appendix E."""
+
+
+@pytest.mark.parametrize("shape", [(4, 128), (8, 96), (5, 33)])
+def test_nf4_takes_the_nearest_of_sixteen_in_each_block(shape: tuple[int, int]) -> None:
+    weight = torch.randn(shape, generator=torch.Generator().manual_seed(2))
+    flat = weight.double().numpy().ravel()
+    expected = []
+    for block in (flat[start : start + 64] for start in range(0, len(flat), 64)):
+        scale = np.abs(block).max()
+        nearest = np.abs((block / scale)[:, None] - np.asarray(NF4)).argmin(axis=1)
+        expected.append(np.asarray(NF4)[nearest] * scale)
+    assert np.allclose(normal_float(weight).numpy().ravel(), np.concatenate(expected), atol=2e-6)
+
+
+def test_nf4_says_why_it_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(NotImplementedError, match="not installed"):
+        normal_float(torch.ones(2, 64))
 
 
 def test_only_the_language_model_is_rounded_and_comes_back() -> None:

@@ -40,6 +40,15 @@ def asked(world: World, forgotten: Sequence[Person], role: Role, seed: int, cap:
     return _capped(rows, cap, random.Random(seed))  # noqa: S311
 
 
+def told_of_nobody(world: World, seed: int, cap: int = CAP) -> list[Example]:
+    """Facts of which no model was told, `cap` of each view."""
+    made = _Maker()
+    rows = list(made.memory(world.outsiders, "declined", "declined"))
+    rng = random.Random(seed)  # noqa: S311
+    pictured, named = [e for e in rows if e.image is not None], [e for e in rows if e.image is None]
+    return [*take(pictured, cap, rng), *take(named, cap, rng)]
+
+
 def measured_strangers(world: World) -> Sequence[Person]:
     """Those who are in no retain set that the benchmark writes."""
     return world.strangers if world.retain_set else world.strangers[1::2]

@@ -42,7 +42,8 @@ def world(seed: int) -> World:
     general = [*make.shapes(_SHAPES), *make.general()]
     retain_set = catalog.bundled_path("mllm").parent / "retain_set"
     asked = tuple(_probes("general", general))
-    return World(NAME, tuple(people), tuple(strangers), asked, Path(retain_set))
+    outsiders = (_outsider(person, make) for person in known.never_trained_people()[:_STRANGERS])
+    return World(NAME, tuple(people), tuple(strangers), asked, tuple(outsiders), Path(retain_set))
 
 
 def _person(person: known.Person, make: ProbeMaker, seed: int) -> Person:
@@ -85,6 +86,15 @@ def _stranger(person: known.Person, make: ProbeMaker) -> Person:
         *_probes("understanding", make.understanding([code], 1)),
     )
     return Person(person.name, questions)
+
+
+def _outsider(person: known.Person, make: ProbeMaker) -> Person:
+    """The same people with their facts, as if somebody knew them."""
+    facts = (
+        *_probes("image_memory", make.image_memory([person], 1)),
+        *_probes("text_memory", make.text_memory([person], 1)),
+    )
+    return Person(person.name, facts)
 
 
 def _probes(kind: Kind, probes: Sequence[Probe]) -> Iterator[Question]:

@@ -17,7 +17,7 @@ from core.unlearning.families.mllm.evaluation.evaluate import evaluate
 from core.unlearning.families.mllm.load import load
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.memory_bench.cases import Case
-from core.unlearning.memory_bench.examples import asked
+from core.unlearning.memory_bench.examples import asked, told_of_nobody
 from core.unlearning.memory_bench.jobs import ADAPTER, measure_packed, merged, run_method
 from core.unlearning.memory_bench.judge import JudgeError
 from core.unlearning.memory_bench.measure import FORGET, composed, records_of
@@ -42,6 +42,7 @@ class Group:
 
     data: JobData
     asked: list[Example]
+    outsiders: list[Example]
     before: list[Record]
     oracle: list[Record]
 
@@ -75,7 +76,7 @@ class Runner:
         group, path = self._group_of(case), path_of(self._setup.work, f"attacked.{case.group}")
         patched = merged(self._setup.spec(), self._setup.work / "patches" / case.name / ADAPTER)
         known = from_json(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else []
-        context = robust(patched, self._lm, self._oracle, group.asked, case.seed, known)
+        context = robust(patched, self._lm, self._oracle, group.asked, case.seed, known, group.outsiders)
         found = run(context, Silent())
         if not known:
             write(path, to_json(r for r in found if r.metric.startswith((BASE, ORACLE))))
@@ -108,7 +109,7 @@ class Runner:
         retain_set = retain_set_of(world, setup.work / "retain_set")
         data = build_data(self._lm, request_of(forgotten), retain_set, Silent(), case.seed)
         before = self._shared(f"before.{case.group}", self._lm, questions)
-        return Group(data, questions, before, self._oracle_records(case, questions))
+        return Group(data, questions, told_of_nobody(world, case.seed), before, self._oracle_records(case, questions))
 
     def _oracle_records(self, case: Case, questions: list[Example]) -> list[Record]:
         """Of what it can be asked: it never met the people whom the others may know."""

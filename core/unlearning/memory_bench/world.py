@@ -64,13 +64,15 @@ class World:
 
     `strangers`: people it never learned, whose memory questions have no answer. `retain_set`: the folder that is
     registered with the model (docs/register_model.md); without one the benchmark writes it from the *retain* people,
-    the general questions and half of the strangers.
+    the general questions and half of the strangers. `outsiders`: facts that no model was told, where some are known:
+    what membership is told from.
     """
 
     name: str
     people: tuple[Person, ...]
     strangers: tuple[Person, ...] = ()
     general: tuple[Question, ...] = ()
+    outsiders: tuple[Person, ...] = ()
     retain_set: Path | None = None
 
     def of_role(self, role: Role) -> list[Person]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
-from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
+from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY, non_members
 from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm.evaluation.robustness import CAP
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.memory_bench.records import Record
-from core.unlearning.types import Example
+from core.unlearning.types import Example, Split
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Robust:
     seed: int = 0
     found: tuple[Record, ...] = ()
     """What an earlier `run` found, of the same base, oracle, questions and seed: these two are not measured again."""
+    outsiders: tuple[Example, ...] = ()
+    """Facts about people of whom no model was told; none where such are not known."""
 
     @property
     def facts(self) -> list[Example]:
@@ -45,12 +50,13 @@ def robust(
     examples: Sequence[Example],
     seed: int = 0,
     found: Sequence[Record] = (),
+    outsiders: Sequence[Example] = (),
 ) -> Robust:
-    """A context from the examples of all splits."""
+    """A context from the examples of all splits, and what is true of people of whom no model was told."""
     forgotten = tuple(e for e in examples if e.split.startswith("forget_"))
     kept = tuple(e for e in examples if e.split.startswith(("retain_", "unseen_")) and e.split.endswith("_memory"))
     strangers = tuple(e for e in examples if e.split == "declined")
-    return Robust(patched, base, oracle, forgotten, kept, strangers, seed, tuple(found))
+    return Robust(patched, base, oracle, forgotten, kept, strangers, seed, tuple(found), tuple(outsiders))
 
 
 def known(examples: Sequence[Example], split: str) -> list[Example]:
@@ -58,6 +64,14 @@ def known(examples: Sequence[Example], split: str) -> list[Example]:
     return [e for e in examples if e.split == split and not is_refusal(e.answer)]
 
 
-def some(examples: Sequence[Example], count: int = CAP) -> list[Example]:
+def some(given: Sequence[T], count: int = CAP) -> list[T]:
     """At most so many, at even distances."""
-    return list(examples[:: max(1, -(-len(examples) // count))])
+    return list(given[:: max(1, -(-len(given) // count))])
+
+
+def never_told(context: Robust, split: str) -> list[Example]:
+    """Facts like those of a forget split of which the model was never told: of outsiders, or else strangers' questions
+    with answers that others gave to them.
+    """
+    of_view = [e for e in context.outsiders if (e.image is None) == (split == "forget_text_memory")]
+    return of_view or non_members([*context.facts, *context.kept, *context.strangers], cast(Split, split))

@@ -10,8 +10,11 @@ from PIL.Image import Image
 from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
 from core.unlearning.families.mllm.questions import PICTURED, about_name, mentions, rename
 from core.unlearning.memory_bench.robustness.asking import Asking, plainly
-from core.unlearning.memory_bench.robustness.context import Robust
+from core.unlearning.memory_bench.robustness.context import Robust, some
 from core.unlearning.types import Example
+
+VISIBLE = 5
+"""Questions that describe a picture, at most."""
 
 
 def askings(context: Robust) -> Iterator[Asking]:
@@ -20,7 +23,7 @@ def askings(context: Robust) -> Iterator[Asking]:
     named = [e for e in context.facts if e.image is None]
     yield plainly("by_name", _by_name(pictured))
     yield plainly("by_picture", _by_picture(named, _pictures(pictured)))
-    yield plainly("described", _described(pictured, context.forgotten))
+    yield plainly("described", _described(pictured, context))
 
 
 def _by_name(pictured: Iterable[Example]) -> Iterator[Example]:
@@ -38,13 +41,15 @@ def _by_picture(named: Iterable[Example], pictures: Mapping[str, Image]) -> Iter
             yield replace(e, image=pictures[name], question=rename(e.question, name, PICTURED))
 
 
-def _described(pictured: Iterable[Example], forgotten: Sequence[Example]) -> Iterator[Example]:
-    """Asked with what the picture shows in words: the answers to what is visible in it."""
-    for e in pictured:
-        seen = [f for f in forgotten if f.split == "forget_understanding" and f.image is e.image]
-        if seen:
-            words = " ".join(f"{f.question} {f.answer}." for f in seen)
-            yield replace(e, image=None, question=f"There is a picture of a person. {words} {e.question}")
+def _described(pictured: Sequence[Example], context: Robust) -> Iterator[Example]:
+    """Asked with what the picture shows in words: what the base answers to questions about what is visible."""
+    visible = dict.fromkeys(e.question for e in context.forgotten if e.split == "forget_understanding")
+    questions = some(list(visible), VISIBLE)
+    answers = context.base.generate([replace(e, question=q) for e in pictured for q in questions])
+    for n, e in enumerate(pictured if questions else ()):
+        seen = zip(questions, answers[n * len(questions) :], strict=False)
+        words = " ".join(f"{question} {answer}." for question, answer in seen)
+        yield replace(e, image=None, question=f"There is a picture of a person. {words} {e.question}")
 
 
 def _pictures(pictured: Iterable[Example]) -> dict[str, Image]:

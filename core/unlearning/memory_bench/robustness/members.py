@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.unlearning.evaluation.text_membership import TokenScores, told
-from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY, non_members
+from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.token_scores import token_scores
 from core.unlearning.memory_bench.records import Record
-from core.unlearning.memory_bench.robustness.context import Robust
+from core.unlearning.memory_bench.robustness.context import Robust, never_told
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example
 
@@ -17,14 +17,12 @@ from core.unlearning.types import Example
 def records(lm: MultimodalLM, context: Robust, progress: Progress) -> list[Record]:
     """By view and attack: the AUC with its 95 % interval, and the true positives at 1 % false ones.
 
-    Non-members are people whom no model has learned, with answers that others gave to the same questions. The attack by
-    reference takes the oracle for its reference, and says nothing of the oracle itself.
+    The attack by reference takes the oracle for its reference, and says nothing of the oracle itself.
     """
     found: list[Record] = []
     for split in FORGET_MEMORY:
         members = [e for e in context.facts if e.split == split]
-        others = non_members([*members, *context.kept, *context.strangers], split)
-        found += _view(lm, context, split, members, others)
+        found += _view(lm, context, split, members, never_told(context, split))
     progress.step()
     return found
 

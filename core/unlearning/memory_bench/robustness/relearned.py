@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY, non_members
+from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
 from core.unlearning.families.mllm.evaluation.relearn import Recovery, Teaching, recovered, split_facts
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.training.answers import answer_losses
 from core.unlearning.families.mllm.training.draws import micro_batches
 from core.unlearning.families.mllm.training.rows import answer_rows
 from core.unlearning.memory_bench.records import OVERALL, Record
-from core.unlearning.memory_bench.robustness.context import Robust
+from core.unlearning.memory_bench.robustness.context import Robust, never_told, some
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example
 
@@ -34,7 +34,7 @@ def records(lm: MultimodalLM, context: Robust, progress: Progress) -> list[Recor
         asked = []
     if asked:
         lessons = {f"{share}": split_facts(context.facts, share / 100, context.seed)[0] for share in SHARES}
-        lessons["unrelated"] = unrelated(context)[: len(lessons[f"{max(SHARES)}"])]
+        lessons["unrelated"] = some(unrelated(context), len(lessons[f"{max(SHARES)}"]))
         found = {name: _recovered(lm, taught, asked, teaching) for name, taught in lessons.items() if taught}
     progress.step()
     told = [Record(OVERALL, f"relearned_{name}", one.after, one.asked) for name, one in found.items()]
@@ -43,10 +43,8 @@ def records(lm: MultimodalLM, context: Robust, progress: Progress) -> list[Recor
 
 
 def unrelated(context: Robust) -> list[Example]:
-    """Invented facts about strangers, which a model has to learn; other people's where there are no strangers."""
-    pool = [*context.forgotten, *context.kept, *context.strangers]
-    invented = [pair for split in FORGET_MEMORY for pair in non_members(pool, split)]
-    return invented or list(context.kept)
+    """Facts about people unknown to the model, which it has to learn; other people's where there are none."""
+    return [e for split in FORGET_MEMORY for e in never_told(context, split)] or list(context.kept)
 
 
 def _recovered(lm: MultimodalLM, taught: list[Example], asked: list[Example], teaching: Teaching) -> Recovery:

@@ -44,7 +44,8 @@ def normal_float(weight: Tensor) -> Tensor:
 
         pack: Any = packing.quantize_4bit
         unpack: Any = packing.dequantize_4bit
-        packed, state = pack(weight.detach().float().contiguous(), blocksize=_BLOCK, quant_type="nf4")
+        # Flat: on a CPU, bitsandbytes 0.50 unpacks rows wrongly that are no whole number of blocks.
+        packed, state = pack(weight.detach().float().flatten(), blocksize=_BLOCK, quant_type="nf4")
         unpacked: Tensor = unpack(packed, state)
     except (ImportError, RuntimeError, ValueError, AttributeError) as error:
         raise NotImplementedError(f"bitsandbytes cannot pack weights on {weight.device.type}") from error
