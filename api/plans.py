@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from api.timing import estimate
@@ -18,6 +20,8 @@ from core.unlearning.evaluation.measures import measures_of
 from core.unlearning.evaluation.thresholds import validate_thresholds
 from core.unlearning.families.abilities import Abilities, abilities
 from core.unlearning.families.audiovisual.counting import rows_named
+from core.unlearning.methods.smfa.config import INFO as SMFA
+from core.unlearning.methods.smfa.consolidation import Options as ConsolidationOptions
 from core.unlearning.planning import Brought, PlanError, plan
 
 
@@ -35,6 +39,29 @@ def resolve(services: Services, session: Session, create: JobCreate, uploads: Up
     need = memory.estimate(model.source, planned["options"], model.defaults)
     planned["memory"] = None if need is None else need.planned()
     return {**planned, "level": level, "estimate": estimate(session, model.id, planned["method"], level)}
+
+
+def consolidation(model: RegisteredModel, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan of putting patches of a model together. Raises `InvalidRequest` with a pointer to each fault."""
+    try:
+        options = ConsolidationOptions.model_validate(dict(given)).model_dump()
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False)
+        errors = [FieldError(_option(fault["loc"]), fault["type"], fault["msg"]) for fault in faults]
+        raise InvalidRequest(errors[0].detail, errors=errors) from None
+    level = options["level"]
+    need = memory.estimate(model.source, options, model.defaults)
+    return {
+        "method": SMFA.name,
+        "reason": "Puts the patches of earlier jobs together.",
+        "options": options,
+        "level": level,
+        "memory": None if need is None else need.planned(),
+    }
+
+
+def _option(loc: tuple[int | str, ...]) -> str:
+    return f"/options/{str(loc[0]).replace('~', '~0').replace('/', '~1')[:80]}" if loc else "/options"
 
 
 def as_invalid(error: PlanError) -> InvalidRequest:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.service.jobs.inputs import JobInput
+from core.service.jobs.inputs import JobInput, Source
 from core.service.models import RegisteredModel
 from core.unlearning.families.abilities import abilities
 from core.unlearning.types import Entity, ForgetRequest, ModelSpec, Retain
@@ -26,15 +26,30 @@ def model_spec(model: RegisteredModel) -> ModelSpec:
 
 def forget_request(request: Mapping[str, Any], given: JobInput) -> ForgetRequest:
     """The decrypted request with its files."""
+    return _asked(request, given.model.family, given.images, given.audio, given.retain_images)
+
+
+def source_request(source: Source, family: str) -> ForgetRequest | None:
+    """What a job that is consolidated was asked to forget, as long as that is kept."""
+    return None if source.request is None else _asked(source.request, family, source.images)
+
+
+def _asked(
+    request: Mapping[str, Any],
+    family: str,
+    images: tuple[bytes, ...],
+    audio: tuple[bytes, ...] = (),
+    retain_images: tuple[bytes, ...] = (),
+) -> ForgetRequest:
     entity, retain, evaluation = request["entity"], request["retain"], request["evaluation"]
     return ForgetRequest(
         entity=Entity(name=entity["name"], kind=entity["kind"], aliases=tuple(entity["aliases"])),
         prompts=tuple(request["prompts"]),
-        images=given.images,
-        audio=given.audio,
+        images=images,
+        audio=audio,
         replacement=request["replacement"],
-        modalities=tuple(request["modalities"] or abilities(given.model.family).forgets),
-        retain=Retain(given.retain_images, tuple(retain["prompts"]), tuple(retain["entities"])),
+        modalities=tuple(request["modalities"] or abilities(family).forgets),
+        retain=Retain(retain_images, tuple(retain["prompts"]), tuple(retain["entities"])),
         level=evaluation["level"],
         thresholds=evaluation["thresholds"],
     )

@@ -8,12 +8,16 @@ from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
 
-from api.deps import IdempotencyKey, JobsRead, ModelsManage, ServicesDep
+from api import job_response
+from api.deps import IdempotencyKey, JobsRead, JobsWrite, ModelsManage, ServicesDep, base_url
 from api.idempotent import Answer, fingerprint, once
-from api.plans import as_invalid
+from api.plans import as_invalid, consolidation
 from api.schemas import WITH_BODY, ModelList, ModelView, problems
 from core.service import audit, models
 from core.service.errors import InvalidRequest
+from core.service.jobs.consolidate import create_consolidate_job
+from core.service.jobs.schema import ConsolidateBody
+from core.service.jobs.views import JobView
 from core.service.models import ModelCreate, RegisteredModel
 from core.unlearning.errors import ModelLoadError
 from core.unlearning.families.checkpoint import require_safe
@@ -57,6 +61,25 @@ def get_model(model_id: str, _: JobsRead, services: ServicesDep) -> ModelView:
     """One registered model."""
     with services.db.read() as session:
         return _view(models.get(session, model_id))
+
+
+@router.post("/{model_id}/consolidate", status_code=202, response_model=JobView, responses=problems(*WITH_BODY))
+def consolidate_model(
+    request: Request,
+    model_id: str,
+    body: ConsolidateBody,
+    principal: JobsWrite,
+    services: ServicesDep,
+    idempotency_key: IdempotencyKey = None,
+) -> JSONResponse:
+    """Put the patches of several jobs together in one, from their recipes, without the subjects' data: a new job."""
+
+    def make(session: Session) -> Answer:
+        plan = consolidation(models.get(session, model_id), body.options)
+        job = create_consolidate_job(services, session, principal, model_id, body, plan, base_url(services))
+        return Answer(202, job.model_dump(mode="json"), {**job_response.headers(job), "Location": job.links.self})
+
+    return once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
 
 
 def _check_folder(model: RegisteredModel) -> None:

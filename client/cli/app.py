@@ -12,6 +12,7 @@ from client.cli import (
     audit,
     bench,
     catalogue,
+    consolidate,
     context,
     demo,
     download,
@@ -57,6 +58,7 @@ app.command("list")(jobs.list_jobs)
 app.command("cancel")(jobs.cancel)
 app.command("retry")(jobs.retry)
 app.command("sculpt")(jobs.sculpt)
+app.command("consolidate")(consolidate.consolidate)
 app.command("delete")(jobs.delete)
 app.command("download")(download.download)
 app.command("verify")(verify.verify)

@@ -51,12 +51,12 @@ def build(flags: Flags) -> tuple[dict[str, Any], dict[str, list[Path]]]:
     if flags.retain_prompts or flags.retain_entities:
         _add(_section(body, "retain"), prompts=flags.retain_prompts, entities=flags.retain_entities)
     if flags.options:
-        _section(body, "method_options").update(_pair(text) for text in flags.options)
+        _section(body, "method_options").update(pair(text) for text in flags.options)
     if flags.level or flags.thresholds:
         evaluation = _section(body, "evaluation")
         _set(evaluation, level=flags.level)
         if flags.thresholds:
-            _section(evaluation, "thresholds").update(_pair(text) for text in flags.thresholds)
+            _section(evaluation, "thresholds").update(pair(text) for text in flags.thresholds)
     if not body.get("model"):
         raise CommandError("which model? Pass --model (`lethe models` lists them) or --request", USAGE)
     body.setdefault("entity", {"name": None, "kind": "identity", "aliases": []})
@@ -115,7 +115,8 @@ def _add(body: dict[str, Any], **values: list[str]) -> None:
             body[name] = [*body.get(name, []), *items]
 
 
-def _pair(text: str) -> tuple[str, Any]:
+def pair(text: str) -> tuple[str, Any]:
+    """Name and value of `name=value`; the value as JSON where it is some, else as it stands."""
     name, found, value = text.partition("=")
     if not found or not name:
         raise CommandError(f"{text!r} is not name=value", USAGE)

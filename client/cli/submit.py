@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from client.cli import exits
-from client.cli.context import JsonFlag, connect, out, print_json, say
+from client.cli.context import JsonFlag, connect, out, print_json
 from client.cli.request import Flags, build
-
-if TYPE_CHECKING:
-    from client.job import Job
+from client.cli.started import started
 
 
 def submit(
@@ -71,26 +68,7 @@ def submit(
             keep = [client.files.create(picture, purpose="retain").id for picture in retain_image]
             body.setdefault("retain", {}).setdefault("images", []).extend(keep)
         job = client.jobs.create_from(body, **files, idempotency_key=idempotency_key)
-        _follow(job, wait=wait, json=json)
-
-
-def _follow(job: Job, *, wait: bool, json: bool) -> None:
-    from client.cli.progress import follow
-    from client.cli.tables import show_job
-
-    if wait:
-        if not json:
-            say(job.id)
-        follow(job)
-    if json:
-        print_json(job)
-    elif wait:
-        show_job(out(), job)
-    else:
-        typer.echo(job.id)
-        say(f"queued; follow it with: lethe watch {job.id}")
-    if wait:
-        raise typer.Exit(exits.of_job(job))
+        started(job, wait=wait, json=json)
 
 
 def _show_plan(plan: dict[str, Any], json: bool) -> None:

@@ -42,6 +42,7 @@ def show_job(console: Console, job: JobState) -> None:
         "took": _took(job),
         "error": f"{job.error.message} ({job.error.code})" if job.error else None,
         "sculpted from": job.parent,
+        "made of": (job.plan.get("consolidate") or {}).get("jobs"),
     }
     show_mapping(console, rows)
     if job.evaluation:

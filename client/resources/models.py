@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from client.job import Job
 from client.models import RegisteredModel
 from client.pages import iterate
 from client.resources.base import Resource
+from client.resources.jobs import Jobs
 
 
 class Models(Resource):
@@ -43,3 +45,20 @@ class Models(Resource):
         body["defaults"] = dict(defaults or {})
         answer = self._transport.json("POST", "/v1/models", json=body, idempotency_key=uuid.uuid4().hex)
         return RegisteredModel.model_validate(answer)
+
+    def consolidate(
+        self,
+        model_id: str,
+        jobs: Sequence[str] | None = None,
+        *,
+        options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Put the patches of several jobs together in one, without the subjects' data: a new job.
+
+        `jobs` None: those of every request about the model that succeeded.
+        """
+        body = {"jobs": None if jobs is None else list(jobs), "options": dict(options or {})}
+        key = idempotency_key or uuid.uuid4().hex
+        answer = self._transport.json("POST", f"/v1/models/{model_id}/consolidate", json=body, idempotency_key=key)
+        return Job.bind(Jobs(self._transport), answer)

@@ -166,6 +166,13 @@ class SculptNotPossible(Conflict):
     default_detail = "This job's method leaves no recipe that could be sculpted again."
 
 
+class RecipesOfTwoBases(Conflict):
+    """Patches that were made for different weights cannot be put together."""
+
+    code = "base_mismatch"
+    default_detail = "The jobs' patches were made for different weights of the model."
+
+
 class FileInUse(Conflict):
     """A job that has not ended needs the file."""
 

@@ -6,20 +6,19 @@ is taken from what the earlier job measured on its validation questions, and the
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.unlearning.errors import InvalidInputError
 from core.unlearning.methods.base import MethodResult
 from core.unlearning.methods.registry import load_method
 from core.unlearning.phases import Phases
 from core.unlearning.progress import Progress
+from core.unlearning.recipes import kept_questions, open_recipe
 from core.unlearning.run import Load, Measured, Outcome, Work, fresh_process, load_model, measure, measure_packed, pack
 from core.unlearning.run import validate_options as _validate
-from core.unlearning.types import Example, Level, ModelSpec
+from core.unlearning.types import Level, ModelSpec
 
 if TYPE_CHECKING:
     from core.unlearning.evaluation.results import Evaluated
@@ -49,47 +48,22 @@ def resculpt_job(
 
     Raises `InvalidInputError` for a patch that is not genuine, and `BaseMismatchError` for one of another base.
     """
+    from core.unlearning.patches.digest import base_digest
+
     phases = Phases(progress)
     phases.phase("validating")
-    recipe = _open_parent(parent_patch, spec, workdir)
+    recipe = open_recipe(parent_patch, base_digest(spec.source, revision=spec.revision), workdir / "parent")
     chosen = _validate(method, spec, options)
     work = Work(spec, method, chosen, workdir, phases, signer, job_id, plan, level, record or {})
     phases.phase("loading")
     model = load(spec, work.precision)
-    kept = _kept_questions(model, work)
+    kept = tuple(kept_questions(model, spec, level, work.seed)["test"])
     before = measure(work, model, kept)
     with fresh_process(work, model) as fresh:
         result = _sculpt(model, recipe, wanted, work)
         after = measure_packed(work, model, fresh, result.adapter, kept)
     verdict = _verdict(before, after, result.details)
     return pack(work, result, Measured(before, after, verdict))
-
-
-def _open_parent(patch: Path, spec: ModelSpec, workdir: Path) -> Path:
-    from core.unlearning.patches import bundle
-    from core.unlearning.patches.digest import require_base
-    from core.unlearning.patches.verify import verify
-
-    checked = verify(patch)
-    if not checked.ok or checked.manifest is None:
-        raise InvalidInputError("the earlier job's patch is not as it was written", code="invalid_recipe")
-    require_base(checked.manifest.base.digest, spec.source, revision=spec.revision)
-    bundle.extract(patch, workdir / "parent", folder=bundle.RECIPE)
-    return workdir / "parent" / bundle.RECIPE
-
-
-def _kept_questions(model: Any, work: Work) -> tuple[Example, ...]:
-    """The test part of the model's retain set."""
-    from core.unlearning.families.mllm import keep_set
-    from core.unlearning.families.mllm.asker import Asker
-    from core.unlearning.families.mllm.limits import BY_LEVEL
-    from core.unlearning.families.mllm.retain_set import read
-
-    rng = random.Random(work.seed)  # noqa: S311
-    rows = keep_set.registered_rows(Asker(model), read(work.spec.retain_set, ()), BY_LEVEL[work.level], rng)["test"]
-    if not rows:
-        raise InvalidInputError("the model has no retain set to measure a new sculpting on", code="no_retain_set")
-    return tuple(rows)
 
 
 def _sculpt(model: Any, recipe: Path, wanted: Mapping[str, float | None], work: Work) -> MethodResult:

@@ -121,9 +121,9 @@ def serving(data: Path, **settings: str) -> Iterator[Running]:
         process.wait(60)
 
 
-def a_request(folder: Path, **changes: Any) -> tuple[dict[str, Any], list[bytes]]:
-    """What a user of the reference world posts about its first standard subject, at level `quick`."""
-    reference.sample("mllm", list(reference.standard_requests("mllm")[0]), folder)
+def a_request(folder: Path, people: int = 0, **changes: Any) -> tuple[dict[str, Any], list[bytes]]:
+    """What a user of the reference world posts about its standard subjects of that number, at level `quick`."""
+    reference.sample("mllm", list(reference.standard_requests("mllm")[people]), folder)
     request = json.loads((folder / "request.json").read_text())
     request["evaluation"] = {"level": "quick"}
     images = [path.read_bytes() for path in sorted((folder / "images").iterdir())]

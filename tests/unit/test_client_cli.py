@@ -205,6 +205,20 @@ def test_a_wrong_command_is_status_2_and_sends_nothing(lethe, capsys, arguments,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_consolidate_takes_named_jobs_and_exits_by_the_verdict(lethe, capsys):
+    made = job(id="job_3", plan={"consolidate": {"jobs": ["job_1", "job_2"]}})
+    done = {**made, "status": "succeeded", "verdict": "failed"}
+    answers = [answer(made, 202), stream(DONE), answer(done)]
+    status, requests = lethe("consolidate", "m", "--job", "job_1", "--job", "job_2", "--wait", answers=answers)
+    assert status == 3
+    assert json.loads(requests[0].content) == {"jobs": ["job_1", "job_2"], "options": {}}
+    assert "job_1 job_2" in capsys.readouterr().out
+    status, requests = lethe("consolidate", "m", "--option", "keep_weight=5", answers=[answer(made, 202)])
+    assert status == 0
+    assert json.loads(requests[0].content) == {"jobs": None, "options": {"keep_weight": 5}}
+    assert capsys.readouterr().out.strip() == "job_3"
+
+
 def test_errors_are_one_line_that_helps(lethe, capsys):
     for failure, words in [
         (httpx.ConnectError("refused"), "lethe serve"),

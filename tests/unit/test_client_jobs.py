@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import httpx
 import pytest
@@ -169,3 +170,15 @@ def test_sculpt_sends_only_what_was_chosen():
     assert client.jobs.sculpt("job_1", utility_floor=0.98).parent == "job_1"
     assert script.requests[0].content == b'{"utility_floor":0.98}'
     assert script.requests[0].headers["idempotency-key"]
+
+
+def test_consolidate_names_its_jobs_or_means_all_of_them():
+    client, script, _ = scripted(answer(job(id="job_3"), 202), answer(job("succeeded", id="job_3", verdict="passed")))
+    made = client.models.consolidate("m", ["job_1", "job_2"], options={"keep_weight": 5})
+    assert made.wait().done
+    assert script.requests[0].url.path == "/v1/models/m/consolidate"
+    assert json.loads(script.requests[0].content) == {"jobs": ["job_1", "job_2"], "options": {"keep_weight": 5}}
+    assert script.requests[0].headers["idempotency-key"]
+    client, script, _ = scripted(answer(job(id="job_3"), 202))
+    client.models.consolidate("m")
+    assert json.loads(script.requests[0].content) == {"jobs": None, "options": {}}

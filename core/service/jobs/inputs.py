@@ -46,10 +46,20 @@ class ParentRecipe:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A job whose recipe is put together with others. `request` and `images` as long as its inputs are kept."""
+
+    job_id: str
+    artifacts: tuple[ArtifactRow, ...]
+    request: Mapping[str, Any] | None
+    images: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
 class JobInput:
     """Everything that an attempt needs. `request` is CONTRACT's request; files are in its order, uploads last.
 
-    A job that sculpts again has `parent` and `sculpt` in place of `request` and files.
+    A job that sculpts again has `parent` and `sculpt` in place of `request` and files, one that consolidates `sources`.
     """
 
     job_id: str
@@ -64,6 +74,7 @@ class JobInput:
     retain_images: tuple[bytes, ...]
     parent: ParentRecipe | None
     sculpt: Mapping[str, Any] | None
+    sources: tuple[Source, ...] = ()
 
 
 def input_prefix(job_id: str) -> str:
@@ -104,13 +115,14 @@ def load_input(services: Services, s: Session, claim: Claim) -> JobInput:
         retain_images=files["retain"],
         parent=_parent(s, job),
         sculpt=job.sculpt,
+        sources=_sources(services, s, job),
     )
 
 
 def _read(
     services: Services, s: Session, job: Job
 ) -> tuple[dict[str, Any] | None, dict[Literal["images", "audio", "retain"], tuple[bytes, ...]]]:
-    if job.parent_id is not None:
+    if job.sculpt is not None:
         return None, {"images": (), "audio": (), "retain": ()}
     if job.wrapped_key is None:
         raise InputErased
@@ -140,6 +152,26 @@ def _parent(s: Session, job: Job) -> ParentRecipe | None:
     if not found:
         raise InputErased("The job whose recipe this one needs has been deleted.")
     return ParentRecipe(job.parent_id, tuple(found))
+
+
+def _sources(services: Services, s: Session, job: Job) -> tuple[Source, ...]:
+    """Raises `InputErased` once one of them has been deleted."""
+    ids = (job.sculpt or {}).get("jobs", ())
+    artifacts = of_jobs(s, ids)
+    if any(not artifacts[job_id] for job_id in ids):
+        raise InputErased("A job whose recipe this one needs has been deleted.")
+    return tuple(_source(services, s, job_id, tuple(artifacts[job_id])) for job_id in ids)
+
+
+def _source(services: Services, s: Session, job_id: str, artifacts: tuple[ArtifactRow, ...]) -> Source:
+    asked = s.get_one(Job, job_id)
+    while asked.parent_id is not None:
+        asked = s.get_one(Job, asked.parent_id)
+    try:
+        request, files = _read(services, s, asked)
+    except (InputErased, ObjectMissing, DecryptionError, NotFound):
+        return Source(job_id, artifacts, None, ())
+    return Source(job_id, artifacts, request, files["images"])
 
 
 def _request_key(job_id: str) -> str:

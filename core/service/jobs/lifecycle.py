@@ -105,6 +105,8 @@ def create_sculpt_job(
         raise JobNotSucceeded(f"The job is {parent.status}; there is no recipe to sculpt.")
     if parent.method not in SCULPTED_METHODS or not of_jobs(s, [parent_id])[parent_id]:
         raise SculptNotPossible
+    if "jobs" in (parent.sculpt or {}):
+        raise SculptNotPossible("The job put others together; consolidate them again with other options.")
     sculpt: dict[str, Any] = body.model_dump(exclude_none=True)
     row = new_row(
         s,

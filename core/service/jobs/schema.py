@@ -14,7 +14,11 @@ MAX_ALIASES = 32
 MAX_EXTERNAL_ID = 255
 MAX_METADATA = 16
 
+MAX_CONSOLIDATED = 200
+"""Jobs that are put together in one, at most."""
+
 FileId = Annotated[str, Field(pattern=r"^file_[0-9A-HJKMNP-TV-Z]{26}$")]
+JobId = Annotated[str, Field(pattern=r"^job_[0-9A-HJKMNP-TV-Z]{26}$")]
 Name = Annotated[Words, Field(max_length=MAX_NAME)]
 MetadataKey = Annotated[Label, Field(max_length=64)]
 MetadataValue = Annotated[Text, Field(max_length=512)]
@@ -83,3 +87,16 @@ class SculptBody(_Strict):
         if (self.k is not None) + split + (self.utility_floor is not None) != 1:
             raise PydanticCustomError("one_of", "Give k, or k_image and k_text, or utility_floor.")
         return self
+
+
+class ConsolidateBody(_Strict):
+    """The body of `POST /v1/models/{id}/consolidate`. Which options there are is the consolidation's business."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"jobs": None, "options": {}}]})
+
+    jobs: list[JobId] | None = Field(
+        default=None,
+        max_length=MAX_CONSOLIDATED,
+        description="Whose patches to put together; null: those of every request about the model that succeeded.",
+    )
+    options: JsonObject = Field(default_factory=dict)

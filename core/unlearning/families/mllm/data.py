@@ -52,6 +52,14 @@ def build_data(
     return JobData(train, validation, test, tuple(general))
 
 
+def forget_questions(
+    lm: MultimodalLM, request: ForgetRequest, retain_set: Path | None, seed: int
+) -> tuple[Example, ...]:
+    """The test part of what a request makes of its subject, as `build_data` has it for the same seed and level."""
+    rng, asker, limits = random.Random(seed), Asker(lm), BY_LEVEL[request.level]  # noqa: S311
+    return tuple(_forget(lm, asker, request, read(retain_set, request.entity.names), limits, rng)["test"])
+
+
 def _forget(
     lm: MultimodalLM, asker: Asker, request: ForgetRequest, kept: Sequence[Kept], limits: Limits, rng: random.Random
 ) -> Parts:

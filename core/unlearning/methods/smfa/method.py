@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ from core.unlearning.families.mllm.adapt import matching
 from core.unlearning.families.mllm.memory import remembering
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.training.adapters import save, trainable, with_adapters
+from core.unlearning.families.mllm.training.applied import applied
 from core.unlearning.families.mllm.training.checkpoint import TrainingState
 from core.unlearning.families.mllm.training.forgetting import targets_of, thin
 from core.unlearning.families.mllm.training.held import Held
+from core.unlearning.families.mllm.training.rows import FORGET
 from core.unlearning.families.mllm.training.train import Course, train
 from core.unlearning.methods.base import MethodResult
-from core.unlearning.methods.smfa import courses, recipe
+from core.unlearning.methods.smfa import activations, courses, recipe
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.recipe import Recipe
 from core.unlearning.methods.smfa.sculpt import sculpted
@@ -51,6 +54,7 @@ class Smfa:
         points = _sweep(model, held, options, written, progress, checkpoints)
         chosen = best(points, options.utility_floor)
         written = recipe.choose(written, chosen.k_image, chosen.k_text, [p.as_json() for p in points])
+        _note_activations(model, data, written)
         details = {
             "losses": {c.name: thin(c.losses) for c in trained},
             "steps": {c.name: len(c.losses) for c in trained},
@@ -133,6 +137,15 @@ def _sweep(
     progress.metric("validation_utility", chosen.utility)
     progress.metric("validation_forget", chosen.forget)
     return points
+
+
+def _note_activations(lm: MultimodalLM, data: JobData, written: Recipe) -> None:
+    """Where the unsculpted adapters meet the subject: consolidation puts these together, and keeps by other means."""
+    asked = list({(e.question, id(e.image)): e for e in data.train if e.split in FORGET}.values())
+    prompts = [lm.encoder.prompt(e.question, e.image) for e in asked]
+    with applied(lm.model, sculpted(written.views(math.inf, math.inf), written.anchor, written.granularity)):
+        moments = activations.second_moments(lm, prompts, written.anchor.names)
+    activations.write(written.folder, moments)
 
 
 def _asked(opened: Recipe, k_image: float | None, k_text: float | None) -> Point:

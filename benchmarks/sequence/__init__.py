@@ -1,0 +1,1 @@
+"""Ten requests one after another: `python -m benchmarks.sequence --check`."""

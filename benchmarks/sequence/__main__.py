@@ -1,0 +1,108 @@
+"""`python -m benchmarks.sequence [--check] [--work DIR] [--seeds 0 1 2] [--ways …]`.
+
+`--work` keeps every job and every step, so that an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from statistics import fmean, stdev
+
+from benchmarks.bars import RESULTS, Bar, publish
+from benchmarks.sequence.drawn import drawn
+from benchmarks.sequence.measure import Found
+from benchmarks.sequence.people import FORGOTTEN, UNSEEN
+from benchmarks.sequence.ways import APART, STACKED, Run, curve
+
+TEXT = """Ten single-person requests one after another on the reference model ({seeds} seeds), with wordings and
+renderings that no job saw. *consolidated*: each job trains on the registered model, and after each request the patches
+so far are put together (`POST /v1/models/{{id}}/consolidate`), without the subjects' data. *added*: the same patches,
+added up. The others: each patch is trained on top of the last one and merged. Kept: share of the unpatched model's
+recall. {unseen} people are in no data that a job was given.
+
+![What is kept and what is still told after each request](sequence.svg)
+"""
+OURS = "consolidated"
+KEPT = ("unseen_image", "unseen_text", "understanding")
+FORGOT = ("forgotten_image", "forgotten_text", "worst")
+Curves = dict[str, list[list[Found]]]
+"""Way to the curve of each seed."""
+
+
+def main() -> int:
+    """Run, measure, print. Exit status 1 while a bar is missed and `--check` is given."""
+    options = _arguments()
+    with tempfile.TemporaryDirectory() as scratch:
+        work = options.work or Path(scratch)
+        say = sys.stderr.write
+        curves: Curves = {
+            way: [curve(Run(way, seed, work), lambda line: say(f"{line}\n")) for seed in options.seeds]
+            for way in options.ways
+        }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "sequence.svg").write_text(_picture(curves))
+    text = TEXT.format(seeds=len(options.seeds), unseen=len(UNSEEN))
+    met = publish("sequence", "Ten requests one after another", _bars(curves), text=text, raw=curves)
+    return 0 if met or not options.check else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.sequence", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="exit with 1 while a bar is missed")
+    parser.add_argument("--work", type=Path, help="keep what is done here and go on from what is there")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    ways = [OURS, *(way for way in (*APART, *STACKED) if way != OURS)]
+    parser.add_argument("--ways", nargs="+", choices=ways, default=ways)
+    return parser.parse_args()
+
+
+def _bars(curves: Curves) -> list[Bar]:
+    found = []
+    for way, runs in curves.items():
+        for count in (len(FORGOTTEN) // 2, len(FORGOTTEN)):
+            judged = way == OURS and count == len(FORGOTTEN)
+            title = f"{_title(way)}, after {count}: "
+            found += [_bar(title + f"{name} kept", [_kept(run, count, name) for run in runs], 0.96 if judged else None,
+                           above=True) for name in (*KEPT, "general")]  # fmt: skip
+            found += [
+                _bar(title + f"{name} recall", [run[count][name] for run in runs],
+                     0.03 if judged and name != "worst" else None, above=False) for name in FORGOT
+            ]  # fmt: skip
+    return found
+
+
+def _bar(name: str, values: list[float], bound: float | None, *, above: bool) -> Bar:
+    spread = stdev(values) if len(values) > 1 else None
+    return Bar(name, fmean(values), bound, ">=" if above else "<=", spread, len(values))
+
+
+def _kept(run: list[Found], count: int, name: str) -> float:
+    return run[count][name] / run[0][name]
+
+
+def _title(way: str) -> str:
+    return way if way in APART else f"{way}, one on top of another"
+
+
+def _picture(curves: Curves) -> str:
+    def panel(value: str) -> dict[str, list[float | None]]:
+        steps = range(len(FORGOTTEN) + 1)
+        return {
+            way: [fmean(found) if (found := [r[n][value] for r in runs if value in r[n]]) else None for n in steps]
+            for way, runs in curves.items()
+        }
+
+    return drawn(
+        {
+            "People never seen, pictures": panel("unseen_image"),
+            "Understanding of pictures": panel("understanding"),
+            "Still told of the forgotten, pictures": panel("forgotten_image"),
+        }
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""Where in its input each adapted matrix met the subject: what lets a job's patch be put together with others later.
+
+For every adapted matrix the second moment E[x x'] of its inputs x over the tokens of the questions to forget, of those
+with pictures and of those without, kept as the largest eigenvectors times the roots of their eigenvalues. There is no
+picture, word or name in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from core.unlearning.errors import InvalidInputError
+from core.unlearning.families.mllm.batch import collate
+from core.unlearning.families.mllm.batching import run_batched
+from core.unlearning.families.mllm.encode import Encoded
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.score import as_dtype
+
+FILE = "activations.safetensors"
+RANK = 128
+"""Eigenvectors that are kept of each moment."""
+VIEWS = ("image", "text")
+Moments = dict[str, Tensor]
+"""Module to [in, in], float64."""
+
+
+@torch.no_grad()
+def second_moments(lm: MultimodalLM, prompts: Sequence[Encoded], modules: Sequence[str]) -> dict[str, Moments]:
+    """By view, of the model as it is now. A view that no prompt belongs to is left out."""
+    found = {}
+    for view in VIEWS:
+        rows = [row for row in prompts if bool(row.vision) is (view == "image")]
+        if rows:
+            found[view] = _of_view(lm, rows, modules)
+    return found
+
+
+def _of_view(lm: MultimodalLM, rows: Sequence[Encoded], modules: Sequence[str]) -> Moments:
+    total: Moments = {}
+
+    def run(batch: list[int]) -> list[None]:
+        inputs = collate([rows[i] for i in batch], lm.pad_id, lm.device).inputs
+        heard = Moments()
+        with _listening(lm.model, modules, inputs["attention_mask"].bool(), heard):
+            lm.model(**as_dtype(inputs, lm.model.dtype), use_cache=False)
+        # Only now, since a batch that does not fit into memory comes again in halves.
+        for name, moment in heard.items():
+            total[name] = total.get(name, 0) + moment.cpu()
+        return [None] * len(batch)
+
+    run_batched(rows, lm.token_budget, run)
+    count = sum(len(row) for row in rows)
+    return {name: moment / count for name, moment in total.items()}
+
+
+@contextmanager
+def _listening(model: nn.Module, modules: Sequence[str], real: Tensor, heard: Moments) -> Iterator[None]:
+    """Puts the sum of x x' over the real tokens [batch, length] of one forward pass into `heard`."""
+
+    def hook(name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+        def hear(_: nn.Module, inputs: tuple[Any, ...]) -> None:
+            tokens = inputs[0].reshape(-1, inputs[0].shape[-1])[real.reshape(-1)].float()
+            heard[name] = (tokens.T @ tokens).double()
+
+        return hear
+
+    handles = [model.get_submodule(name).register_forward_pre_hook(hook(name)) for name in modules]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def sketch(moment: Tensor, rank: int = RANK) -> Tensor:
+    """Q [rank or less, in] with Q'Q the best approximation of the moment of that rank."""
+    values, vectors = torch.linalg.eigh(moment.double())
+    kept = min(rank, len(values))
+    rows: Tensor = (vectors[:, -kept:] * values[-kept:].clamp(min=0).sqrt()).T
+    return rows
+
+
+def write(folder: Path, moments: Mapping[str, Moments]) -> None:
+    """Into a recipe's folder."""
+    save_file(
+        {f"{name}.{view}": sketch(m).float().contiguous() for view, of in moments.items() for name, m in of.items()},
+        folder / FILE,
+    )
+
+
+class Activations:
+    """What a recipe holds of its job's inputs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / FILE
+        if not self._file.is_file():
+            raise InvalidInputError(
+                "an earlier job's recipe was written by a release that noted no activations", code="invalid_recipe"
+            )
+
+    def moment(self, name: str, weights: Mapping[str, float]) -> Tensor:
+        """The weighted sum over views of E[x x'] of one module [in, in], float64; of views that are not there none."""
+        with safe_open(self._file, framework="pt") as tensors:
+            there = set(tensors.keys())
+            parts = [
+                weight * (q.T @ q)
+                for view, weight in weights.items()
+                if f"{name}.{view}" in there
+                for q in [tensors.get_tensor(f"{name}.{view}").double()]
+            ]
+        return torch.stack(parts).sum(0)

@@ -1,0 +1,93 @@
+"""Consolidation's closed form against least squares in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from core.unlearning.methods.smfa import activations
+from core.unlearning.methods.smfa.consolidate import Candidate, best
+from core.unlearning.methods.smfa.merge import RIDGE, Part, effect, merged, missing
+from core.unlearning.patches.modules import ModuleDelta
+
+OUT, IN = 7, 10
+
+
+def inputs(seed: int, count: int, width: int = IN) -> torch.Tensor:
+    return torch.randn(count, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def part(seed: int, rank: int, x: torch.Tensor) -> Part:
+    a, b = inputs(100 + seed, rank), inputs(200 + seed, OUT)[:, :rank]
+    return Part(a, b, x.T @ x / len(x))
+
+
+def whole(delta: ModuleDelta) -> np.ndarray:
+    return delta.lora_b.double().numpy() @ delta.lora_a.double().numpy()
+
+
+@pytest.mark.parametrize(("ranks", "rank"), [((2, 3), 5), ((3, 2, 4), 7)])
+def test_it_is_the_least_squares_solution(ranks: tuple[int, ...], rank: int) -> None:
+    seen = [inputs(seed, 40) for seed in range(len(ranks))]
+    kept, weight = inputs(9, 60), 3.0
+    parts = [part(seed, r, x) for seed, (r, x) in enumerate(zip(ranks, seen, strict=True))]
+    moment = kept.T @ kept / len(kept)
+    found = merged("m", parts, moment, weight)
+
+    rows = [x.numpy() / np.sqrt(len(x)) for x in seen]
+    wanted = [row @ (p.b @ p.a).numpy().T for row, p in zip(rows, parts, strict=True)]
+    together = sum(p.moment for p in parts) + weight * moment
+    ridge = np.sqrt(RIDGE * float(together.diagonal().mean())) * np.eye(IN)
+    left = np.vstack([*rows, np.sqrt(weight / len(kept)) * kept.numpy(), ridge])
+    right = np.vstack([*wanted, np.zeros((len(kept) + IN, OUT))])
+    expected = np.linalg.lstsq(left, right, rcond=None)[0].T
+    assert np.abs(whole(found) - expected).max() <= 1e-5
+    assert (found.rank, found.shape, found.nnz) == (rank, (OUT, IN), 0)
+
+
+def test_subjects_that_lie_apart_get_the_sum_of_their_deltas() -> None:
+    """Each delta reads where only its own subject lies: then nothing has to give way, and all effects are whole."""
+    parts, places = [], (slice(0, 3), slice(3, 6))
+    for seed, place in enumerate(places):
+        a, x = torch.zeros(2, IN, dtype=torch.float64), torch.zeros(30, IN, dtype=torch.float64)
+        a[:, place], x[:, place] = inputs(seed, 2, 3), inputs(10 + seed, 30, 3)
+        parts.append(Part(a, inputs(20 + seed, OUT)[:, :2], x.T @ x))
+    kept = torch.zeros(30, IN, dtype=torch.float64)
+    kept[:, 6:] = inputs(5, 30, 4)
+    found = merged("m", parts, kept.T @ kept, 10.0)
+    total = sum((p.b @ p.a).numpy() for p in parts)
+    assert np.abs(whole(found) - total).max() <= 1e-3
+    assert all(effect([missing(found, p)]) > 1 - 1e-6 for p in parts)
+
+
+def test_more_weight_on_what_is_kept_leaves_less_there_and_less_effect() -> None:
+    parts, kept = [part(0, 3, inputs(0, 30)), part(1, 3, inputs(1, 30))], inputs(2, 30)
+    found = [merged("m", parts, kept.T @ kept / 30, weight) for weight in (0.1, 1.0, 10.0)]
+    on_kept = [np.linalg.norm(whole(f) @ kept.numpy().T) for f in found]
+    effects = [effect([missing(f, p) for p in parts]) for f in found]
+    assert on_kept == sorted(on_kept, reverse=True)
+    assert effects == sorted(effects, reverse=True)
+
+
+def test_nothing_is_all_of_the_effect_missing() -> None:
+    one = part(0, 2, inputs(0, 30))
+    nothing = ModuleDelta("m", torch.zeros(1, IN), torch.zeros(OUT, 1), torch.zeros(0).long(), torch.zeros(0))
+    assert effect([missing(nothing, one)]) == pytest.approx(0.0)
+
+
+def test_the_sketch_is_the_best_approximation_of_its_rank() -> None:
+    x = inputs(3, 50)
+    moment = x.T @ x
+    values, vectors = np.linalg.eigh(moment.numpy())
+    best_of_4 = (vectors[:, -4:] * values[-4:]) @ vectors[:, -4:].T
+    q = activations.sketch(moment, 4).numpy()
+    assert q.shape == (4, IN)
+    assert np.abs(q.T @ q - best_of_4).max() <= 1e-9
+    q = activations.sketch(moment).numpy()
+    assert np.abs(q.T @ q - moment.numpy()).max() <= 1e-9
+
+
+def test_of_those_that_keep_as_much_the_least_weight_is_chosen() -> None:
+    made = [Candidate(weight, utility=utility) for weight, utility in ((3, 0.97), (5, 0.9985), (10, 1.0), (15, 0.999))]
+    assert best(made).weight == 5
