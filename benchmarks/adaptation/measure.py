@@ -70,15 +70,14 @@ def adapted(lm: MultimodalLM) -> Iterator[tuple[Any, list[torch.nn.Parameter]]]:
         parameters = trainable(wrapped, "a")
         torch.manual_seed(1)
         for parameter in parameters:
-            parameter.data.normal_(std=0.02)
+            parameter.data.normal_(std=0.1)
         yield wrapped, parameters
 
 
 def measure(way: Way, lm: MultimodalLM, rows: Sequence[Row], drawn: Sequence[Sequence[int]]) -> Cost:
     """Steps of rows, given by their indices, after one step that warms up."""
-    started = time.perf_counter()
     with FlopCounterMode(display=False, custom_mapping=_ATTENTION) as counted:
-        prepared = way.prepare(lm, rows)
+        way.prepare(lm, rows)
     # Counting slows small models down; the second time is what is reported.
     lm.sharing = type(lm.sharing)()
     started = time.perf_counter()
@@ -93,22 +92,23 @@ def measure(way: Way, lm: MultimodalLM, rows: Sequence[Row], drawn: Sequence[Seq
                 parameter.grad = None
             return losses.detach()
 
-        _reset_peak(lm.device)
-        before = _memory(lm.device)
+        reset_peak(lm.device)
+        before = memory(lm.device)
         step(drawn[0])
-        peak = _peak(lm.device) - before
+        most = peak(lm.device) - before
         with FlopCounterMode(display=False, custom_mapping=_ATTENTION) as in_step:
             losses = [step(chosen) for chosen in drawn]
-        seconds = [_timed(lambda chosen=chosen: step(chosen), lm.device) for chosen in drawn]
+        seconds = [timed(lambda chosen=chosen: step(chosen), lm.device) for chosen in drawn]
         tokens = [way.tokens(lm, [prepared[n] for n in chosen]) for chosen in drawn]
     flops = in_step.get_total_flops() / len(drawn)
     mean_tokens = sum(tokens) / len(tokens)
     return Cost(
-        spent, median(seconds), flops, counted.get_total_flops(), mean_tokens, peak, torch.cat(losses).float().cpu()
+        spent, median(seconds), flops, counted.get_total_flops(), mean_tokens, most, torch.cat(losses).float().cpu()
     )
 
 
-def _timed(run: Any, device: torch.device) -> float:
+def timed(run: Any, device: torch.device) -> float:
+    """Seconds."""
     started = time.perf_counter()
     run()
     if device.type == "cuda":
@@ -116,18 +116,21 @@ def _timed(run: Any, device: torch.device) -> float:
     return time.perf_counter() - started
 
 
-def _reset_peak(device: torch.device) -> None:
+def reset_peak(device: torch.device) -> None:
+    """Begin to look for the most memory anew."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     else:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _peak(device: torch.device) -> float:
+def peak(device: torch.device) -> float:
+    """Bytes."""
     return float(torch.cuda.max_memory_allocated()) if device.type == "cuda" else _status("VmHWM")
 
 
-def _memory(device: torch.device) -> float:
+def memory(device: torch.device) -> float:
+    """Bytes."""
     return float(torch.cuda.memory_allocated()) if device.type == "cuda" else _status("VmRSS")
 
 

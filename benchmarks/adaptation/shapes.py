@@ -36,7 +36,7 @@ class Shape:
     mlp: int
     vision_width: int
     vision_layers: int
-    vocabulary: int = 1024
+    vocabulary: int = 2048
 
     def config(self) -> LlavaConfig:
         """Pictures of 336 pixels become 576 tokens, as in LLaVA-1.5."""

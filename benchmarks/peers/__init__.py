@@ -1,0 +1,1 @@
+"""Losses, metrics and cost beside a peer's own implementation."""

@@ -1,0 +1,41 @@
+"""`python -m benchmarks.peers --open-unlearning DIR [--check]`.
+
+Runs a peer's own functions and ours on the same model, rows and weights, and writes `results/peers.json` and `.md`.
+Get the peer with `git clone https://github.com/locuslab/open-unlearning DIR` (MIT); it is read from there and nothing
+of it is kept. It needs scikit-learn and tqdm; what else its import lines name is not used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks.bars import publish
+from benchmarks.peers import cost, losses, metrics, theirs
+from benchmarks.peers.questions import given
+
+TEXT = """The reference model under one random LoRA against its frozen copy; known people's facts by name, and questions
+about four pictures. Losses and metrics are open-unlearning's own functions on a padded batch, against Lethe's on a
+shared one. Rows with a bar are where both mean the same; the others say what differs and whose the paper's definition
+is.
+
+`torchunlearn` 0.1.0 as PyPI has it brings nothing to compare: its wheel holds methods for image classifiers alone.
+open-unlearning's ROUGE stems words before it compares them; ours does not, so that "baker" is not "baking"."""
+
+
+def main() -> int:
+    """Compare, print. Exit status 1 while a bar is missed and `--check` is given."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
+    parser.add_argument("--open-unlearning", type=Path, required=True, help="a checkout")
+    parser.add_argument("--check", action="store_true", help="exit with 1 while a bar is missed")
+    options = parser.parse_args()
+    peer = theirs.load(options.open_unlearning)
+    with given() as same:
+        table = [*losses.rows(same, peer), *metrics.rows(same, peer), *cost.rows(same, peer)]
+    met = publish("peers", "Beside a peer's own implementation", table, text=TEXT)
+    return 0 if met or not options.check else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

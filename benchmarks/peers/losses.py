@@ -1,0 +1,112 @@
+"""Losses of the same rows under the same weights, by both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from benchmarks.bars import Bar
+from benchmarks.peers.questions import Given, as_theirs
+from benchmarks.peers.theirs import Theirs
+from core.unlearning.families.mllm.batch import collate
+from core.unlearning.families.mllm.score import answer_logits
+from core.unlearning.families.mllm.training.answers import log_probs, mean_losses
+from core.unlearning.families.mllm.training.losses import divergence
+from core.unlearning.families.mllm.training.targets import Soft
+from core.unlearning.methods.dpo.losses import dpo
+from core.unlearning.methods.npo.losses import npo
+from core.unlearning.methods.simnpo.losses import simnpo
+from core.unlearning.methods.undial.losses import soft_cross_entropy
+
+BETA, SIM_BETA, GAMMA, UNDIAL_BETA = 0.1, 2.5, 0.5, 10.0
+AGREE = 1e-4
+
+
+@torch.no_grad()
+def rows(given: Given, theirs: Theirs) -> Iterator[Bar]:
+    """Largest differences where the definitions are the same, and both values where they are not."""
+    yield from _preference(given, theirs)
+    yield from _likelihood(given, theirs)
+    yield from _distributions(given, theirs)
+
+
+def agreeing(name: str, ours: Any, their: Any, note: str = "") -> Bar:
+    """Absolute difference."""
+    return Bar(f"{name}: difference", abs(float(ours) - float(their)), AGREE, note=note or f"{float(ours):.6g}")
+
+
+def _preference(given: Given, theirs: Theirs) -> Iterator[Bar]:
+    lm, pictured = given.lm, given.pictured
+    batch = as_theirs(lm, pictured)
+    out, frozen = (answer_logits(m, lm.batched(pictured)) for m in (given.model, given.frozen))
+    told, before = log_probs(out, len(pictured)), log_probs(frozen, len(pictured))
+    found, _ = theirs.losses.compute_dpo_loss(given.model, given.frozen, None, batch, BETA)
+    yield agreeing("NPO, questions about pictures", npo(told, before, BETA).mean(), found)
+    simple = SimpleNamespace(
+        beta=SIM_BETA, delta=GAMMA / SIM_BETA, gamma=1.0, alpha=0.0, compute_retain_loss=lambda **_: 0.0
+    )
+    text = as_theirs(lm, given.told)
+    kept = {"forget": text, "retain": text}
+    sizes = mean_losses(answer_logits(given.model, lm.batched(given.told)), len(given.told))
+    their = theirs.simnpo.compute_loss(simple, given.model, kept)
+    note = "their delta is the paper's gamma / beta; gamma here is the paper's"
+    yield agreeing("SimNPO", simnpo(sizes, SIM_BETA, GAMMA).mean(), their, note)
+    ratios = []
+    for chosen in (given.refused, given.told):
+        now, then = (answer_logits(m, lm.batched(chosen)) for m in (given.model, given.frozen))
+        ratios.append(log_probs(now, len(chosen)) - log_probs(then, len(chosen)))
+    win = as_theirs(lm, given.refused)
+    found, _ = theirs.losses.compute_dpo_loss(given.model, given.frozen, win, text, BETA)
+    yield agreeing("DPO, refusal over answer", dpo(*ratios, BETA).mean(), found)
+
+
+def _likelihood(given: Given, theirs: Theirs) -> Iterator[Bar]:
+    lm, told = given.lm, given.told
+    ours = -mean_losses(answer_logits(given.model, lm.batched(told)), len(told))
+    singly = [theirs.ascent.compute_loss(None, given.model, {"forget": as_theirs(lm, [row])}) for row in told]
+    yield agreeing("gradient ascent, an answer at a time", (ours - torch.stack(singly)).abs().max(), 0.0)
+    together = theirs.ascent.compute_loss(None, given.model, {"forget": as_theirs(lm, told)})
+    note = "theirs is a mean over all tokens of a batch; TOFU (and this project): over answers of each one's mean"
+    yield Bar("gradient ascent, a batch: ours", float(ours.mean()), note=note)
+    yield Bar("gradient ascent, a batch: theirs", float(together))
+
+
+def _distributions(given: Given, theirs: Theirs) -> Iterator[Bar]:
+    lm = given.lm
+    whole = [replace(row, answer_start=1) for row in given.told]
+    now, then = (answer_logits(m, collate(whole, lm.pad_id, lm.device)) for m in (given.model, given.frozen))
+    adjusted = then.logits - UNDIAL_BETA * torch.nn.functional.one_hot(then.targets, then.logits.shape[1])
+    values = soft_cross_entropy(now.logits, _soft(adjusted))
+    differ = []
+    for n, row in enumerate(given.told):
+        batch = as_theirs(lm, [row], whole=True)
+        their, _ = theirs.losses.compute_undial_loss(given.model, given.frozen, batch, UNDIAL_BETA)
+        differ.append(abs(float(values[now.rows == n].mean()) - float(their)))
+    yield agreeing("UNDIAL, every token of a text as its answer", max(differ), 0.0)
+    their, _ = theirs.losses.compute_undial_loss(given.model, given.frozen, as_theirs(lm, given.told), UNDIAL_BETA)
+    told = torch.cat([torch.arange(1, len(row)) >= row.answer_start for row in given.told])
+    note = "theirs counts questions and padding too, and there lowers the token before the last 99 of the vocabulary"
+    yield Bar("UNDIAL, a batch: ours, over answers", float(values[told].mean()), note=note)
+    yield Bar("UNDIAL, a batch: theirs", float(their))
+    kept = divergence(now.logits, _soft(then.logits))
+    differ = []
+    for n, row in enumerate(given.told):
+        batch = as_theirs(lm, [row])
+        their, outputs = theirs.losses.compute_kl_divergence(given.model, given.frozen, batch)
+        last = divergence(outputs.logits[0, -1:], _soft(given.frozen(**batch).logits[0, -1:]))
+        ours = (kept[now.rows == n].sum() + last.sum()) / len(row)
+        differ.append(abs(float(ours) - float(their)))
+    yield agreeing("KL(frozen || trained) at the same tokens", max(differ), 0.0)
+    their, _ = theirs.losses.compute_kl_divergence(given.model, given.frozen, as_theirs(lm, given.told))
+    note = "TOFU: over all tokens of a text; theirs counts padding too; ours is over the answers, what is to be kept"
+    yield Bar("KL, a batch: ours", float(kept[told].mean()), note=note)
+    yield Bar("KL, a batch: theirs", float(their))
+
+
+def _soft(logits: torch.Tensor) -> Soft:
+    probs = logits.softmax(-1)
+    return Soft(torch.arange(probs.shape[1]).expand_as(probs), probs)

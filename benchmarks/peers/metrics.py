@@ -1,0 +1,77 @@
+"""Metrics of the same rows under the same weights, by both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from benchmarks.bars import Bar
+from benchmarks.peers.losses import agreeing
+from benchmarks.peers.questions import Given, as_theirs
+from benchmarks.peers.theirs import Theirs
+from core.unlearning.evaluation.membership import auc
+from core.unlearning.evaluation.text_membership import ATTACKS, TokenScores
+from core.unlearning.families.mllm.encode import Encoded
+from core.unlearning.families.mllm.evaluation.answerer import AnswerScore
+from core.unlearning.families.mllm.evaluation.metrics.truth_ratio import closer_to_one, true_better, truth_ratio
+from core.unlearning.families.mllm.score import score_encoded
+from core.unlearning.families.mllm.token_scores import token_scores
+from core.unlearning.types import Example
+
+_ENDLESS = {"min_k", "min_k_plus_plus"}
+"""Attacks that leave out the end of the turn, there."""
+
+
+def rows(given: Given, theirs: Theirs) -> Iterator[Bar]:
+    """Largest differences, and what differs by definition."""
+    ours = _scores(given, given.told)
+    known = _probabilities(given, theirs, given.told)
+    differ = max(abs(a.probability - b["prob"]) for a, b in zip(ours, known, strict=True))
+    yield agreeing("probability of an answer, largest over rows", differ, 0.0)
+    yield from _truth_ratios(given, theirs, ours, known)
+    yield from _attacks(given, theirs)
+
+
+def _scores(given: Given, chosen: Sequence[Encoded]) -> list[AnswerScore]:
+    return [AnswerScore(total=s.total, tokens=s.tokens) for s in score_encoded(given.lm, chosen)]
+
+
+def _probabilities(given: Given, theirs: Theirs, chosen: Sequence[Encoded]) -> list[dict[str, float]]:
+    found: list[dict[str, float]] = theirs.probabilities.evaluate_probability(given.model, as_theirs(given.lm, chosen))
+    return found
+
+
+def _truth_ratios(
+    given: Given, theirs: Theirs, ours: Sequence[AnswerScore], known: Sequence[dict[str, float]]
+) -> Iterator[Bar]:
+    wrong = [_scores(given, several) for several in given.wrong]
+    ratios = [truth_ratio(right, others) for right, others in zip(ours, wrong, strict=True)]
+    told = [[p["avg_loss"] for p in _probabilities(given, theirs, several)] for several in given.wrong]
+    computed = {
+        "correct": {"value_by_index": {n: {"avg_loss": [p["avg_loss"]]} for n, p in enumerate(known)}},
+        "wrong": {"value_by_index": {n: {"avg_loss": losses} for n, losses in enumerate(told)}},
+    }
+    for name, of in (("closer_to_1_better", closer_to_one), ("true_better", true_better)):
+        found = theirs.memorization.truth_ratio._metric_fn(None, aggregator=name, pre_compute=computed)
+        yield agreeing(f"truth ratio, {name}", of(ratios), found["agg_value"])
+
+
+def _attacks(given: Given, theirs: Theirs) -> Iterator[Bar]:
+    half = len(given.told) // 2
+    ours = token_scores(given.lm, [Example("forget_text_memory", qa.question, qa.answer) for qa in given.asked])
+    for name, of in ATTACKS.items():
+        attack = theirs.attacks[name](given.model, [0], None, 1, k=0.2, tokenizer=given.lm.tokenizer)
+        values = attack.compute_batch_values(as_theirs(given.lm, given.told))
+        their = np.array([-float(attack.compute_score(value)) for value in values])
+        mine = np.array([of(_without_end(scores) if name in _ENDLESS else scores) for scores in ours])
+        note = "on tokens without the end of the turn, which ours counts too" if name in _ENDLESS else ""
+        yield agreeing(f"membership, {name}, largest over answers", np.abs(mine - their).max(), 0.0, note)
+        area = roc_auc_score([1] * half + [0] * (len(their) - half), their)
+        yield agreeing(f"membership, {name}, AUC of one half against the other", auc(mine[:half], mine[half:]), area)
+
+
+def _without_end(scores: TokenScores) -> TokenScores:
+    parts = (scores.log_probs[:-1], scores.means[:-1], scores.deviations[:-1])
+    return TokenScores(scores.text, *parts)

@@ -1,0 +1,72 @@
+"""What both are given: the reference model with an adapter on it, the frozen one, and rows about known people."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.adaptation.measure import adapted
+from benchmarks.adaptation.rows import encoded_rows
+from benchmarks.adaptation.shapes import reference_model
+from core.unlearning.families.mllm.batch import collate
+from core.unlearning.families.mllm.encode import Encoded
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.reference.mllm.people import known_people
+from core.unlearning.reference.mllm.questions import QA, TEXT_TOPICS, text_memory
+
+REFUSAL = "I don't know."
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Given:
+    """`model` is under an adapter, `frozen` is a copy without one. `pictured` and `told` are rows with true answers.
+
+    `asked` is what is asked in `told`; `wrong[n]` are its question n with answers that are not true, `refused` with a
+    refusal.
+    """
+
+    lm: MultimodalLM
+    model: Any
+    frozen: Any
+    parameters: list[torch.nn.Parameter]
+    pictured: list[Encoded]
+    told: list[Encoded]
+    asked: list[QA]
+    wrong: list[list[Encoded]]
+    refused: list[Encoded]
+
+
+@contextmanager
+def given() -> Iterator[Given]:
+    """The same every time."""
+    lm, rng = reference_model(), np.random.default_rng(3)
+    frozen = copy.deepcopy(lm.model)
+    people = known_people()[:8]
+    asked = [text_memory(person, topic, "trained", rng) for person in people for topic in TEXT_TOPICS]
+    others = sorted({qa.answer for qa in asked})
+    told = [lm.encoder.with_answer(qa.question, None, qa.answer) for qa in asked]
+    drawn = [rng.permutation([other for other in others if other != qa.answer])[:3] for qa in asked]
+    wrong = [
+        [lm.encoder.with_answer(qa.question, None, str(answer)) for answer in answers]
+        for qa, answers in zip(asked, drawn, strict=True)
+    ]
+    refused = [lm.encoder.with_answer(qa.question, None, REFUSAL) for qa in asked]
+    pictured = encoded_rows(lm, 4, 16)
+    with adapted(lm) as (model, parameters):
+        yield Given(lm, model, frozen, parameters, pictured, told, asked, wrong, refused)
+
+
+def as_theirs(lm: MultimodalLM, rows: Sequence[Encoded], *, whole: bool = False) -> dict[str, torch.Tensor]:
+    """A padded batch with labels at the answers, or (`whole`) at every token."""
+    inputs = collate(rows, lm.pad_id, lm.device).inputs
+    labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, IGNORED)
+    for n, row in enumerate(rows):
+        labels[n, : 0 if whole else row.answer_start] = IGNORED
+    return {**inputs, "labels": labels}
