@@ -1,7 +1,11 @@
-"""Keeps one loaded model between jobs, as long as it is still what its files hold."""
+"""Keeps one loaded model between jobs, as long as it is still what its files hold.
+
+The weights, that is: each job has an object of its own around them, with which everything goes that it has seen.
+"""
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,11 +36,11 @@ class WarmModels:
         key = (spec.family, spec.source, spec.revision, precision, repr(spec.defaults), *_files(spec.source))
         if self._warm and self._warm.key == key and self._warm.fingerprint == fingerprint(self._warm.model):
             log.info("model_warm", model=spec.id)
-            return self._warm.model
+            return copy(self._warm.model)
         self.clear()
         model = load_model(spec, precision)
         self._warm = _Warm(key, fingerprint(model), model)
-        return model
+        return copy(model)
 
     @property
     def host_bytes(self) -> int:

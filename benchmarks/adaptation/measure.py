@@ -75,7 +75,7 @@ def adapted(lm: MultimodalLM) -> Iterator[tuple[Any, list[torch.nn.Parameter]]]:
 
 
 def measure(way: Way, lm: MultimodalLM, rows: Sequence[Row], drawn: Sequence[Sequence[int]]) -> Cost:
-    """Steps of rows, given by their indices, after one step that warms up."""
+    """Steps of rows, given by their indices: once to count, once to time."""
     with FlopCounterMode(display=False, custom_mapping=_ATTENTION) as counted:
         way.prepare(lm, rows)
     # Counting slows small models down; the second time is what is reported.
@@ -94,10 +94,9 @@ def measure(way: Way, lm: MultimodalLM, rows: Sequence[Row], drawn: Sequence[Seq
 
         reset_peak(lm.device)
         before = memory(lm.device)
-        step(drawn[0])
-        most = peak(lm.device) - before
         with FlopCounterMode(display=False, custom_mapping=_ATTENTION) as in_step:
             losses = [step(chosen) for chosen in drawn]
+        most = peak(lm.device) - before
         seconds = [timed(lambda chosen=chosen: step(chosen), lm.device) for chosen in drawn]
         tokens = [way.tokens(lm, [prepared[n] for n in chosen]) for chosen in drawn]
     flops = in_step.get_total_flops() / len(drawn)

@@ -61,7 +61,7 @@ class Shape:
         )
 
 
-NARROW = Shape("LLaVA-1.5 shape", width=128, layers=4, mlp=352, vision_width=48, vision_layers=3)
+NARROW = Shape("LLaVA-1.5 shape", width=128, layers=2, mlp=352, vision_width=32, vision_layers=2)
 """576 tokens a picture; the tower costs about what it costs in LLaVA-1.5, a twentieth of the language model."""
 TINY = Shape("scaling", width=64, layers=2, mlp=176, vision_width=32, vision_layers=2)
 LLAVA_7B = Shape(

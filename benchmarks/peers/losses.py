@@ -89,7 +89,7 @@ def _distributions(given: Given, theirs: Theirs) -> Iterator[Bar]:
     yield agreeing("UNDIAL, every token of a text as its answer", max(differ), 0.0)
     their, _ = theirs.losses.compute_undial_loss(given.model, given.frozen, as_theirs(lm, given.told), UNDIAL_BETA)
     told = torch.cat([torch.arange(1, len(row)) >= row.answer_start for row in given.told])
-    note = "theirs counts questions and padding too, and there lowers the token before the last 99 of the vocabulary"
+    note = "theirs counts questions and padding too, with label -100 there: the 100th token from the vocabulary's end"
     yield Bar("UNDIAL, a batch: ours, over answers", float(values[told].mean()), note=note)
     yield Bar("UNDIAL, a batch: theirs", float(their))
     kept = divergence(now.logits, _soft(then.logits))

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import sys
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,9 +40,11 @@ def load(checkout: Path) -> Theirs:
         package.__path__ = [str(source / name.replace(".", "/"))]
         sys.modules[name] = package
     sys.modules["data"].get_datasets = sys.modules["data"].get_collators = None  # type: ignore[attr-defined]
+    # Looks for some of them itself, and must find that they are not there.
+    importlib.import_module("transformers.trainer")
     for name in _UNUSED:
         if importlib.util.find_spec(name) is None:
-            sys.modules[name] = MagicMock()
+            sys.modules[name] = MagicMock(__spec__=ModuleSpec(name, None))
     mia = "evals.metrics.mia"
     return Theirs(
         losses=importlib.import_module("trainer.utils"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from core.unlearning.errors import OutOfMemoryError
 from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.load import _dtype
 from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.score import score_encoded
 from core.unlearning.families.mllm.training.answers import answer_losses
 from core.unlearning.families.mllm.training.deltas import with_deltas
 from core.unlearning.families.mllm.training.rows import Row
@@ -81,6 +83,17 @@ def test_layers_are_recomputed_first_and_then_micro_batches_halved_with_the_same
 def test_what_does_not_fit_row_by_row_fails_in_words(lm: MultimodalLM) -> None:
     with pytest.raises(OutOfMemoryError):
         gradients(lm, Scarce(0, 0))
+
+
+def test_gradients_pass_through_four_bits_after_the_model_was_asked(tmp_path: Path) -> None:
+    spec = ModelSpec("tiny", "mllm", str(save("llava_wide", tmp_path)))
+    packed = load_family("mllm").load(spec, precision="4bit")
+    score_encoded(packed, [row.encoded for row in rows(packed)])
+    _, found = gradients(packed, Scarce(9, 9))
+    packed.model = packed.model.dequantize()
+    _, wanted = gradients(packed, Scarce(9, 9))
+    assert wanted.abs().max() > 1e-4
+    assert torch.nn.functional.cosine_similarity(found.flatten(), wanted.flatten(), dim=0) > 0.99
 
 
 @pytest.mark.parametrize(("has", "wanted"), [(True, torch.bfloat16), (False, "auto")])

@@ -49,7 +49,7 @@ def llava(tmp_path_factory: pytest.TempPathFactory) -> MultimodalLM:
 
 @pytest.fixture
 def lm(llava: MultimodalLM) -> MultimodalLM:
-    return replace(llava, sharing=Sharing())
+    return replace(llava)
 
 
 def pictures() -> list[Image.Image]:

@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 import torch
 
+from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.types import ModelSpec
 from worker.models import WarmModels
+
+
+class AskedTokenizer:
+    """Enough for an encoder to be made."""
+
+    eos_token_id = 2
+    pad_token_id = 0
 
 
 @pytest.fixture
@@ -35,7 +43,7 @@ def spec(tmp_path: Path) -> ModelSpec:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_an_untouched_model_is_used_again(spec: ModelSpec, loads: list[ModelSpec], precision: str) -> None:
     models = WarmModels()
-    assert models.load(spec, precision) is models.load(spec, precision)
+    assert models.load(spec, precision).model is models.load(spec, precision).model
     assert len(loads) == 1
 
 
@@ -54,14 +62,14 @@ def test_a_changed_weight_is_noticed(spec: ModelSpec, loads: list[ModelSpec]) ->
     first = models.load(spec, "float32")
     with torch.no_grad():
         first.model[0].weight[2, 1] += 1e-3
-    assert models.load(spec, "float32") is not first
+    assert models.load(spec, "float32").model is not first.model
 
 
 def test_a_layer_that_was_left_behind_is_noticed(spec: ModelSpec, loads: list[ModelSpec]) -> None:
     models = WarmModels()
     first = models.load(spec, "float32")
     first.model.append(torch.nn.Linear(4, 4))
-    assert models.load(spec, "float32") is not first
+    assert models.load(spec, "float32").model is not first.model
 
 
 def test_new_files_another_precision_and_clearing_load_again(spec: ModelSpec, loads: list[ModelSpec]) -> None:
@@ -75,3 +83,21 @@ def test_new_files_another_precision_and_clearing_load_again(spec: ModelSpec, lo
     models.clear()
     models.load(spec, "bfloat16")
     assert len(loads) == 4
+
+
+def tiny() -> MultimodalLM:
+    model: Any = torch.nn.Linear(4, 4)
+    model.generation_config = SimpleNamespace(eos_token_id=2)
+    return MultimodalLM(model, AskedTokenizer())
+
+
+def test_what_a_job_has_seen_goes_with_it(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.models.load_model", lambda *_: tiny())
+    models = WarmModels()
+    one, other = models.load(spec, "float32"), models.load(spec, "float32")
+    assert one.model is other.model
+    assert one.encoder is not other.encoder
+    assert one.sharing is not other.sharing
+    third = models.load(spec, "float32")
+    assert third.encoder is not one.encoder
+    assert third.sharing.vision is not one.sharing.vision

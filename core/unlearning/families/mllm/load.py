@@ -48,6 +48,7 @@ def _load_model(source: str, precision: str, device: str, where: dict[str, str])
         model = AutoModelForImageTextToText.from_pretrained(
             source, quantization_config=_four_bit(), device_map={"": device}, **kwargs
         )
+        _keep_differentiable(model)
     else:
         model = AutoModelForImageTextToText.from_pretrained(source, dtype=_dtype(precision, device), **kwargs)
         model.to(device)
@@ -73,6 +74,15 @@ def _four_bit() -> BitsAndBytesConfig:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
+
+
+def _keep_differentiable(model: Any) -> None:
+    """On CPUs with AVX-512 BF16 bitsandbytes repacks weights for a product that has no gradient, once one was not asked
+    for: nothing would be learned below such a layer any more.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def _first_line(error: Exception) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -32,8 +32,6 @@ class MultimodalLM:
     """Padded tokens in one inference batch; halved for the run when memory runs out."""
     memory: Memory | None = None
     """What it said before; only there while it is frozen (`memory.remembering`)."""
-    sharing: Sharing = field(default_factory=Sharing)
-    """What rows may share in it."""
 
     @property
     def tokenizer(self) -> Any:
@@ -60,6 +58,11 @@ class MultimodalLM:
     def encoder(self) -> Encoder:
         """Encoder of this model's processor."""
         return Encoder(self.processor, self.end_tokens)
+
+    @cached_property
+    def sharing(self) -> Sharing:
+        """What rows may share in this model."""
+        return Sharing()
 
     @property
     def end_tokens(self) -> list[int]:
