@@ -11,8 +11,10 @@ from typer.testing import CliRunner
 
 from client.cli.app import app
 from core.unlearning.errors import DivergedError
-from core.unlearning.memory_bench import examples, runner
+from core.unlearning.memory_bench import examples, reference_world, runner
 from core.unlearning.memory_bench.records import from_json, value
+from core.unlearning.memory_bench.setup import bundled_model
+from core.unlearning.memory_bench.world import encoded
 
 
 @pytest.fixture
@@ -68,6 +70,50 @@ def test_a_run_goes_on_where_it_was(tmp_path: Path, quick: list[str]) -> None:
     assert quick == ["gradient-ascent", "npo"]
 
 
+@pytest.mark.slow
+def test_people_come_from_a_folder_too(tmp_path: Path, quick: list[str]) -> None:
+    data, work, options = tmp_path / "data", tmp_path / "work", tmp_path / "options.json"
+    _write_profiles(data)
+    options.write_text(json.dumps({"gradient-ascent": {"steps": 2, "stop_below": None}}))
+    command = ["bench", "mllm", bundled_model(), "--data", str(data), "--layout", "s-mllmun", "--work", str(work)]
+    command += ["--ratios", "10", "--seeds", "1", "--methods", "gradient-ascent", "--options", str(options), "--json"]
+    ran = CliRunner().invoke(app, command)
+    assert ran.exit_code == 0, ran.output
+    (result,) = json.loads(ran.stdout)["results"]
+    assert result["error"] is None
+    before = from_json(json.loads((work / "cases" / "before.test.10.0.json").read_text()))
+    for split in ("forget_image_memory", "forget_text_memory", "unseen_image_memory", "forget_understanding"):
+        assert value(before, split, "exact") > 0.9
+        assert value(from_json(result["records"]), split, "exact") is not None
+    groups = {json.loads(line)["group"] for line in (work / "retain_set" / "examples.jsonl").read_text().splitlines()}
+    assert groups == {"memory"}
+    other = CliRunner().invoke(app, ["bench", "mllm", "--work", str(work), "--methods", "npo", "--seeds", "1"])
+    assert "another model or other data" in str(other.exception)
+
+
+def _write_profiles(folder: Path) -> None:
+    """People of the reference world as S-MLLMUn Bench has them: one picture each, and held-out ones of what is seen."""
+    (folder / "images").mkdir(parents=True)
+    lines = []
+    for number, person in enumerate(p for p in reference_world.world(0).people if p.pictures):
+        shown, held_out = person.pictures[0], person.asked("understanding", held_out=True)[0]
+        for name, picture in ((f"images/{number}.png", shown), (f"images/{number}-again.png", held_out.picture)):
+            (folder / name).write_bytes(encoded([picture])[0])
+        memory = [q for q in person.questions if q.picture == shown]
+        seen = {"question": held_out.question, "answer": held_out.answer, "held_out": True}
+        profile = {
+            "name": person.name,
+            "image": f"images/{number}.png",
+            "image_memory": [{"question": q.question, "answer": q.answer} for q in memory],
+            "text_memory": [
+                {"question": q.question, "answer": q.answer} for q in person.asked("text_memory", held_out=False)
+            ],
+            "image_understanding": [{**seen, "image": f"images/{number}-again.png"}],
+        }
+        lines.append(json.dumps(profile))
+    (folder / "profiles.jsonl").write_text("\n".join(lines))
+
+
 def test_what_cannot_be_run_is_said_before(tmp_path: Path) -> None:
     def say(*more: str) -> str:
         result = CliRunner().invoke(app, ["bench", "mllm", "--work", str(tmp_path), *more])
@@ -80,4 +126,7 @@ def test_what_cannot_be_run_is_said_before(tmp_path: Path) -> None:
     assert "not valid: magic" in say("--methods", "npo", "--options", str(options))
     assert "--judge-model" in say("--judge", "http://127.0.0.1:9/v1")
     assert "--layout" in say("--data", str(tmp_path))
+    assert "50 % are 22 people" in say("--ratios", "50")
+    nowhere = ["--data", str(tmp_path / "none"), "--layout", "clear", "--work", str(tmp_path / "other")]
+    assert "does not exist" in say(bundled_model(), *nowhere)
     assert not (tmp_path / "cases").exists()

@@ -16,6 +16,7 @@ from core.unlearning.memory_bench.results import Result, claim
 from core.unlearning.memory_bench.run import OnCase, run
 from core.unlearning.memory_bench.setup import Setup
 from core.unlearning.memory_bench.summary import Row
+from core.unlearning.memory_bench.world import drawn
 from core.unlearning.patches.digest import base_digest
 from core.unlearning.run import validate_options
 
@@ -66,9 +67,16 @@ class Bench:
         return planned
 
     def run(self, on_case: OnCase) -> tuple[list[Result], list[Row]]:
-        """Run what is planned, and write the work folder's tables. Raises as `planned` and `run.run` do."""
+        """Run what is planned, and write the work folder's tables. Raises as `check`, `planned` and `run.run` do."""
+        self.check()
         results = run(self.setup, self.planned(), on_case, self.processes)
         return results, write_all(self.setup, results, self.manifest(), TITLE)
+
+    def check(self) -> None:
+        """Raises `InvalidInputError` for data that cannot be read, `ValueError` where too few people are in it."""
+        world = self.setup.world(0)
+        for ratio in self.ratios:
+            drawn(world, ratio, 0)
 
     def manifest(self) -> dict[str, Any]:
         """What makes the same numbers again."""

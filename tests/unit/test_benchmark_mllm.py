@@ -1,0 +1,37 @@
+"""The bars of the benchmark of methods on the reference model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.mllm.table import bars, counted
+from core.unlearning.memory_bench.summary import rows
+
+OVERALL = ("harmonic_mean", "answer_probability", "unseen_kept", "understanding_kept", "not_over_refusing")
+
+
+def _result(name: str, method: str, forgotten: float, drop: float, seed: int = 0) -> dict[str, Any]:
+    numbers = {"forgotten": forgotten, "utility_drop": drop, **dict.fromkeys(OVERALL, 0.5)}
+    records = [{"split": "overall", "metric": m, "value": v, "count": 1} for m, v in numbers.items()]
+    case = {"contender": name, "method": method, "ratio": 5, "seed": seed, "role": "test", "error": None}
+    return {**case, "records": records, "robust": [], "seconds": 1.0, "bytes": 1, "case_processor_seconds": 40.0}
+
+
+def _lead(*others: dict[str, Any], drop: float = 0.0) -> Any:
+    found = [_result("smfa", "smfa", 0.99, drop), *others]
+    return next(bar for bar in bars(rows(found), found) if "lead" in bar.name)
+
+
+def test_the_lead_is_over_the_best_baseline_that_keeps_as_much():
+    published, npo = _result("smfa-paper", "smfa", 1.0, 0.0), _result("npo", "npo", 0.9, 0.02)
+    bar = _lead(published, npo, _result("kl", "kl", 1.0, 0.3))
+    assert (round(bar.value, 9), bar.met, bar.note) == (0.09, True, "the best baseline is npo: 0.900")
+    assert _lead(_result("idk", "idk", 1.0, 0.0)).met is False
+    assert _lead(drop=0.03).value == -1
+
+
+def test_the_whole_takes_its_time_from_what_was_run():
+    found = [_result("smfa", "smfa", 1.0, 0.0), _result("npo", "npo", 1.0, 0.0), _result("npo", "npo", 1.0, 0.0, 1)]
+    minutes = next(bar for bar in bars(rows(found), found) if "minutes" in bar.name)
+    assert minutes.value == 2 * 40 * 9 / 2 / 60
+    assert counted(rows(found)) == "5 %: 2 of npo; 1 of smfa"
