@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import shutil
 import sys
 import tempfile
@@ -68,8 +67,14 @@ def _bench(options: argparse.Namespace, work: Path) -> Bench:
     threads = max(1, (os.cpu_count() or 1) // options.processes)
     oracle = build_oracle(work) if options.build_oracle else options.oracle
     setup = Setup(bundled_model(), work, oracle=oracle, level=options.level, threads=threads)
-    command = shlex.join(["python", "-m", "benchmarks.mllm", *sys.argv[1:]])
-    return Bench(setup, options.methods, options.ratios, options.seeds, {}, options.processes, command)
+    return Bench(setup, options.methods, options.ratios, options.seeds, {}, options.processes, _command(options))
+
+
+def _command(options: argparse.Namespace) -> str:
+    """What runs the same cases, wherever their results are kept."""
+    words = ["python", "-m", "benchmarks.mllm", "--methods", *options.methods]
+    words += ["--ratios", *map(str, options.ratios), "--seeds", *map(str, options.seeds), "--level", options.level]
+    return " ".join(words)
 
 
 def _run(bench: Bench) -> tuple[list[Result], list[Row]]:

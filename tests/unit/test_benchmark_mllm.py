@@ -34,4 +34,5 @@ def test_the_whole_takes_its_time_from_what_was_run():
     found = [_result("smfa", "smfa", 1.0, 0.0), _result("npo", "npo", 1.0, 0.0), _result("npo", "npo", 1.0, 0.0, 1)]
     minutes = next(bar for bar in bars(rows(found), found) if "minutes" in bar.name)
     assert minutes.value == 2 * 40 * 9 / 2 / 60
+    assert minutes.met is None, "not all methods were run"
     assert counted(rows(found)) == "5 %: 2 of npo; 1 of smfa"
