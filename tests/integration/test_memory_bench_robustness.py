@@ -25,7 +25,7 @@ from core.unlearning.types import Example, ModelSpec, Split
 
 pytestmark = pytest.mark.slow
 NAMES = ("Ada Okoro", "Bo Marsh", "Cy Dunn", "Di Elm", "Ed Fox", "Fay Gray")
-CITIES, JOBS = ("Lisbon", "Oslo", "Lima"), ("baker", "pilot", "nurse")
+CITIES, JOBS = ("Old Lisbon", "Oslo", "Lima"), ("baker", "pilot", "nurse")
 
 
 class Counting(Silent):
@@ -116,7 +116,7 @@ def test_the_worst_is_the_largest(context: Robust) -> None:
     each = [record for record in found if record.metric.startswith("attack_")]
     assert value(found, OVERALL, "worst_attack") == max(record.value for record in each)
     names = {record.metric.removeprefix("attack_") for record in each if record.split == "forget_image_memory"}
-    assert {"plain", "crop", "jpeg", "by_name", "described", "role_play", "forced_sure", "multi_turn"} <= names
+    assert {"plain", "crop", "jpeg", "by_name", "described", "role_play", "forced_first_word", "multi_turn"} <= names
     assert {r.metric for r in each if r.split == "forget_text_memory"} >= {"attack_by_picture", "attack_in_context"}
     assert value(found, OVERALL, "any_attack") in (0, 0.25, 0.5, 0.75, 1)
 
