@@ -99,7 +99,7 @@ def test_gradients_pass_through_four_bits_after_the_model_was_asked(tmp_path: Pa
 @pytest.mark.parametrize(("has", "wanted"), [(True, torch.bfloat16), (False, "auto")])
 def test_accelerators_with_bfloat16_use_it(has: bool, wanted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda: has)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: has and not including_emulation)
     assert _dtype("auto", "cuda") == wanted
     assert _dtype("auto", "cpu") == torch.float32
     assert _dtype("float16", "cuda") == torch.float16

@@ -59,7 +59,8 @@ def _dtype(precision: str, device: str) -> torch.dtype | str:
     if precision == "auto":
         if device == "cpu":
             return torch.float32
-        return torch.bfloat16 if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "auto"
+        has = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if has else "auto"
     if precision not in _DTYPES:
         raise ModelLoadError(f"unknown precision {precision!r}", code="invalid_option")
     return _DTYPES[precision]
