@@ -13,6 +13,7 @@ from client.cli.app import app
 from core.unlearning.errors import DivergedError
 from core.unlearning.memory_bench import examples, reference_world, runner
 from core.unlearning.memory_bench.records import from_json, value
+from core.unlearning.memory_bench.robustness import relearned
 from core.unlearning.memory_bench.setup import bundled_model
 from core.unlearning.memory_bench.world import encoded
 
@@ -31,6 +32,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def asked(*arguments: Any) -> Any:
         return examples.asked(*arguments, 12)
 
+    monkeypatch.setattr(relearned, "SHARES", (30,))
     monkeypatch.setattr(runner, "run_method", run_method)
     monkeypatch.setattr(runner, "asked", asked)
     return seen
