@@ -33,10 +33,12 @@ from core.unlearning.reference.audiovisual.build import EPOCHS
 
 CCU: dict[str, dict[str, Any]] = {
     "ccu": {},
-    "ccu, full": {"tuning": "full", "lr": 3e-3},
+    "ccu, full": {"tuning": "full", "lr": 6e-3},
     "ccu - SVU": {"unlearn_weight": 0.0},
     "ccu - DCS": {"separation_weight": 0.0},
     "ccu - retention": {"retention_weight": 0.0},
+    "ccu - curvature": {"curvature": 0, "lr": 1e-2},
+    "ccu - hardness": {"hardness": 0.0},
     "ccu, soft CKR": {"freeze_other": False},
     "ccu, soft - CKR": {"freeze_other": False, "consistency_weight": 0.0},
 }

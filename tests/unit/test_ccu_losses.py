@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.unlearning.methods.ccu.losses import consistency, inverse_contrastive, separation, task
+from core.unlearning.methods.ccu.losses import consistency, hardness, inverse_contrastive, separation, task
 
 Array = NDArray[np.float64]
 T = 0.5
@@ -130,3 +130,24 @@ def test_a_step_of_unlearning_leaves_the_own_class() -> None:
         return float((z @ own.T).exp().mean().log() - (z @ other.T).mean())
 
     assert nearer(moved) < nearer(z_u.detach())
+
+
+def test_what_was_hard_to_learn_counts_for_more() -> None:
+    """(1 - p)^power over its mean, and the loss is the mean of each example's own, weighted so."""
+    rng = np.random.default_rng(4)
+    before, y_u = rng.normal(0, 2, (3, 4)), np.array([0, 3, 1])
+    p = np.exp(before) / np.exp(before).sum(1, keepdims=True)
+    expected = np.sqrt(1 - p[np.arange(3), y_u])
+    weights = hardness(torch.tensor(before), torch.tensor(y_u), 0.5)
+    assert weights.numpy() == pytest.approx(expected / expected.mean(), rel=1e-9)
+    z_u, z_r, y_r = _unit(rng, 3), _unit(rng, 6), np.array([0, 1, 2, 3, 0, 1])
+    each = [_svu(z_u[n : n + 1], y_u[n : n + 1], z_r, y_r) for n in range(3)]
+    u, r = _tensors(z_u, z_r)
+    found = inverse_contrastive(u, torch.tensor(y_u), r, torch.tensor(y_r), T, weights)
+    assert float(found) == pytest.approx(np.mean(weights.numpy() * each), rel=1e-6)
+
+
+def test_pictures_known_for_certain_all_count_alike() -> None:
+    assert hardness(
+        torch.full((2, 3), 0.0).index_fill_(1, torch.tensor([1]), 1e4), torch.tensor([1, 1]), 0.5
+    ).tolist() == [1, 1]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from pydantic import Field
 
 from core.unlearning.methods.base import MethodInfo, MethodOptions
 
-PASSES, CLASS_PASSES = 3, 8
+PASSES, CLASS_PASSES = 3, 16
 """Over what is forgotten, where the request does not say. More is to be unlearned of a class than of pictures."""
-UNLEARN_WEIGHT, CLASS_UNLEARN_WEIGHT = 6.0, 1.0
+UNLEARN_WEIGHT, CLASS_UNLEARN_WEIGHT = 2.0, 1.0
+LR, CLASS_LR = 2e-2, 1e-2
 """Where the request does not say: in few steps each has to do more."""
+HARDNESS, CLASS_HARDNESS = 0.5, 0.0
+"""Where the request does not say: a class leaves as a whole, easy pictures and hard ones."""
 
 
 class Options(MethodOptions):
@@ -26,13 +30,22 @@ class Options(MethodOptions):
         description="What is trained: a LoRA, or every weight matrix that the LoRA would sit on. The patch is a LoRA "
         "either way, of full rank after `full`.",
     )
-    rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA, for `lora`.")
-    lr: float = Field(1e-2, gt=0, le=1, description="Learning rate of AdamW.")
+    rank: int = Field(32, ge=1, le=256, description="Rank of the LoRA, for `lora`.")
+    lr: float | None = Field(
+        None, gt=0, le=1, description="Learning rate of AdamW; null: 0.02, and 0.01 where a whole class leaves."
+    )
     unlearn_weight: float | None = Field(
         None,
         ge=0,
-        description="Weight of selective visual unlearning: what is forgotten leaves its class; null: 6, and 1 where a "
+        description="Weight of selective visual unlearning: what is forgotten leaves its class; null: 2, and 1 where a "
         "whole class leaves.",
+    )
+    hardness: float | None = Field(
+        None,
+        ge=0,
+        le=4,
+        description="Power of 1 - p by which the pictures to forget count, p being what the original gave their label: "
+        "those that were hardest to learn leave first; 0: all alike. null: 0.5, and 0 where a whole class leaves.",
     )
     consistency_weight: float = Field(
         1.0, ge=0, description="Weight of cross-modal consistency; without effect while `freeze_other` holds it at 0."
@@ -51,10 +64,19 @@ class Options(MethodOptions):
         "trained too, and held by cross-modal consistency.",
     )
     epochs: int | None = Field(
-        None, ge=1, description="Passes over what is forgotten, at most; null: 3, and 8 where a whole class leaves."
+        None, ge=1, description="Passes over what is forgotten, at most; null: 3, and 16 where a whole class leaves."
     )
     batch: int = Field(40, ge=2, description="Examples to forget in a step.")
-    keep_batch: int = Field(32, ge=2, description="Examples to keep in a step.")
+    keep_batch: int = Field(28, ge=2, description="Examples to keep in a step.")
+    curvature: int = Field(
+        64,
+        ge=0,
+        description="Kept examples whose curvature (K-FAC) shapes the steps, so that they spare what is kept; 0: plain "
+        "steps.",
+    )
+    damping: float = Field(
+        0.1, gt=0, description="Of the curvature, in parts of its mean; the more, the less it shapes."
+    )
     check_every: int = Field(1, ge=1, description="Steps between two looks at the stop criterion.")
     compared: int = Field(
         256,
@@ -77,6 +99,27 @@ class Options(MethodOptions):
         description="Passes over its data with which the model was trained; the report then says what share of "
         "retraining the job took.",
     )
+
+
+@dataclass(frozen=True)
+class Course:
+    """What the options leave to the kind of request."""
+
+    epochs: int
+    lr: float
+    unlearn_weight: float
+    hardness: float
+
+
+def course(options: Options, *, whole_class: bool) -> Course:
+    """The options' own values where they have any."""
+    usual = (
+        Course(CLASS_PASSES, CLASS_LR, CLASS_UNLEARN_WEIGHT, CLASS_HARDNESS)
+        if whole_class
+        else Course(PASSES, LR, UNLEARN_WEIGHT, HARDNESS)
+    )
+    chosen = {each.name: getattr(options, each.name) for each in fields(Course)}
+    return replace(usual, **{name: value for name, value in chosen.items() if value is not None})
 
 
 INFO = MethodInfo(

@@ -11,21 +11,32 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity, cross_entropy, kl_div, log_softmax
 
 _NEVER = -1e9
+_LEAST = 1e-6
+"""Of 1 - p, in float32."""
 
 
-def inverse_contrastive(z_u: Tensor, y_u: Tensor, z_r: Tensor, y_r: Tensor, temperature: float) -> Tensor:
+def hardness(l_before: Tensor, y: Tensor, power: float) -> Tensor:
+    """How hard each u was to learn, as a weight [n] of mean 1: (1 - p)^power, p what the original gave its label."""
+    missing = 1 - l_before.softmax(-1).gather(1, y.clamp(min=0)[:, None])[:, 0]
+    weights = missing.clamp(min=_LEAST) ** power
+    return weights / weights.mean()
+
+
+def inverse_contrastive(
+    z_u: Tensor, y_u: Tensor, z_r: Tensor, y_r: Tensor, temperature: float, weights: Tensor | float = 1.0
+) -> Tensor:
     """Selective visual unlearning: each u is pulled towards other classes' kept samples, and pushed off its own's.
 
     L = -1/|U| sum_u 1/|P(u)| sum_{p in P(u)} log [ exp(z_u.z_p / t) / sum_{n in N(u)} exp(z_u.z_n / t) ],
     P(u) = {r: y_r != y_u}, N(u) = {r: y_r = y_u}: the form of Contrastive Unlearning (Lee et al., IJCAI 2025). Where
-    N(u) is empty the denominator is 1; where P(u) is, only the push remains.
+    N(u) is empty the denominator is 1; where P(u) is, only the push remains. `weights` [|U|], of mean 1, are of each u.
     """
     similar = z_u @ z_r.detach().T / temperature
     same = y_u[:, None] == y_r[None]
     push = similar.masked_fill(~same, _NEVER).logsumexp(1)
     push = torch.where(same.any(1), push, torch.zeros_like(push))
     pull = (similar * ~same).sum(1) / (~same).sum(1).clamp(min=1)
-    return (push - pull).mean()
+    return ((push - pull) * weights).mean()
 
 
 def separation(z_r: Tensor, y_r: Tensor, z_u: Tensor, temperature: float) -> Tensor:

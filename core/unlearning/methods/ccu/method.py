@@ -42,6 +42,8 @@ class Ccu:
         begun = time.perf_counter()
         with tuned(model, options) as trainee:
             criterion = _criterion(trainee.model, forget, held_out, options, whole_class)
+            if not whole_class:
+                criterion.expect(_encoded(trainee.model, _sample(keep, options)))
             seen = [replace(e, audio=None) for e in forget] if options.freeze_other else forget
             found = train(trainee, seen, keep, criterion, options, progress)
             seconds = time.perf_counter() - begun

@@ -22,25 +22,39 @@ class Criterion:
     held_out: Sequence[Batch]
     accuracy: float | None = None
     """Of a class: how much of it may still be recognised. None for subjects and samples."""
+    apart: float = 0.5
+    """Of subjects and samples: the AUC of telling them from held-out examples that may be left, see `expect`."""
     forwards: int = field(default=0, init=False)
 
     def margin(self) -> float:
         """At or above 0 once the criterion is met.
 
         Subjects and samples: mean CE(l_v) of what is forgotten, less that of held-out examples, which the model never
-        saw either; or 1/2 less the AUC of telling the two apart by it, where that is more: a mean hangs on the few
+        saw either; or `apart` less the AUC of telling the two apart by it, where that is more: a mean hangs on the few
         examples that a model is sure of and wrong about. A class: the accuracy that may be left, less that of l_v.
         """
         if self.accuracy is not None:
             return self.accuracy - float(self._scores(self.forget, _right).mean())
         forgotten, others = self._scores(self.forget, _losses), self._scores(self.held_out, _losses)
-        apart = 0.5 - auc((-forgotten).tolist(), (-others).tolist())
-        return max(float(forgotten.mean() - others.mean()), apart)
+        return max(float(forgotten.mean() - others.mean()), self.apart - _auc(forgotten, others))
+
+    def expect(self, keep: Sequence[Batch]) -> None:
+        """Set `apart`, with the model as it was: to the AUC of telling what is forgotten from what is kept.
+
+        The model was trained on both, so what tells them apart is that some pictures are easier than others. It will
+        tell the easier ones from held-out pictures as well, without having seen either.
+        """
+        self.apart = _auc(self._scores(self.forget, _losses), self._scores(keep, _losses))
 
     @torch.no_grad()
     def _scores(self, batches: Sequence[Batch], score: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         self.forwards += sum(len(batch) for batch in batches)
         return torch.cat([score(_visual_logits(self.model, batch), batch.labels) for batch in batches]).double()
+
+
+def _auc(losses: Tensor, others: Tensor) -> float:
+    """Chance that one of `losses` is smaller than one of the `others`."""
+    return auc((-losses).tolist(), (-others).tolist())
 
 
 @torch.no_grad()

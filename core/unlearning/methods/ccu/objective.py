@@ -1,0 +1,63 @@
+"""What CCU minimises in a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from core.unlearning.families.audiovisual.model import Batch, Predicted
+from core.unlearning.methods.ccu.config import Course, Options
+from core.unlearning.methods.ccu.losses import consistency, hardness, inverse_contrastive, separation, task
+from core.unlearning.methods.ccu.tuning import Tuned
+
+
+def objective(tuned: Tuned, forget: Batch, keep: Batch, options: Options, course: Course) -> Tensor:
+    """The weighted sum of the method's terms."""
+    # Before the model in training is asked: `original` may put other weights in the place of those that it remembers.
+    was = [_original(tuned, batch) for batch in (keep, forget)]
+    u, r = tuned.model.forward(forget), tuned.model.forward(keep)
+    z_u, z_r = (normalize(_there(side.visual_embeds).float(), dim=-1) for side in (u, r))
+    hard = hardness(_there(was[1].visual_logits).float(), forget.labels, course.hardness)
+    unlearn = inverse_contrastive(z_u, forget.labels, z_r, keep.labels, options.temperature, hard)
+    separated = separation(z_r, keep.labels, z_u, options.temperature)
+    kept = task(r.logits.float(), _there(r.visual_logits).float(), keep.labels)
+    loss = course.unlearn_weight * unlearn + options.separation_weight * separated + options.task_weight * kept
+    if options.retention_weight:
+        loss = loss + options.retention_weight * _seen(r, was[0])
+    if options.freeze_other or not options.consistency_weight:
+        return loss
+    return loss + options.consistency_weight * _heard([(keep, r, was[0]), (forget, u, was[1])])
+
+
+def _original(tuned: Tuned, batch: Batch) -> Predicted:
+    with torch.no_grad(), tuned.original():
+        return tuned.model.forward(batch)
+
+
+def _seen(now: Predicted, was: Predicted) -> Tensor:
+    """How far what the model sees in kept pictures is from what it saw."""
+    pairs = ((now.visual_embeds, was.visual_embeds), (now.visual_logits, was.visual_logits))
+    (h, h_before), (logits, logits_before) = ((_there(a).float(), _there(b).float()) for a, b in pairs)
+    return consistency(h, h_before, logits, logits_before)
+
+
+def _heard(sides: Sequence[tuple[Batch, Predicted, Predicted]]) -> Tensor:
+    """How far what the model hears is from what it heard, over all examples with sound."""
+    now, before = [], []
+    for batch, predicted, was in sides:
+        if predicted.audio_embeds is None or predicted.audio_logits is None:
+            continue
+        there = batch.has_audio
+        now.append((predicted.audio_embeds[there], predicted.audio_logits[there]))
+        before.append((_there(was.audio_embeds)[there], _there(was.audio_logits)[there]))
+    h, logits = (torch.cat(parts).float() for parts in zip(*now, strict=True))
+    h_before, logits_before = (torch.cat(parts).float() for parts in zip(*before, strict=True))
+    return consistency(h, h_before, logits, logits_before)
+
+
+def _there(values: Tensor | None) -> Tensor:
+    assert values is not None  # noqa: S101 - every example has a picture here, and sound where it is asked for
+    return values
