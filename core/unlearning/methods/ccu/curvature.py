@@ -60,7 +60,7 @@ def _moments(
     """E[x x'] and, up to a factor, E[g g'] of every layer, over all examples and positions."""
     inputs, outputs = dict[nn.Linear, Tensor](), dict[nn.Linear, Tensor]()
 
-    def look(layer: Any, given: Any, out: Tensor) -> None:
+    def look(layer: Any, given: Any, out: Any) -> None:
         inputs[layer] = _moment(given[0])
         out.register_hook(lambda gradient: outputs.__setitem__(layer, _moment(gradient)))
 
