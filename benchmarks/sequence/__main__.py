@@ -20,7 +20,7 @@ from benchmarks.sequence.ways import APART, STACKED, Run, curve
 TEXT = """Ten single-person requests one after another on the reference model ({seeds} seeds), with wordings and
 renderings that no job saw. *consolidated*: each job trains on the registered model, and after each request the patches
 so far are put together (`POST /v1/models/{{id}}/consolidate`), without the subjects' data. *added*: the same patches,
-added up. The others: each patch is trained on top of the last one and merged. Kept: share of the unpatched model's
+added up. *One on top of another*: each patch is trained on the last one, merged. Kept: share of the unpatched model's
 recall. {unseen} people are in no data that a job was given.
 
 ![What is kept and what is still told after each request](sequence.svg)

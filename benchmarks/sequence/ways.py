@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +28,7 @@ from core.unlearning.methods.smfa.sculpt import sculpted
 from core.unlearning.progress import Silent
 from core.unlearning.recipes import kept_questions
 from core.unlearning.reference.mllm.people import known_people
-from core.unlearning.types import Entity, Example, ForgetRequest, ModelSpec, Part
+from core.unlearning.types import Entity, Example, ForgetRequest, ModelSpec
 
 STACKED = ("smfa", "gradient-difference", "npo", "idk")
 """Each patch is trained on top of the last one and merged, as peers do it."""
@@ -63,7 +63,11 @@ def curve(run: Run, say: Callable[[str], object]) -> list[Found]:
     run.folder.mkdir(parents=True, exist_ok=True)
     found: list[Found] = json.loads(path.read_text()) if path.exists() else [measure(lm, asked, 0)]
     path.write_text(json.dumps(found, indent=1))
-    after = _stacked if run.way in STACKED else partial(_apart, kept=kept_questions(lm, spec(), "standard", run.seed))
+    after = (
+        _stacked
+        if run.way in STACKED
+        else partial(_apart, kept=kept_questions(lm, spec(), "standard", run.seed)["train"])
+    )
     for count in range(len(found), len(FORGOTTEN) + 1):
         with after(lm, run, count):
             found.append(measure(lm, asked, count))
@@ -97,7 +101,7 @@ def _stacked(lm: MultimodalLM, run: Run, count: int) -> Iterator[None]:
 
 
 @contextmanager
-def _apart(lm: MultimodalLM, run: Run, count: int, kept: Mapping[Part, Sequence[Example]]) -> Iterator[None]:
+def _apart(lm: MultimodalLM, run: Run, count: int, kept: Sequence[Example]) -> Iterator[None]:
     """The registered model with what its first jobs left."""
     jobs = [_job(lm, index, run) for index in FORGOTTEN[:count]]
     if count == 1 or run.way == "added":

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from core.unlearning.patches.signing import Signer
 
 LEAST_EFFECT = 0.4
-"""Of what an adapter does to its subject's questions, where nobody can ask these any more. Much of that is no
-forgetting: of ten people who were forgotten for certain, between .5 and .8 were left."""
+"""Of what a patch does to its subject's questions, where nobody can ask these any more. Much of that is no forgetting:
+of ten people who were forgotten for certain, much less than the whole was left."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def consolidate_job(
     asked = (*_forgotten_questions(model, jobs, work), *kept["test"])
     before = measure(work, model, asked)
     with fresh_process(work, model) as fresh:
-        result = _put_together(model, sources, kept, work)
+        result = _put_together(model, sources, kept["train"], work)
         after = measure_packed(work, model, fresh, result.adapter, asked)
     verdict = verdict_on(before, after, result.details["effects"], {job.job_id for job in jobs if job.request})
     return pack(work, result, Measured(before, after, verdict), names=sorted(names))
@@ -107,7 +107,7 @@ def _forgotten_questions(model: Any, jobs: Sequence[EarlierJob], work: Work) -> 
     return found
 
 
-def _put_together(model: Any, sources: Sequence[Source], kept: Any, work: Work) -> MethodResult:
+def _put_together(model: Any, sources: Sequence[Source], kept: Sequence[Example], work: Work) -> MethodResult:
     from core.unlearning.methods.smfa.consolidate import consolidate
 
     options: Any = work.options
@@ -137,7 +137,7 @@ def _effect_check(effects: Sequence[float]) -> Check:
     least = min(effects)
     reason = (
         f"Forgetting is not measured for {len(effects)} of the jobs, since the subjects' data is not at hand. Of what "
-        f"their own adapters do to the subjects' questions, inside the model, {least:.3f} is left at least; "
+        f"their own patches do to the subjects' questions, inside the model, {least:.3f} is left at least; "
         f"{LEAST_EFFECT:.3f} is asked."
     )
     return Check(NOTHING_MEASURED, least, LEAST_EFFECT, "at_least", least >= LEAST_EFFECT, reason)

@@ -24,7 +24,7 @@ from core.unlearning.methods.smfa.merge import RIDGE
 from core.unlearning.methods.smfa.method import METHOD
 from core.unlearning.methods.smfa.recipe import Recipe
 from core.unlearning.progress import Silent
-from core.unlearning.types import Entity, Example, JobData, ModelSpec, Part
+from core.unlearning.types import Entity, Example, JobData, ModelSpec
 from tests.integration.conformance_models import save
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ KEPT = [
     for name, place in (("Bela Kis", "Oslo"), ("Cato Lind", "Lima"), ("Dara Noor", "Bonn"))
 ]
 GENERAL = [Example("general", "What colour is the sky?", "Blue."), Example("general", "How many days?", "Seven.")]
-QUESTIONS: dict[Part, list[Example]] = {"train": [*KEPT, *GENERAL], "validation": [*KEPT, *GENERAL], "test": []}
+QUESTIONS = [*KEPT, *GENERAL]
 WEIGHT = 2.0
 
 
@@ -59,6 +59,20 @@ def sources(lm: MultimodalLM, tmp_path_factory: pytest.TempPathFactory) -> list[
     return [job(lm, name, folder / str(n), n) for n, name in enumerate(("Ada Okoro", "Emil Roth"))]
 
 
+def sculpted_by_hand(recipe: Recipe, module: str) -> np.ndarray:
+    """The paper's mask, as docs/smfa.md has it, with k = 1."""
+    dense = [
+        b.double().numpy() @ a.double().numpy()
+        for a, b in (recipe.views(0, 0)[0].factors[module], recipe.anchor[module])
+    ]
+    forget, anchor = dense
+    rho = np.linalg.norm(forget) / np.linalg.norm(anchor)
+    taken = (forget * anchor < 0) & (rho * np.abs(anchor) < np.abs(forget))
+    assert taken.any()
+    left: np.ndarray = np.where(taken, 0.0, forget)
+    return left
+
+
 def by_hand(lm: MultimodalLM, sources: list[Source], module: str) -> np.ndarray:
     """The minimum written out: from the LoRA files, the noted activations, and inputs caught here once more."""
     caught: list[torch.Tensor] = []
@@ -75,9 +89,8 @@ def by_hand(lm: MultimodalLM, sources: list[Source], module: str) -> np.ndarray:
     hook.remove()
     wanted: np.ndarray | float = 0.0
     for source in sources:
-        a, b = source.recipe.views(0, 0)[0].factors[module]
         moment = activations.Activations(source.recipe.folder).moment(module, VIEWS).numpy()
-        wanted, whole = wanted + b.double().numpy() @ a.double().numpy() @ moment, whole + moment
+        wanted, whole = wanted + sculpted_by_hand(source.recipe, module) @ moment, whole + moment
     assert isinstance(whole, np.ndarray)
     result: np.ndarray = wanted @ np.linalg.inv(whole + RIDGE * np.diag(whole).mean() * np.eye(len(whole)))
     return result
@@ -101,7 +114,6 @@ def test_the_patch_is_the_closed_form_and_loads_with_stock_peft(
         wanted, found = answer_logits(stock.eval(), batch).logits, answer_logits(patched.eval(), batch).logits
     assert float((wanted - found).abs().max()) <= 1e-5
     assert set(result.details["effects"]) == {"Ada Okoro", "Emil Roth"}
-    assert [row["keep_weight"] for row in result.details["weights"]] == [WEIGHT]
 
 
 def test_what_was_put_together_can_be_put_together_with_more(

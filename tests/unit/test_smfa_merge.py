@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from core.unlearning.methods.smfa import activations
-from core.unlearning.methods.smfa.consolidate import Candidate, best
 from core.unlearning.methods.smfa.merge import RIDGE, Part, effect, merged, missing
 from core.unlearning.patches.modules import ModuleDelta
 
@@ -86,8 +85,3 @@ def test_the_sketch_is_the_best_approximation_of_its_rank() -> None:
     assert np.abs(q.T @ q - best_of_4).max() <= 1e-9
     q = activations.sketch(moment).numpy()
     assert np.abs(q.T @ q - moment.numpy()).max() <= 1e-9
-
-
-def test_of_those_that_keep_as_much_the_least_weight_is_chosen() -> None:
-    made = [Candidate(weight, utility=utility) for weight, utility in ((3, 0.97), (5, 0.9985), (10, 1.0), (15, 0.999))]
-    assert best(made).weight == 5

@@ -25,7 +25,7 @@ from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.score import as_dtype
 
 FILE = "activations.safetensors"
-RANK = 128
+RANK = 256
 """Eigenvectors that are kept of each moment."""
 VIEWS = ("image", "text")
 Moments = dict[str, Tensor]

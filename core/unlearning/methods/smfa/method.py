@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -140,10 +139,11 @@ def _sweep(
 
 
 def _note_activations(lm: MultimodalLM, data: JobData, written: Recipe) -> None:
-    """Where the unsculpted adapters meet the subject: consolidation puts these together, and keeps by other means."""
+    """Where the sculpted adapters meet the subject, which consolidation must know."""
     asked = list({(e.question, id(e.image)): e for e in data.train if e.split in FORGET}.values())
     prompts = [lm.encoder.prompt(e.question, e.image) for e in asked]
-    with applied(lm.model, sculpted(written.views(math.inf, math.inf), written.anchor, written.granularity)):
+    strengths = (float(written.sculpt[name]) for name in ("k_image", "k_text"))
+    with applied(lm.model, sculpted(written.views(*strengths), written.anchor, written.granularity)):
         moments = activations.second_moments(lm, prompts, written.anchor.names)
     activations.write(written.folder, moments)
 
