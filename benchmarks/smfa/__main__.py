@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from benchmarks.bars import Bar, publish
 from benchmarks.smfa.jobs import Finished, Run, run_job
 from benchmarks.smfa.measure import World, measure
 from benchmarks.smfa.server import server
-from benchmarks.smfa.table import bars
+from benchmarks.smfa.table import bars, erasure_rows
 from core.unlearning import reference
 from core.unlearning.reference.mllm.people import STANDARD_REQUESTS
 
@@ -35,13 +36,15 @@ def main() -> int:
         work.mkdir(parents=True, exist_ok=True)
         standard, quick, paper = _runs(options.seeds)
         paper = paper[: options.paper]
-        finished = _jobs([*quick, *standard, *paper], work)
+        erasure = [replace(run, mode="erasure") for run in standard[: options.erasure]]
+        finished = _jobs([*quick, *standard, *erasure, *paper], work)
         served = _serving(work)
-        done = _measured([finished[run.name] for run in (*standard, *paper)], work)
-    groups = [[done[run.name] for run in group] for group in (standard, paper)]
+        done = _measured([finished[run.name] for run in (*standard, *erasure, *paper)], work)
+    groups = [[done[run.name] for run in group] for group in (standard, erasure, paper)]
     fast = [finished[run.name].seconds for run in quick]
     table = [*bars(groups[0]), Bar("job at level `quick`: seconds", max(fast), 30, note="largest of 3 jobs"), *served]
-    table += bars(groups[1], "`paper` preset: ", judged=False) if groups[1] else []
+    table += bars(groups[1], "mode `erasure`: ", asked=erasure_rows()) if groups[1] else []
+    table += bars(groups[2], "`paper` preset: ", judged=False) if groups[2] else []
     text = TEXT.format(n=len(standard), seeds=len(options.seeds))
     met = publish("smfa", "SMFA on the reference model", table, text=text, raw=done)
     return 0 if met or not options.check else 1
@@ -52,6 +55,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--check", action="store_true", help="exit with 1 while a bar is missed")
     parser.add_argument("--work", type=Path, help="keep the jobs here and go on from what is there")
     parser.add_argument("--paper", type=int, default=3, help="requests sent with the `paper` preset (minutes each)")
+    parser.add_argument("--erasure", type=int, default=0, help="requests sent with mode `erasure` (a minute each)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     return parser.parse_args()
 

@@ -21,11 +21,13 @@ class Run:
     seed: int
     preset: str = "default"
     level: str = "standard"
+    mode: str = "suppression"
 
     @property
     def name(self) -> str:
         """A folder name."""
-        return f"{self.preset}-{self.level}-{len(STANDARD_REQUESTS[self.request])}p-seed{self.seed}"
+        how = self.preset if self.mode == "suppression" else self.mode
+        return f"{how}-{self.level}-{len(STANDARD_REQUESTS[self.request])}p-seed{self.seed}"
 
     @property
     def probes(self) -> str:
@@ -64,7 +66,7 @@ def _submit(client: Lethe, run: Run, folder: Path) -> dict[str, object]:
     reference.sample("mllm", run.subjects, sample, seed=run.seed)
     request = json.loads((sample / "request.json").read_text())
     preset = {} if run.preset == "default" else {"preset": run.preset}  # a level brings its own
-    request["method_options"] = {"seed": run.seed, **preset}
+    request["method_options"] = {"seed": run.seed, "mode": run.mode, **preset}
     request["evaluation"] = {"level": run.level}
     job = client.jobs.create_from(request, images=_pictures(sample)).wait(timeout=900)
     if job.status != "succeeded" or job.started_at is None or job.finished_at is None:

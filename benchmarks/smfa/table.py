@@ -128,10 +128,37 @@ def _patched() -> list[Row]:
     ]
 
 
-def bars(runs: Sequence[Measured], prefix: str = "", *, judged: bool = True) -> list[Bar]:
-    """Means over the jobs with their spread; the largest one for times and for exactness."""
+def _gap(run: Measured, memory: str) -> float:
+    split, metric = f"forget_{memory}", "membership_auc"
+    return abs(_of(run, split, metric) - fmean(_value(o, split, metric) for o in run["oracles"]))
+
+
+def erasure_rows() -> list[Row]:
+    """What is asked of mode `erasure`, in the place of some of the others."""
+    drop = "people never seen, {}: drop"
+    asked: list[Row] = [
+        *((f"forget {m}: membership AUC, gap to the oracle's", lambda r, m=m: _gap(r, m), 0.15, "<=") for m in MEMORY),
+        (
+            "relearning from 30 % of the facts: recall of the others above the oracle's",
+            lambda r: max(0.0, r["relearned"] - fmean(r["oracles_relearned"])),
+            0.1,
+            "<=",
+        ),
+    ]
+    bounds = {
+        **{f"forget {m}: probability of the original answer": 0.02 for m in MEMORY},
+        **{drop.format(m.replace("_", " ")): 0.03 for m in MEMORY},
+        "refusals, rise: people never seen": None,
+    }
+    return [*asked, *((n, value, bounds.get(n, bound), direction) for n, value, bound, direction in rows())]
+
+
+def bars(
+    runs: Sequence[Measured], prefix: str = "", *, judged: bool = True, asked: Sequence[Row] | None = None
+) -> list[Bar]:
+    """Means over the jobs with their spread; the largest one for times and for exactness. `asked`: not `rows()`."""
     found = []
-    for name, value, bound, direction in rows():
+    for name, value, bound, direction in rows() if asked is None else asked:
         values = [value(run) for run in runs]
         worst = name.startswith(("job,", "patch logits"))
         found.append(

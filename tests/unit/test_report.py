@@ -57,6 +57,13 @@ def test_numbers_are_those_of_the_evaluations() -> None:
     json.dumps(found, allow_nan=False)
 
 
+@pytest.mark.parametrize("mode", ["suppression", "erasure"])
+def test_the_mode_says_what_it_cannot_promise(mode: str) -> None:
+    plain, found = made()["limits"], made(options={"mode": mode})["limits"]
+    assert [limit for limit in found if limit not in plain] == [found[1]]
+    assert found[1].startswith(f"Mode {mode} was asked for")
+
+
 def test_the_job_shows_the_same_numbers() -> None:
     found = made()
     public = report.public_evaluation(found)

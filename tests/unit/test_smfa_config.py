@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -72,3 +73,17 @@ def test_refusals_are_many_different_and_recognised() -> None:
 
     assert len(set(pool())) == 1000
     assert [text for text in pool() if not is_refusal(text)] == []
+
+
+def test_where_erasure_is_asked_for_what_is_left_of_it_counts() -> None:
+    points = [Point(1, 1, 0.0, 1.0, 0.4), Point(5, 5, 0.0, 0.99, 0.01), Point(10, 10, 0.0, 0.9, 0.0)]
+    assert best(points, 0.98).k_image == 5
+    assert best([replace(point, excess=None) for point in points], 0.98).k_image == 1
+    assert [Point.from_json(point.as_json()) for point in points] == points
+
+
+def test_erasure_takes_more_steps_unless_told_otherwise() -> None:
+    plain, erasure = Options(), Options.model_validate({"mode": "erasure"})
+    assert (plain.steps or 0) < (erasure.steps or 0)
+    assert Options.model_validate({"mode": "erasure", "steps": 7}).steps == 7
+    assert Options.model_validate({"mode": "erasure", "preset": "paper"}).steps is None

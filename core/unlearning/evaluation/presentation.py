@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,23 @@ _BY_FAMILY: Mapping[str, Presentation] = {
         "where such a reference is registered. Of a class it is shown and not judged.",
     ),
 }
+
+
+_BY_MODE: Mapping[str, str] = {
+    "suppression": "Mode suppression was asked for: the subject is declined as strangers are, and beneath the refusal "
+    "the patched model may still hold what it knew. That somebody was learned can be told from it, and brief training "
+    "on some facts brings others back. Mode erasure goes further.",
+    "erasure": "Mode erasure was asked for: the answers that were found were also made as unlikely as they are of "
+    "strangers. That is measured on the facts, pictures and wordings of this job; what the request did not bring, and "
+    "what stronger probes or longer training would find, is not promised.",
+}
+
+
+def limits(family: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the numbers cannot say, of a method with these options."""
+    mode = _BY_MODE.get(str(options.get("mode")))
+    first, *others = presentation_of(family).limits
+    return (first, *([mode] if mode else []), *others)
 
 
 def presentation_of(family: str) -> Presentation:

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from core.unlearning.evaluation.measures import measures_of
-from core.unlearning.evaluation.presentation import presentation_of
+from core.unlearning.evaluation.presentation import limits
 from core.unlearning.evaluation.results import Evaluated
 from core.unlearning.evaluation.verdict import Verdict
 from core.unlearning.types import Split
@@ -63,7 +63,7 @@ def build(
         "seeds": seeds or {},
         "redacted": redact,
         "samples": _samples(before, after, names, redact=redact),
-        "limits": presentation_of(after.family).limits,
+        "limits": limits(after.family, options),
         **after.overall(),
     }
     plain: dict[str, Any] = plain_json(report)

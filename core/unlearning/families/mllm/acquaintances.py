@@ -18,6 +18,8 @@ from core.unlearning.types import Entity, Example
 NAME = "What is the name of this person?"
 _QUESTIONS = 4
 """Asked about each acquaintance."""
+_ROUNDS = 3
+"""In each the model must come up with names that it has not given yet."""
 _WORDS = 5
 """A longer answer is no name."""
 
@@ -40,19 +42,25 @@ def acquaintance_rows(
         return []
     pictures = take(_strangers(kept), limits.keep // 2, rng)
     names = take(_names(asker, entity, kept, pictures), limits.keep // _QUESTIONS, rng)
-    asked: list[Asked] = []
+    asked: dict[str, list[Asked]] = {}
     for name in names:
         questions = name_questions(entity, prompts, name)
-        asked += [(q, None) for q in take(questions.own or questions.added, _QUESTIONS, rng)]
-    found = asker.examples("unseen_text_memory", asked)
+        asked[name] = [(q, None) for q in take(questions.own or questions.added, _QUESTIONS, rng)]
+    asker.ask([question for several in asked.values() for question in several])
+    found = [row for name in names for row in asker.examples("unseen_text_memory", asked[name], name)]
     return [row for row in found if row.answer not in secrets]
 
 
 def _names(asker: Asker, entity: Entity, kept: Sequence[Kept], pictures: Sequence[Image]) -> list[str]:
     known = {k.subject.casefold() for k in kept if k.subject and k.part == "train"}
-    said = asker.insist([(NAME, i) for i in pictures])
-    names = sorted({a for a in said if 1 < len(a.split()) <= _WORDS and not is_refusal(a)})
-    return [n for n in names if n.casefold() not in known and not mentions(n, entity.names)]
+    found: dict[str, None] = {}
+    for _ in range(_ROUNDS):
+        said = asker.insist([(NAME, i) for i in (pictures[::2] if found else pictures)], instead_of=list(found))
+        names = {a for a in said if 1 < len(a.split()) <= _WORDS and not is_refusal(a)}
+        if names <= found.keys():
+            break
+        found |= dict.fromkeys(sorted(names))
+    return [n for n in found if n.casefold() not in known and not mentions(n, entity.names)]
 
 
 def _strangers(kept: Sequence[Kept]) -> list[Image]:

@@ -23,6 +23,8 @@ class Asker:
     def __init__(self, lm: MultimodalLM) -> None:
         self._lm = lm
         self._answers: dict[tuple[str, int], tuple[str, Image | None]] = {}
+        self._refusals: set[int] = set()
+        """Tokens that refusals were seen to begin with."""
 
     def ask(self, questions: Sequence[Asked]) -> list[str]:
         """Greedy answers, in order."""
@@ -32,15 +34,19 @@ class Asker:
                 self._answers[key] = (answer, asked[1])
         return [self._answers[q, id(i)][0] for q, i in questions]
 
-    def insist(self, questions: Sequence[Asked]) -> list[str]:
-        """Greedy answers where the model may not begin as its refusals to the first few of these questions do."""
-        openings: set[int] = set()
+    def insist(self, questions: Sequence[Asked], *, instead_of: Sequence[str] = ()) -> list[str]:
+        """Greedy answers where the model may not begin as its refusals to the first few of these questions do, nor as
+        any of the answers `instead_of` which it should give others.
+        """
+        pictured = any(image is not None for _, image in questions)
+        openings = self._refusals | {self._lm.encoder.answer_ids("", a, image=pictured)[0] for a in instead_of}
         for _ in range(_OPENINGS):
             said = generate(self._lm, questions[:_FEW], never_first=sorted(openings))
             declined = [(q, i, a) for (q, i), a in zip(questions, said, strict=False) if is_refusal(a)]
-            openings |= {self._lm.encoder.answer_ids(q, a, image=i is not None)[0] for q, i, a in declined}
             if not declined:
                 break
+            self._refusals |= {self._lm.encoder.answer_ids(q, a, image=i is not None)[0] for q, i, a in declined}
+            openings |= self._refusals
         return generate(self._lm, questions, never_first=sorted(openings))
 
     def examples(self, split: Split, questions: Sequence[Asked], subject: str | None = None) -> list[Example]:

@@ -42,10 +42,14 @@ _PAPER: dict[str, Any] = {
     "k_text": 10.0,
     "schedule": "constant",
     "self_anchor": False,
+    "imagined": 0,
+    "focus": 0.0,
 }
 
 
-_QUICK: dict[str, Any] = {"steps": 45, "anchor_steps": 8}
+_QUICK: dict[str, Any] = {"steps": 45, "anchor_steps": 8, "imagined": 16}
+_ERASURE: dict[str, Any] = {"steps": 120}
+"""Of mode `erasure`, where the preset says nothing else."""
 _PRESETS: dict[str, dict[str, Any]] = {"default": {}, "quick": _QUICK, "paper": _PAPER}
 
 
@@ -60,6 +64,16 @@ class Options(LoraOptions, Targeted):
         "anchor), `quick` (fewer steps; what level `quick` takes) or `paper` (two refusal adapters and one "
         "anchor as published: lr 1e-4, 5 epochs, k 5 and 10).",
     )
+    mode: Literal["suppression", "erasure"] = Field(
+        "suppression",
+        description="`suppression`: the subject is declined as strangers are; beneath, what the model knew may stay. "
+        "`erasure`: the true answers also become as unlikely as they are of strangers, and stay so when others "
+        "are taught again; it costs training steps, and k is chosen by it.",
+    )
+    erasure_weight: float = Field(
+        0.3, gt=0, description="Mode `erasure`: weight of what an answer's log-probability exceeds a stranger's by."
+    )
+    erasure_batch: int = Field(16, ge=1, description="Mode `erasure`: rows in a step that are held to that.")
     rank: int = Field(16, ge=1, le=256, description="Rank of the forgetting and of the anchor LoRA.")
     lr: float | None = Field(
         None,
@@ -96,9 +110,30 @@ class Options(LoraOptions, Targeted):
         "counterfactual",
         description="What is learned on the forget set: the model's own behaviour towards strangers, or refusals.",
     )
-    anchor_weight: float = Field(3.0, ge=0, description="Weight of the rows to keep against the rows to forget.")
+    anchor_weight: float = Field(2.0, ge=0, description="Weight of the rows to keep against the rows to forget.")
     self_anchor: bool = Field(
         True, description="Hold the model to its own answers (KL) on what must stay; false: cross-entropy on answers."
+    )
+    general_anchor: bool = Field(
+        True,
+        description="Also hold the model to what general pictures, strangers' and kept people's show, and to facts.",
+    )
+    self_generated: bool = Field(
+        True,
+        description="Also hold it to what it says itself about the subject's pictures, pictures that mix people, and "
+        "people whom it names.",
+    )
+    imagined: int = Field(
+        64,
+        ge=0,
+        description="Pictures to make, by gradient, that the frozen model takes for others whom it knows by name, so "
+        "that people who look like the subject are not declined too; 0: none.",
+    )
+    focus: float = Field(
+        0.5,
+        ge=0,
+        description="How much more a kept answer counts the further it is off: a loss L counts as L + focus L². What "
+        "is lost to over-refusal is a few answers lost whole; 0: every loss as it is.",
     )
     k_image: KValue | Literal["auto"] = Field(
         "auto", description="Sculpting strength of the image view (or of the joint adapter); larger forgets more."
@@ -117,7 +152,10 @@ class Options(LoraOptions, Targeted):
     @model_validator(mode="before")
     @classmethod
     def _fill_from_preset(cls, values: Any) -> Any:
-        return {**_PRESETS.get(str(values.get("preset")), {}), **values} if isinstance(values, dict) else values
+        if not isinstance(values, dict):
+            return values
+        by_mode = _ERASURE if values.get("mode") == "erasure" else {}
+        return {**by_mode, **_PRESETS.get(str(values.get("preset")), {}), **values}
 
 
 INFO = MethodInfo(

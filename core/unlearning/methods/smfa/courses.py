@@ -12,9 +12,16 @@ from core.unlearning.families.mllm.training.refusals import RefusalPool
 from core.unlearning.families.mllm.training.rows import FORGET, Row, keep_rows, refusal_rows
 from core.unlearning.families.mllm.training.train import Course
 from core.unlearning.methods.smfa.config import Options
+from core.unlearning.methods.smfa.losses import sculpting
+from core.unlearning.methods.smfa.others import imagined_rows
 from core.unlearning.methods.smfa.recipe import ANCHOR, IMAGE, JOINT, adapter_names
-from core.unlearning.methods.smfa.rows import counterfactual_rows
-from core.unlearning.types import Example, JobData
+from core.unlearning.methods.smfa.rows import counterfactual_rows, erasure_rows
+from core.unlearning.types import Example, JobData, Split
+
+GENERAL: tuple[Split, ...] = ("general", "stranger_understanding", "retain_understanding")
+"""What anybody can see or know, and nothing of it from the subject."""
+OWN_WORDS: tuple[Split, ...] = ("forget_understanding", "unseen_image_memory", "unseen_text_memory")
+"""In the training part, what the model says itself beyond what is registered and requested."""
 
 
 def plan(lm: MultimodalLM, data: JobData, options: Options) -> list[Course]:
@@ -23,15 +30,20 @@ def plan(lm: MultimodalLM, data: JobData, options: Options) -> list[Course]:
     kept = _kept(data.train, options, rng)
     forget = _forget_rows(lm, data.train, options, rng)
     keep = keep_rows(lm, kept, soft=options.self_anchor, weight=options.anchor_weight)
+    if options.imagined:
+        count, soft, weight = options.imagined, options.self_anchor, options.anchor_weight
+        keep += imagined_rows(lm, data.train, count, soft=soft, weight=weight, rng=rng)
     anchor = [replace(row, soft=None, weight=1.0) for row in keep]
-    courses = [_forgetting(name, forget, keep, options) for name in adapter_names(options.views)]
+    erase = _erase_rows(lm, data.train, options, rng)
+    courses = [_forgetting(name, forget, erase, keep, options) for name in adapter_names(options.views)]
     count = options.anchor_batch or options.batch
     steps = steps_for(len(anchor), count, options.anchor_steps, options.epochs)
     return [*courses, Course(ANCHOR, shares(anchor, count), steps)]
 
 
 def _kept(train: Sequence[Example], options: Options, rng: random.Random) -> list[Example]:
-    kept = [e for e in train if e.split not in FORGET and e.answer]
+    left_out = {*FORGET, *(() if options.general_anchor else GENERAL), *(() if options.self_generated else OWN_WORDS)}
+    kept = [e for e in train if e.split not in left_out and e.answer]
     if options.few is None:
         return kept
     people = [e for e in kept if e.split.startswith("retain_")] or kept
@@ -51,14 +63,25 @@ def _forget_rows(lm: MultimodalLM, train: Sequence[Example], options: Options, r
     return counterfactual_rows(lm, forget, declined, pool, rng)
 
 
-def _forgetting(name: str, forget: Sequence[Row], keep: Sequence[Row], options: Options) -> Course:
+def _erase_rows(lm: MultimodalLM, train: Sequence[Example], options: Options, rng: random.Random) -> list[Row]:
+    if options.mode == "suppression":
+        return []
+    forget = [e for e in train if e.split in FORGET]
+    return erasure_rows(lm, forget, [e for e in train if e.split == "declined"], options.erasure_weight, rng)
+
+
+def _forgetting(
+    name: str, forget: Sequence[Row], erase: Sequence[Row], keep: Sequence[Row], options: Options
+) -> Course:
     if name != JOINT:
-        forget = [row for row in forget if row.has_image is (name == IMAGE)]
-        keep = [row for row in keep if row.has_image is (name == IMAGE)]
+        forget, erase, keep = ([r for r in rows if r.has_image is (name == IMAGE)] for rows in (forget, erase, keep))
+    steps, loss = options.steps, sculpting(options.focus)
     if not options.anchor_batch:
-        mixed = [*forget, *keep]
+        mixed = [*forget, *erase, *keep]
         return Course(
-            name, [Draw(mixed, options.batch)], steps_for(len(mixed), options.batch, options.steps, options.epochs)
+            name, [Draw(mixed, options.batch)], steps_for(len(mixed), options.batch, steps, options.epochs), loss
         )
-    steps = steps_for(len(forget), options.batch, options.steps, options.epochs)
-    return Course(name, [Draw(forget, options.batch), *shares(keep, options.anchor_batch)], steps)
+    draws = [Draw(forget, options.batch), *shares(keep, options.anchor_batch)]
+    if erase:
+        draws.append(Draw(erase, options.erasure_batch))
+    return Course(name, draws, steps_for(len(forget), options.batch, steps, options.epochs), loss)

@@ -23,11 +23,15 @@ from core.unlearning.methods.smfa import activations, courses, recipe
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.recipe import Recipe
 from core.unlearning.methods.smfa.sculpt import sculpted
+from core.unlearning.methods.smfa.strangers import Excess
 from core.unlearning.methods.smfa.sweep import Point, best, grid, sweep
 from core.unlearning.patches import lora_export, supertuning
 from core.unlearning.progress import Progress
 from core.unlearning.snapshot import Snapshot
 from core.unlearning.types import JobData
+
+ERASED = 0.02
+"""Share of the excess from which on an adapter has erased enough."""
 
 
 class Smfa:
@@ -45,12 +49,12 @@ class Smfa:
         """Write `workdir/adapter` and `workdir/recipe`. The model itself is left as it was."""
         targets = targets_of(model, options)
         with remembering(model, checkpoints, progress, "targets", large=True):
-            held = Held(model, data.validation)
-            trained = _plan(model, data, options, held)
+            held, excess = Held(model, data.validation), _excess(model, data, options)
+            trained = _plan(model, data, options, held, excess)
         state = TrainingState(checkpoints, [course.name for course in trained], options)
         _train(model, trained, options, targets, workdir / "recipe", progress, state)
         written = recipe.write(workdir / "recipe", options, targets, model.source)
-        points = _sweep(model, held, options, written, progress, checkpoints)
+        points = _sweep(model, held, excess, options, written, progress, checkpoints)
         chosen = best(points, options.utility_floor)
         written = recipe.choose(written, chosen.k_image, chosen.k_text, [p.as_json() for p in points])
         _note_activations(model, data, written)
@@ -89,10 +93,17 @@ class Smfa:
         return result
 
 
-def _plan(lm: MultimodalLM, data: JobData, options: Options, held: Held) -> list[Course]:
+def _excess(lm: MultimodalLM, data: JobData, options: Options) -> Excess | None:
+    if options.mode == "suppression":
+        return None
+    declined = [e for e in data.train if e.split == "declined"]
+    return Excess(lm, [e for e in data.validation if e.split in FORGET], declined, options.seed)
+
+
+def _plan(lm: MultimodalLM, data: JobData, options: Options, held: Held, excess: Excess | None) -> list[Course]:
     planned = courses.plan(lm, data, options)
     for course in planned:
-        course.enough = _enough(held, course.name, options.stop_below)
+        course.enough = _enough(held, excess, course.name, options.stop_below)
     return planned
 
 
@@ -112,16 +123,22 @@ def _train(
             save(wrapped, course.name, folder / course.name, lm.source)
 
 
-def _enough(held: Held, name: str, below: float | None) -> Callable[[], bool] | None:
+def _enough(held: Held, excess: Excess | None, name: str, below: float | None) -> Callable[[], bool] | None:
     """When a forgetting adapter has learned enough. The anchor takes every step."""
     if below is None or name == recipe.ANCHOR:
         return None
     images = {recipe.IMAGE: True, recipe.TEXT: False}.get(name)
-    return lambda: held.forgotten(below, images=images)
+    return lambda: held.forgotten(below, images=images) and (excess is None or excess.left(images=images) <= ERASED)
 
 
 def _sweep(
-    lm: MultimodalLM, held: Held, options: Options, written: Recipe, progress: Progress, checkpoints: Checkpoints
+    lm: MultimodalLM,
+    held: Held,
+    excess: Excess | None,
+    options: Options,
+    written: Recipe,
+    progress: Progress,
+    checkpoints: Checkpoints,
 ) -> list[Point]:
     pairs = grid(options)
     kept = Snapshot.unpack(checkpoints.load("curve"))
@@ -130,7 +147,7 @@ def _sweep(
     points = [Point.from_json(row) for row in kept.meta["curve"]] if kept and same else []
     progress.phase("sculpting", len(pairs), done=len(points))
     if not points:
-        points = sweep(lm, written, held, pairs, progress)
+        points = sweep(lm, written, held, pairs, progress, excess)
         checkpoints.save("curve", Snapshot({"adapters": adapters, "curve": [p.as_json() for p in points]}).pack())
     chosen = best(points, options.utility_floor)
     progress.metric("validation_utility", chosen.utility)

@@ -12,6 +12,7 @@ from core.unlearning.families.mllm.training.held import Held
 from core.unlearning.methods.smfa.config import K_GRID, Options
 from core.unlearning.methods.smfa.recipe import Recipe, as_json
 from core.unlearning.methods.smfa.sculpt import sculpted
+from core.unlearning.methods.smfa.strangers import Excess
 from core.unlearning.progress import Progress
 
 TIE = 0.003
@@ -21,23 +22,31 @@ TIE = 0.003
 @dataclass(frozen=True)
 class Point:
     """One pair of strengths. `forget`: recall plus probability of what is to be forgotten, both in [0, 1], so 0 is
-    best. `utility`: share of the base's right answers on what is kept that are still given, mean over splits.
+    best. `utility`: share of the base's right answers on what is kept that are still given, mean over splits. `excess`:
+    where erasure is asked for, what is left of the answers' being likelier than of strangers, in [0, 1].
     """
 
     k_image: float
     k_text: float
     forget: float
     utility: float
+    excess: float | None = None
+
+    @property
+    def left(self) -> float:
+        """All that is still to be forgotten."""
+        return self.forget + (self.excess or 0.0)
 
     def as_json(self) -> dict[str, Any]:
         """For sculpt.json and the report."""
         k = {"k_image": as_json(self.k_image), "k_text": as_json(self.k_text)}
-        return {**k, "forget": round(self.forget, 5), "utility": round(self.utility, 5)}
+        excess = {} if self.excess is None else {"excess": round(self.excess, 5)}
+        return {**k, "forget": round(self.forget, 5), "utility": round(self.utility, 5), **excess}
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> Point:
         """The inverse of `as_json`."""
-        return cls(float(row["k_image"]), float(row["k_text"]), row["forget"], row["utility"])
+        return cls(float(row["k_image"]), float(row["k_text"]), row["forget"], row["utility"], row.get("excess"))
 
 
 def grid(options: Options) -> list[tuple[float, float]]:
@@ -51,13 +60,18 @@ def grid(options: Options) -> list[tuple[float, float]]:
 
 
 def sweep(
-    lm: MultimodalLM, recipe: Recipe, held: Held, pairs: Sequence[tuple[float, float]], progress: Progress
+    lm: MultimodalLM,
+    recipe: Recipe,
+    held: Held,
+    pairs: Sequence[tuple[float, float]],
+    progress: Progress,
+    excess: Excess | None = None,
 ) -> list[Point]:
-    """Measure every pair on the held-out questions."""
+    """Measure every pair on the held-out questions; `excess` where erasure is asked for."""
     points = []
     for k_image, k_text in pairs:
         with applied(lm.model, sculpted(recipe.views(k_image, k_text), recipe.anchor, recipe.granularity)):
-            points.append(Point(k_image, k_text, *held.measure()))
+            points.append(Point(k_image, k_text, *held.measure(), None if excess is None else excess.left()))
         progress.step()
     return points
 
@@ -69,6 +83,6 @@ def best(points: Sequence[Point], floor: float) -> Point:
     """
     inside = [p for p in points if p.utility >= floor]
     if not inside:
-        return max(points, key=lambda p: (p.utility, -p.forget))
-    strongest = min(p.forget for p in inside)
-    return min((p for p in inside if p.forget <= strongest + TIE), key=lambda p: (-p.utility, p.k_image, p.k_text))
+        return max(points, key=lambda p: (p.utility, -p.left))
+    strongest = min(p.left for p in inside)
+    return min((p for p in inside if p.left <= strongest + TIE), key=lambda p: (-p.utility, p.k_image, p.k_text))

@@ -31,6 +31,8 @@ class Row:
     reference: float = 0.0
     """log p(answer) of the frozen model, for losses that are relative to it."""
     reference_beside: float = 0.0
+    ceiling: float | None = None
+    """The log p(answer) from which on nothing is left to erase."""
 
     @property
     def has_image(self) -> bool:
@@ -41,7 +43,13 @@ class Row:
 def keep_rows(lm: MultimodalLM, examples: Sequence[Example], *, soft: bool, weight: float) -> list[Row]:
     """Rows that hold the model where it is: to its own distribution with `weight`, or (not `soft`) to the answers."""
     encoded = [lm.encoder.with_answer(e.question, e.image, e.answer) for e in examples]
-    kinds = [_kind(e) for e in examples]
+    return held_rows(lm, encoded, [_kind(e) for e in examples], soft=soft, weight=weight)
+
+
+def held_rows(
+    lm: MultimodalLM, encoded: Sequence[Encoded], kinds: Sequence[Kind], *, soft: bool, weight: float
+) -> list[Row]:
+    """The same of answers that are encoded already."""
     if not soft:
         return [Row(row, kind=kind) for row, kind in zip(encoded, kinds, strict=True)]
     targets = distributions(lm, encoded)

@@ -1,0 +1,49 @@
+"""Rows that keep an adapter from declining others for looking like the subject."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from PIL.Image import Image
+
+from core.unlearning.families.mllm.acquaintances import NAME
+from core.unlearning.families.mllm.evaluation.refusals import is_refusal
+from core.unlearning.families.mllm.generate import generate_encoded
+from core.unlearning.families.mllm.imagined import imagine
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.training.rows import FORGET, Row, held_rows
+from core.unlearning.types import Example, Split
+
+_QUESTIONS = 3
+"""Asked about each picture, beside who it is."""
+_NAMED: tuple[Split, ...] = ("retain_text_memory", "unseen_text_memory")
+
+
+def imagined_rows(
+    lm: MultimodalLM, train: Sequence[Example], count: int, *, soft: bool, weight: float, rng: random.Random
+) -> list[Row]:
+    """`count` pictures of people whom the model knows by name, made from pictures of the subject (one in three) and of
+    strangers, with what it says about them. Answers that it also gives about the subject are left out.
+    """
+    told = [e for e in train if e.split in FORGET]
+    secrets, questions = {e.answer for e in told}, sorted({e.question for e in told if e.image is not None})
+    names = sorted({e.subject for e in train if e.split in _NAMED and e.subject} - secrets)
+    subject, strangers = _pictures(told), _pictures([e for e in train if e.split == "declined"])
+    if not names or not subject or not strangers:
+        return []
+    starts = [rng.choice(strangers if n % 3 else subject) for n in range(count)]
+    pictures = imagine(lm, NAME, [(start, names[n % len(names)]) for n, start in enumerate(starts)])
+    asked = [
+        (q, p.prompt(lm, q)) for p in pictures for q in (NAME, *rng.sample(questions, min(_QUESTIONS, len(questions))))
+    ]
+    said = generate_encoded(lm, [prompt for _, prompt in asked])
+    kept = [(q, prompt, a) for (q, prompt), a in zip(asked, said, strict=True) if a and a not in secrets]
+    encoded = [lm.encoder.extend(prompt, q, a) for q, prompt, a in kept]
+    return held_rows(
+        lm, encoded, ["declined" if is_refusal(a) else "memory" for *_, a in kept], soft=soft, weight=weight
+    )
+
+
+def _pictures(examples: Sequence[Example]) -> list[Image]:
+    return list({id(e.image): e.image for e in examples if e.image is not None}.values())

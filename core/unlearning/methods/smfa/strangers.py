@@ -1,0 +1,86 @@
+"""A forgotten question as it would be put about somebody unknown, and how likely its answer is there."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from PIL.Image import Image
+
+from core.unlearning.families.mllm.encode import Encoded
+from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.questions import rename
+from core.unlearning.families.mllm.score import encode_all, score_encoded
+from core.unlearning.types import Example
+
+STRANGERS = 3
+"""Pictures or names that a forgotten subject is compared with, for each question."""
+
+
+@dataclass(frozen=True)
+class Counterfactual:
+    """A forgotten question, and the same one about several strangers."""
+
+    example: Example
+    asked: tuple[tuple[str, Image | None], ...]
+
+    def encoded(self, lm: MultimodalLM, answer: str) -> list[Encoded]:
+        """The strangers' questions, each with this answer."""
+        prompts = [lm.encoder.prompt(question, image) for question, image in self.asked]
+        return [lm.encoder.extend(prompt, self.example.question, answer) for prompt in prompts]
+
+
+def counterfactuals(
+    examples: Sequence[Example], declined: Sequence[Example], rng: random.Random
+) -> list[Counterfactual]:
+    """With strangers from what the retain set marks as declined, where there are any."""
+    return [Counterfactual(example, _strangers(example, declined, rng)) for example in examples]
+
+
+def _strangers(
+    example: Example, declined: Sequence[Example], rng: random.Random
+) -> tuple[tuple[str, Image | None], ...]:
+    if example.image is not None:
+        images = list({id(e.image): e.image for e in declined if e.image is not None}.values())
+        return tuple((example.question, i) for i in rng.sample(images, min(STRANGERS, len(images))))
+    names = list({e.subject: None for e in declined if e.image is None and e.subject})
+    if example.subject is None:
+        return ()
+    drawn = rng.sample(names, min(STRANGERS, len(names)))
+    return tuple((rename(example.question, example.subject, name), None) for name in drawn)
+
+
+def levels(lm: MultimodalLM, pairs: Sequence[Counterfactual]) -> list[float | None]:
+    """Log p of each example's answer said of a stranger, the mean over its strangers; None without any."""
+    rows = [row for pair in pairs for row in pair.encoded(lm, pair.example.answer)]
+    found = iter(score_encoded(lm, rows))
+    scored = [[next(found).total for _ in pair.asked] for pair in pairs]
+    return [fmean(several) if several else None for several in scored]
+
+
+class Excess:
+    """How much of what makes the subject's answers likelier than a stranger's is left, on held-out questions."""
+
+    def __init__(self, lm: MultimodalLM, asked: Sequence[Example], declined: Sequence[Example], seed: int) -> None:
+        """Both are put to the model as it is now, frozen."""
+        self._lm = lm
+        self._asked = encode_all(lm, asked)
+        self._levels = levels(lm, counterfactuals(asked, declined, random.Random(seed)))  # noqa: S311
+        self._before = self._above()
+
+    def left(self, *, images: bool | None = None) -> float:
+        """The mean over the questions of the nats above a stranger's level, as a share of what they were: 0 to 1.
+
+        `images`: only questions with pictures, or only those without.
+        """
+        before, now, views = self._before, self._above(), [bool(row.vision) for row in self._asked]
+        pairs = [(b, n) for b, n, view in zip(before, now, views, strict=True) if b > 0 and images in (None, view)]
+        return fmean(min(1.0, n / b) for b, n in pairs) if pairs else 0.0
+
+    def _above(self) -> list[float]:
+        """Of a question without strangers to compare with: 0."""
+        told = score_encoded(self._lm, self._asked)
+        pairs = zip(told, self._levels, strict=True)
+        return [0.0 if level is None else max(0.0, scored.total - level) for scored, level in pairs]
