@@ -25,12 +25,13 @@ from core.unlearning.memory_bench.output import MARKDOWN, PAGE, write_all
 from core.unlearning.memory_bench.results import Result, read
 from core.unlearning.memory_bench.setup import Setup, bundled_model
 from core.unlearning.memory_bench.summary import Row
+from core.unlearning.patches.digest import base_digest
 
 TEXT = """`lethe bench mllm` on the reference world: 5, 10 and 15 % of its people (two, four, six), drawn by each seed
 from people whom no standard request and no retain set holds, and measured with renderings and wordings that no job
 sees, on the patch loaded by stock PEFT. Every baseline runs with the best of four settings, chosen on other people;
 `smfa` with its default preset. What each number is: docs/bench.md. The whole table:
-[mllm-leaderboard.md](mllm-leaderboard.md).
+[mllm-leaderboard.md](mllm-leaderboard.md). Model: {digest}.
 
 Cases that were run, by per cent: {counted}. A whole run has three seeds of each."""
 
@@ -43,7 +44,7 @@ def main() -> int:
         results, rows = _kept(bench) if options.report else _run(bench)
         for name in (MARKDOWN, PAGE):
             shutil.copy(bench.setup.work / name, RESULTS / f"mllm-{name}")
-    text = TEXT.format(counted=counted(rows))
+    text = TEXT.format(counted=counted(rows), digest=base_digest(bench.setup.model))
     met = publish("mllm", "Methods on the reference model", bars(rows, results), text=text, raw=_raw(results))
     return 0 if met or not options.check else 1
 

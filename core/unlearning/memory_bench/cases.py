@@ -23,7 +23,10 @@ class Contender:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-VARIANTS: dict[str, Contender] = {"smfa-paper": Contender("smfa, as published", "smfa", {"preset": "paper"})}
+VARIANTS: dict[str, Contender] = {
+    "smfa-erasure": Contender("smfa, erasure", "smfa", {"mode": "erasure"}),
+    "smfa-paper": Contender("smfa, as published", "smfa", {"preset": "paper"}),
+}
 
 
 def contenders() -> dict[str, Contender]:

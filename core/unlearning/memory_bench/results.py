@@ -46,14 +46,20 @@ def kept(setup: Setup, case: Case) -> Result | None:
     if not path.is_file():
         return None
     found: Result = json.loads(path.read_text(encoding="utf-8"))
-    final = found["error"] is None or found["error"] in FINAL
-    return found if final and found["asked"] == asked(setup, case) else None
+    return found if found["asked"] == asked(setup, case) else None
+
+
+def stands(result: Result) -> bool:
+    """Whether running the case again would bring nothing else."""
+    return result["error"] is None or result["error"] in FINAL
 
 
 def is_done(setup: Setup, case: Case) -> bool:
     """Whether nothing is left to run or to measure."""
     found = kept(setup, case)
-    return found is not None and (setup.level == "standard" or bool(found["robust"] or found["error"]))
+    return (
+        found is not None and stands(found) and (setup.level == "standard" or bool(found["robust"] or found["error"]))
+    )
 
 
 def asked(setup: Setup, case: Case) -> dict[str, Any]:

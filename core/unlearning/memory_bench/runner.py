@@ -22,7 +22,7 @@ from core.unlearning.memory_bench.jobs import ADAPTER, measure_packed, merged, r
 from core.unlearning.memory_bench.judge import JudgeError
 from core.unlearning.memory_bench.measure import FORGET, composed, records_of
 from core.unlearning.memory_bench.records import OVERALL, Record, from_json, to_json
-from core.unlearning.memory_bench.results import Result, kept, new_result, path_of, write
+from core.unlearning.memory_bench.results import Result, kept, new_result, path_of, stands, write
 from core.unlearning.memory_bench.results import asked as what_is_asked
 from core.unlearning.memory_bench.retain_set import retain_set_of
 from core.unlearning.memory_bench.robustness.context import robust
@@ -61,7 +61,7 @@ class Runner:
     def run(self, case: Case) -> Result:
         """The case's result, in its file too. Raises `JudgeError`; what else goes wrong is in the result."""
         begun, result = time.process_time(), kept(self._setup, case)
-        if result is None:
+        if result is None or not stands(result):
             result = {**new_result(case), "asked": what_is_asked(self._setup, case)}
             result["error"] = _failure(lambda: self._measure(case, result))
             result["case_processor_seconds"] = time.process_time() - begun
