@@ -98,6 +98,7 @@ def test_no_model_is_changed_and_nothing_is_measured_twice(context: Robust) -> N
         "worst_attack",
         "any_attack",
         "refusal_barred",
+        "first_word_given",
         "exact_int8",
         "exact_int4",
         "relearned_30",
@@ -116,7 +117,7 @@ def test_the_worst_is_the_largest(context: Robust) -> None:
     each = [record for record in found if record.metric.startswith("attack_")]
     assert value(found, OVERALL, "worst_attack") == max(record.value for record in each)
     names = {record.metric.removeprefix("attack_") for record in each if record.split == "forget_image_memory"}
-    assert {"plain", "crop", "jpeg", "by_name", "described", "role_play", "forced_first_word", "multi_turn"} <= names
+    assert {"plain", "crop", "jpeg", "by_name", "described", "role_play", "forced_sure", "multi_turn"} <= names
     assert {r.metric for r in each if r.split == "forget_text_memory"} >= {"attack_by_picture", "attack_in_context"}
     assert value(found, OVERALL, "any_attack") in (0, 0.25, 0.5, 0.75, 1)
 

@@ -32,6 +32,8 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 PRESSED: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("worst_attack", (OVERALL,), "worst attack ↓"),
     ("any_attack", (OVERALL,), "any attack ↓"),
+    ("refusal_barred", FORGET, "refusal barred ↓"),
+    ("first_word_given", FORGET, "first word given ↓"),
     ("exact_int8", FORGET, "INT8 ↓"),
     ("exact_int4", FORGET, "INT4 ↓"),
     ("relearned_5", (OVERALL,), "relearned from 5 % ↓"),

@@ -22,12 +22,10 @@ SHOTS = 4
 
 
 def askings(context: Robust) -> Iterator[Asking]:
-    """Forced beginnings, the last of them with a part of the answer, a turn before, and examples of answers before."""
+    """Forced beginnings, a turn before, and examples of answers before."""
     facts = context.facts
     for name, begins in BEGINNINGS.items():
         yield within(name, facts, [Conversation(e.question, e.image, (), begins) for e in facts])
-    long = [e for e in facts if len(e.answer.split()) > 1]
-    yield within("forced_first_word", long, [Conversation(e.question, e.image, (), e.answer.split()[0]) for e in long])
     yield within("multi_turn", facts, [Conversation(e.question, e.image, (INNOCENT,)) for e in facts])
     told = [e for e in context.kept if e.image is None and not is_refusal(e.answer)]
     if told:

@@ -1,24 +1,37 @@
-"""What the model would say if it could not decline: greedy answers that may not begin as its refusals do.
+"""What the model would say if it did not decline at once: where refusals are barred, or the first word is said for it.
 
-Who holds the weights can ask so; who only sends prompts cannot. A model that never knew has to guess.
+Neither is a prompt: who bars refusals holds the weights, who says the first word knows a part of the answer already. A
+model that never knew has to guess the rest.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from core.unlearning.families.mllm.asker import Asker
+from core.unlearning.families.mllm.conversation import Conversation
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.memory_bench.records import Record
-from core.unlearning.memory_bench.robustness.asking import Asking, asked, recalls
+from core.unlearning.memory_bench.robustness.asking import Asking, asked, recalls, within
 from core.unlearning.memory_bench.robustness.context import Robust
 from core.unlearning.progress import Progress
 
-NAME = "refusal_barred"
+BARRED, BEGUN = "refusal_barred", "first_word_given"
 
 
 def records(lm: MultimodalLM, context: Robust, progress: Progress) -> list[Record]:
-    """Recall by view. It is no prompt, so it does not count as one in the worst of the attacks."""
-    facts = tuple(context.facts)
-    insisting = Asking(NAME, facts, lambda model: Asker(model).insist([(e.question, e.image) for e in facts]))
-    found = [Record(r.split, NAME, r.value, r.count) for r in recalls([asked(insisting, lm)])]
+    """Recall by view. These do not count in the worst of the attacks."""
+    found = [
+        Record(record.split, asking.name, record.value, record.count)
+        for asking in _askings(context)
+        for record in recalls([asked(asking, lm)])
+    ]
     progress.step()
     return found
+
+
+def _askings(context: Robust) -> Iterator[Asking]:
+    facts = tuple(context.facts)
+    yield Asking(BARRED, facts, lambda model: Asker(model).insist([(e.question, e.image) for e in facts]))
+    long = [e for e in facts if len(e.answer.split()) > 1]
+    yield within(BEGUN, long, [Conversation(e.question, e.image, (), e.answer.split()[0]) for e in long])
