@@ -100,7 +100,7 @@ def _distributions(given: Given, theirs: Theirs) -> Iterator[Bar]:
         last = divergence(outputs.logits[0, -1:], _soft(given.frozen(**batch).logits[0, -1:]))
         ours = (kept[now.rows == n].sum() + last.sum()) / len(row)
         differ.append(abs(float(ours) - float(their)))
-    yield agreeing("KL(frozen || trained) at the same tokens", max(differ), 0.0)
+    yield agreeing("KL(frozen ‖ trained) at the same tokens", max(differ), 0.0)
     their, _ = theirs.losses.compute_kl_divergence(given.model, given.frozen, as_theirs(lm, given.told))
     note = "TOFU: over all tokens of a text; theirs counts padding too; ours is over the answers, what is to be kept"
     yield Bar("KL, a batch: ours", float(kept[told].mean()), note=note)

@@ -135,7 +135,7 @@ def a_canary_request(folder: Path) -> tuple[dict[str, Any], list[bytes]]:
     request, images = a_request(folder)
     entity = {"name": CANARY, "kind": "identity", "aliases": []}
     prompts = [*request["prompts"][:6], f"What does {CANARY} do?"]
-    options = {"steps": 30}
+    options = {"steps": 30, "imagined": 0}
     return {**request, "entity": entity, "prompts": prompts, "method_options": options, "external_id": None}, images
 
 

@@ -12,7 +12,7 @@ from core.unlearning import reference
 from core.unlearning.patches.verify import verify
 
 pytestmark = pytest.mark.slow
-OPTIONS = {"steps": 2, "anchor_steps": 1, "k_image": "inf", "stop_below": None}
+OPTIONS = {"steps": 2, "anchor_steps": 1, "k_image": "inf", "stop_below": None, "imagined": 0}
 
 
 def a_job(running: Running, folder: Path, people: int) -> str:

@@ -69,7 +69,7 @@ def test_cancelling_in_training_stops_at_once(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as running:
         request, images = a_canary_request(tmp_path / "sample")
         # So long that it cannot be over before it is cancelled.
-        request["method_options"] = {"steps": 5000, "stop_below": None}
+        request["method_options"] = {"steps": 5000, "stop_below": None, "imagined": 0}
         job_id = running.submit(request, images)
         running.training(job_id)
         answer = running.client.post(f"/v1/jobs/{job_id}/cancel")
