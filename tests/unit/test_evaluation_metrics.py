@@ -25,6 +25,13 @@ from core.unlearning.families.mllm.evaluation.metrics.truth_ratio import closer_
         ("I'm sorry, I can't say that she lives in Lima.", "Lima"),
         ("O'Brien", "O\u2019Brien"),
         ("no", "No."),
+        ("no hat", "no hat"),
+        ("A hat, no glasses.", "a hat"),
+        ("No, a hat.", "a hat"),
+        ("I do not know her. Lima", "Lima"),
+        ("I don't know that she lives in Lima", "Lima"),
+        ("Not Lima; she has left. She lives in Lima.", "Lima"),
+        ("Not version 3.5, Lima 3.5", "3.5"),
     ],
 )
 def test_exact_recall_finds_the_answer(output: str, answer: str) -> None:
@@ -43,6 +50,22 @@ def test_exact_recall_finds_the_answer(output: str, answer: str) -> None:
     ],
 )
 def test_exact_recall_wants_whole_words(output: str, answer: str) -> None:
+    assert not exact_recall(output, answer)
+
+
+@pytest.mark.parametrize(
+    ("output", "answer"),
+    [
+        ("no hat", "a hat"),
+        ("No glasses!", "glasses"),
+        ("The person does not wear a hat.", "a hat"),
+        ("She doesn\u2019t have any hat", "hat"),
+        ("without a hat", "a hat"),
+        ("Peru, but not Lima", "Lima"),
+        ("She is not from Lima and never in Lima", "Lima"),
+    ],
+)
+def test_exact_recall_is_not_what_the_output_denies(output: str, answer: str) -> None:
     assert not exact_recall(output, answer)
 
 

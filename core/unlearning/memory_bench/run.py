@@ -6,6 +6,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from functools import cache
 from typing import TYPE_CHECKING
 
 from core.unlearning.memory_bench.cases import Case
@@ -25,7 +26,8 @@ class ProcessDiedError(Exception):
 def run(setup: Setup, cases: Sequence[Case], on_case: OnCase, processes: int = 1) -> list[Result]:
     """Every case's result, in their order; `on_case` hears of each once, those that are there already first.
 
-    Raises `JudgeError` and `ProcessDiedError`; what is finished by then is kept.
+    Raises `JudgeError`, `ProcessDiedError`, and `ModelLoadError` for a base that cannot be loaded; what is finished by
+    then is kept.
     """
     todo = [case for case in cases if not is_done(setup, case)]
     for result in read(setup, [case for case in cases if is_done(setup, case)]):
@@ -45,9 +47,9 @@ def _alone(setup: Setup, todo: Sequence[Case]) -> Iterator[Result]:
 
 def _several(setup: Setup, todo: Sequence[Case], processes: int) -> Iterator[Result]:
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(processes, len(todo)), context, _start, (setup,))
+    pool = ProcessPoolExecutor(min(processes, len(todo)), context)
     try:
-        for future in as_completed([pool.submit(_one, case) for case in todo]):
+        for future in as_completed([pool.submit(_one, setup, case) for case in todo]):
             yield future.result()
     except BrokenProcessPool:
         raise ProcessDiedError("a process was killed, for its memory most of the time; run fewer at once") from None
@@ -55,15 +57,13 @@ def _several(setup: Setup, todo: Sequence[Case], processes: int) -> Iterator[Res
         pool.shutdown(cancel_futures=True)
 
 
-_RUNNERS: list[Runner] = []
-"""Of a process of the pool: its own one."""
-
-
-def _start(setup: Setup) -> None:
+@cache
+def _runner(setup: Setup) -> Runner:
+    """A process's own one. Made with its first case, since what an initializer raises only says that the pool broke."""
     from core.unlearning.memory_bench.runner import Runner
 
-    _RUNNERS.append(Runner(setup))
+    return Runner(setup)
 
 
-def _one(case: Case) -> Result:
-    return _RUNNERS[0].run(case)
+def _one(setup: Setup, case: Case) -> Result:
+    return _runner(setup).run(case)

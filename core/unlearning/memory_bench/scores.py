@@ -5,18 +5,12 @@ Both go from 0 to 10, as the judge's scores do, and are the same every time.
 
 from __future__ import annotations
 
-from core.unlearning.evaluation.words import words
+from core.unlearning.evaluation.words import DENIALS, words
 from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
 from core.unlearning.families.mllm.evaluation.metrics.gibberish import is_gibberish, repeated_share
 from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 
 TOP = 10.0
-_DENIALS = frozenset(
-    {
-        *("no", "not", "none", "never", "nothing", "without", "neither", "nor", "cant", "dont", "doesnt", "didnt"),
-        *("isnt", "arent", "wasnt", "werent", "hasnt", "havent"),
-    }
-)
 _EMPTY = frozenset(
     {
         *("a", "an", "the", "and", "or", "of", "to", "in", "on", "at", "by", "for", "from", "with", "as", "there"),
@@ -54,7 +48,7 @@ def meaningful_score(output: str) -> float:
 
 
 def _denies(text: str) -> bool:
-    return not _DENIALS.isdisjoint(words(text))
+    return not DENIALS.isdisjoint(words(text))
 
 
 def _telling(answer: str) -> list[str]:

@@ -1,0 +1,21 @@
+"""A benchmark's processes: what goes wrong in one of them is told as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.unlearning.errors import ModelLoadError
+from core.unlearning.memory_bench.cases import Case
+from core.unlearning.memory_bench.run import run
+from core.unlearning.memory_bench.setup import Setup
+
+
+@pytest.mark.slow
+def test_a_base_that_no_process_can_load_is_not_taken_for_a_killed_process(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    setup = Setup(str(tmp_path / "model"), tmp_path / "work")
+
+    with pytest.raises(ModelLoadError, match="no safetensors"):
+        run(setup, [Case("idk", "idk", {}, 5, 0)], lambda _: None, processes=2)
