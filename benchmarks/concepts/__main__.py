@@ -23,7 +23,8 @@ from benchmarks.concepts.table import bars
 from core.unlearning.concept_bench.cases import CONTENDERS, Case, cases, first_of_each_kind
 from core.unlearning.concept_bench.eyes import open_eyes
 from core.unlearning.concept_bench.grid import stack
-from core.unlearning.concept_bench.run import Bench, Result
+from core.unlearning.concept_bench.run import Bench
+from core.unlearning.concept_bench.summary import Result
 from core.unlearning.families.diffusion import concepts
 from core.unlearning.families.diffusion.load import load
 from core.unlearning.progress import Silent

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.unlearning.concept_bench.cases import CONTENDERS, KINDS
-from core.unlearning.concept_bench.run import Result
+from core.unlearning.concept_bench.summary import Result
 
 
 def kept_results(work: Path) -> list[Result]:

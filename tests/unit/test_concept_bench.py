@@ -72,7 +72,13 @@ def test_a_run_goes_on_where_it_was(tmp_path: Path, listed: Path, monkeypatch: p
     kept = work / "closed-form.style.oil.0.json"
     kept.write_text(json.dumps(json.loads(kept.read_text()) | {"ua": 0.25}))
     (work / "closed-form.object.cup.0.json").unlink()
+    lacking = {name: value for name, value in results[0].items() if name != "m_score"} | {
+        "attacks": {},
+        "seconds": 77.0,
+    }
+    (work / "closed-form.identity.bob.0.json").write_text(json.dumps(lacking))
     again = json.loads(CliRunner().invoke(app, command).stdout)["results"]
+    assert again[0] == {**results[0], "seconds": 77.0}, "measured on the patch of the job that there was"
     assert again[2]["ua"] == 0.25
     assert {k: v for k, v in again[1].items() if k not in ("seconds", "processor_seconds", "details")} == {
         k: v for k, v in results[1].items() if k not in ("seconds", "processor_seconds", "details")

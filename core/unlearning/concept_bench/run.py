@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,10 +12,12 @@ from typing import Any
 from core.unlearning.concept_bench import attacks
 from core.unlearning.concept_bench.cases import CONTENDERS, Case
 from core.unlearning.concept_bench.grid import strip
-from core.unlearning.concept_bench.jobs import data_of, pictures_of, run_method
+from core.unlearning.concept_bench.jobs import Done, data_of, pictures_of, run_method
+from core.unlearning.concept_bench.kept import Kept
 from core.unlearning.concept_bench.measure import measured, numbers
 from core.unlearning.concept_bench.patched import PATCH, under_patch
 from core.unlearning.concept_bench.scores import Scores
+from core.unlearning.concept_bench.summary import Result
 from core.unlearning.families.diffusion.evaluation.compare import compared
 from core.unlearning.families.diffusion.evaluation.results import PictureEvaluation
 from core.unlearning.families.diffusion.evaluation.specificity import with_responses
@@ -28,7 +28,7 @@ from core.unlearning.types import JobData, Level
 
 _ATTACKER = 2_000_000
 """The pictures that an attacker has are none of the request's: their seeds are elsewhere."""
-Result = dict[str, Any]
+_SEARCHED = "inverted_words"
 
 
 @dataclass(frozen=True)
@@ -48,32 +48,37 @@ class Bench:
     """Targets whose M-Score is measured too, in cases that are attacked."""
 
     def run(self, cases: Sequence[Case], progress: Progress, on_case: Callable[[Case, Result], None]) -> list[Result]:
-        """Every case's result; those that are in a file already are read."""
+        """Every case's result. Those in the folder are read; what they lack is measured on the patch that is there."""
         self.work.mkdir(parents=True, exist_ok=True)
         found: list[Result] = []
         for _, members in groupby(cases, key=lambda case: case.group):
             group = list(members)
-            if any(not self._file(case).is_file() for case in group):
-                self._run_group(group, progress)
+            if not all(self._is_measured(case) for case in group):
+                self._measure(group, progress)
             for case in group:
-                found.append(json.loads(self._file(case).read_text()))
+                if self._lacks_score(case):
+                    self._score(case, progress)
+                found.append(self._kept.result(case))
                 on_case(case, found[-1])
         return found
 
-    def _run_group(self, group: Sequence[Case], progress: Progress) -> None:
+    def _measure(self, group: Sequence[Case], progress: Progress) -> None:
         first = group[0]
         data = data_of(self.model, first, self.retain_set)
         before = measured(self.model, self.eyes, data.test, first.seed, self._level(first))
         for case in group:
-            if not self._file(case).is_file():
-                result = self._run_case(case, data, before, progress)
-                partial = self._file(case).with_suffix(".part")
-                partial.write_text(json.dumps(result, indent=1) + "\n")
-                os.replace(partial, self._file(case))
+            if not self._is_measured(case):
+                done = self._job(case, data, progress)
+                found = self._measured(case, done, data, before)
+                scored = {name: value for name, value in self._kept.result(case).items() if name == "m_score"}
+                self._kept.keep(case, _result(case, done, {**found, **scored}))
 
-    def _run_case(self, case: Case, data: JobData, before: PictureEvaluation, progress: Progress) -> Result:
-        method = CONTENDERS[case.contender].method
-        done = run_method(self.model, case, data, self.options.get(method, {}), self.work / case.name, progress)
+    def _job(self, case: Case, data: JobData, progress: Progress) -> Done:
+        """A method is not run again where only a measurement is missing."""
+        options = self.options.get(CONTENDERS[case.contender].method, {})
+        return self._kept.job(case) or run_method(self.model, case, data, options, self.work / case.name, progress)
+
+    def _measured(self, case: Case, done: Done, data: JobData, before: PictureEvaluation) -> Result:
         pictures = self._attackers_pictures(data) if self._attacks(case) else []
         with under_patch(self.model, done.adapter) as patched:
             after = compared(before, measured(patched, self.eyes, data.test, case.seed, self._level(case)))
@@ -81,22 +86,14 @@ class Bench:
             found = numbers(before, after)
             if self._attacks(case):
                 found["attacks"] |= self._attacked(patched, case, data, pictures)
-        if self._attacks(case) and case.targets[0] in self.scored:
-            found["m_score"] = self._scores.compared(done.adapter, case.targets[0], case.kind)
         if case.seed == min(self.attacked_seeds, default=0):
             strip(before, after).save(self.work / f"{case.name}.png")
-        return {
-            "case": case.name,
-            "contender": case.contender,
-            "kind": case.kind,
-            "targets": list(case.targets),
-            "seed": case.seed,
-            "seconds": done.seconds,
-            "processor_seconds": done.processor_seconds,
-            "bytes": done.size,
-            **found,
-            "details": dict(done.details),
-        }
+        return found
+
+    def _score(self, case: Case, progress: Progress) -> None:
+        done = self._job(case, data_of(self.model, case, self.retain_set), progress)
+        score = self._scores.compared(done.adapter, case.targets[0], case.kind)
+        self._kept.keep(case, {**self._kept.result(case), "m_score": score})
 
     def _attacked(
         self, patched: DiffusionModel, case: Case, data: JobData, pictures: Sequence[Any]
@@ -104,9 +101,13 @@ class Bench:
         name, eyes = case.targets[0], self.eyes.on(data.test)
         prompts = [e.question for e in data.test if e.split == "forget_concept"]
         return {
-            "inverted_words": attacks.inverted(patched, eyes, data, pictures, case.seed),
+            _SEARCHED: attacks.inverted(patched, eyes, data, pictures, case.seed),
             "noised_pictures": attacks.drawn_on(patched, eyes, name, prompts, pictures),
         }
+
+    @property
+    def _kept(self) -> Kept:
+        return Kept(self.work)
 
     @cached_property
     def _scores(self) -> Scores:
@@ -123,5 +124,25 @@ class Bench:
     def _level(self, case: Case) -> Level:
         return "thorough" if self._attacks(case) else "standard"
 
-    def _file(self, case: Case) -> Path:
-        return self.work / f"{case.name}.json"
+    def _is_measured(self, case: Case) -> bool:
+        result = self._kept.result(case)
+        return bool(result) and (not self._attacks(case) or _SEARCHED in result["attacks"])
+
+    def _lacks_score(self, case: Case) -> bool:
+        asked = self._attacks(case) and case.targets[0] in self.scored
+        return asked and "m_score" not in self._kept.result(case)
+
+
+def _result(case: Case, done: Done, found: Mapping[str, Any]) -> Result:
+    return {
+        "case": case.name,
+        "contender": case.contender,
+        "kind": case.kind,
+        "targets": list(case.targets),
+        "seed": case.seed,
+        "seconds": done.seconds,
+        "processor_seconds": done.processor_seconds,
+        "bytes": done.size,
+        **found,
+        "details": dict(done.details),
+    }
