@@ -10,13 +10,15 @@ import os
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from core.unlearning.errors import UnlearningError
+from core.unlearning.patches import half_precision
 
-_TOLERANCE, _HALF_TOLERANCE = 2e-2, 2e-1
-"""Of rounding, as a part of the patch's own effect; in half precision."""
+_TOLERANCE, _EPSILONS = 2e-2, 8.0
+"""Of rounding, as a part of the patch's own effect; in half precision, of one layer."""
 _NAME, _SECOND = "lethe", "another"
 _WEIGHTS, _A, _B = "pytorch_lora_weights.safetensors", ".lora_A.weight", ".lora_B.weight"
 _STEPS = 2
@@ -34,7 +36,10 @@ class Ask:
 
 @dataclass(frozen=True)
 class Found:
-    """Largest absolute differences of the denoiser's output."""
+    """Largest absolute differences of the denoiser's output.
+
+    In half precision `fused`, `unfused` and `merged` are those of single layers, in epsilons, see `half_precision`.
+    """
 
     adapters: int
     """In the pipeline's list of adapters."""
@@ -59,7 +64,7 @@ class Found:
 
     def check(self) -> None:
         """Raise `UnlearningError` (`patch_does_not_fit`) unless everything is as it must be."""
-        rounding = (_HALF_TOLERANCE if self.half else _TOLERANCE) * self.effect
+        rounding = _EPSILONS if self.half else _TOLERANCE * self.effect
         faults = {
             "diffusers loads it as nothing: its tensors are not named after the unet": not self.adapters,
             f"{self.expected - self.modules} of its modules are not in the model": self.modules != self.expected,
@@ -112,7 +117,7 @@ def examine(pipe: Any, adapter: Path, text: str, second: str | None = None) -> F
     import torch
 
     changes = _changes(adapter)
-    half, base = pipe.unet.dtype in (torch.float16, torch.bfloat16), _latents(pipe, text)
+    half, base = half_precision.is_half(pipe.unet), _latents(pipe, text)
     pipe.load_lora_weights(str(adapter), weight_name=_WEIGHTS, adapter_name=_NAME)
     listed = pipe.get_list_adapters().get("unet", [])
     if _NAME not in listed:
@@ -128,15 +133,18 @@ def examine(pipe: Any, adapter: Path, text: str, second: str | None = None) -> F
         return Found(len(listed), modules, len(changes), _largest(alone - base), off, 0.0, 0.0, 0.0, half)
     weights = {path: pipe.unet.get_submodule(path).weight for path in changes}
     before = {path: weight.detach().clone() for path, weight in weights.items()}
+    merged = half_precision.added(pipe.unet, changes, _NAME) if half else 0.0
     pipe.fuse_lora(adapter_names=[_NAME])
-    fused = _latents(pipe, text)
+    apart = partial(half_precision.apart, weights, before, changes)
+    fused = apart(with_changes=True) if half else _largest(_latents(pipe, text) - alone)
     pipe.unfuse_lora()
     pipe.unload_lora_weights()
-    left = _latents(pipe, text)
+    unfused = apart(with_changes=False) if half else _largest(_latents(pipe, text) - base)
     with torch.no_grad():
-        for path, weight in weights.items():
-            weight.copy_(before[path].float() + changes[path].to(weight.device))
-        merged = _latents(pipe, text)
+        if not half:
+            for path, weight in weights.items():
+                weight.copy_(before[path] + changes[path].to(weight.device))
+            merged = _largest(_latents(pipe, text) - alone)
         for path, weight in weights.items():
             weight.copy_(before[path])
     return Found(
@@ -145,9 +153,9 @@ def examine(pipe: Any, adapter: Path, text: str, second: str | None = None) -> F
         expected=len(changes),
         effect=_largest(alone - base),
         off=off,
-        fused=_largest(fused - alone),
-        unfused=_largest(left - base),
-        merged=_largest(merged - alone),
+        fused=fused,
+        unfused=unfused,
+        merged=merged,
         half=half,
         together=together,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +28,28 @@ class Noised:
 
 @torch.no_grad()
 def latents_of(model: DiffusionModel, images: Sequence[Image]) -> Tensor:
-    """Pictures as latents [pictures, channels, height, width], scaled as the denoiser wants them."""
+    """Pictures as latents [pictures, channels, height, width], scaled and in the precision that the denoiser wants."""
     vae, side = model.pipe.vae, model.side
     pixels = model.pipe.image_processor.preprocess(list(images), height=side, width=side)
-    encoded = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mean
-    return encoded * vae.config.scaling_factor  # type: ignore[no-any-return]
+    with _in_full(vae):
+        encoded = torch.cat([_encoded(vae, rows) for rows in pixels.split(model.at_once)])
+    return (encoded * vae.config.scaling_factor).to(model.pipe.unet.dtype)  # type: ignore[no-any-return]
+
+
+def _encoded(vae: Any, pixels: Tensor) -> Tensor:
+    return vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mean  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _in_full(vae: Any) -> Iterator[None]:
+    """In half precision that of Stable Diffusion XL overflows: inside, one that says so is in full precision."""
+    before = vae.dtype
+    if before == torch.float16 and vae.config.force_upcast:
+        vae.to(torch.float32)
+    try:
+        yield
+    finally:
+        vae.to(before)
 
 
 def shares_of(model: DiffusionModel, masks: Sequence[Image | None]) -> Tensor:

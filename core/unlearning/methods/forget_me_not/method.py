@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +38,7 @@ class ForgetMeNot:
         checkpoints: Checkpoints = NO_CHECKPOINTS,  # noqa: ARG002 (half a minute needs none)
     ) -> MethodResult:
         """Write `workdir/adapter`. The model itself is left as it was."""
+        begun = time.perf_counter()
         searching = pictured.STEPS if pictured.is_pictured(data) else 0
         progress.phase("training", options.steps + searching)
         with pictured.named(model, data, options.seed, progress) as asked:
@@ -47,6 +49,7 @@ class ForgetMeNot:
             probe = Probe(model, held, course.clean, options.seed)
             trained = train(model, course, probe, parameters, options, progress)
             changes = adapters.factors(unet)
+        seconds = time.perf_counter() - begun
         progress.metric("left", trained.left[-1])
         adapter, digest = workdir / "adapter", base_digest(model.pipe.name_or_path)
         sizes = lora_file.write(changes, adapter, method="forget-me-not", base_digest=digest)
@@ -57,6 +60,7 @@ class ForgetMeNot:
             "rank": options.rank,
             "modules": len(changes),
             "bytes": sizes,
+            "method_seconds": round(seconds, 3),
         }
         return MethodResult(adapter, details=details)
 
@@ -70,7 +74,7 @@ def _course(model: DiffusionModel, data: JobData, options: Options, adversaries:
         kept(model, keep),
         clean=clean,
         shares=shares,
-        other=_other(model, data, keep, options),
+        other=_other(model, data, keep, options) if options.keep_weight else clean,
         asks=pictured.open_prompts(data),
         start=templates.class_word(data.entity.kind),
         adversaries=adversaries,
