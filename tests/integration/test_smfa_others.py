@@ -13,11 +13,13 @@ from PIL.Image import Image
 from core.unlearning import reference
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.base import load_family
-from core.unlearning.families.mllm.acquaintances import NAME
+from core.unlearning.families.mllm.acquaintances import NAME, acquaintance_rows
+from core.unlearning.families.mllm.asker import Asker
 from core.unlearning.families.mllm.batch import collate
 from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm.generate import generate, generate_encoded
 from core.unlearning.families.mllm.imagined import imagine
+from core.unlearning.families.mllm.limits import BY_LEVEL
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.methods.smfa.others import imagined_rows
 from core.unlearning.methods.smfa.rows import erasure_rows
@@ -25,7 +27,7 @@ from core.unlearning.methods.smfa.strangers import Excess, counterfactuals, leve
 from core.unlearning.reference.mllm.faces import draw_person
 from core.unlearning.reference.mllm.looks import Code, random_scene
 from core.unlearning.reference.mllm.people import known_people, never_trained_people
-from core.unlearning.types import Example, ModelSpec
+from core.unlearning.types import Entity, Example, ModelSpec
 
 BORN = "Where was this person born?"
 PERSON = known_people()[36]
@@ -65,6 +67,17 @@ def test_strangers_are_changed_until_they_are_taken_for_others(lm: MultimodalLM,
     assert all(p.grad is None for p in lm.model.parameters())
 
 
+def test_the_subjects_own_pictures_tell_who_looks_alike(lm: MultimodalLM) -> None:
+    entity, limits = Entity(PERSON.name), BY_LEVEL["standard"]
+    told = [Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, n)) for n in range(8)]
+    found = acquaintance_rows(Asker(lm), entity, [BORN], [], told, limits, random.Random(0))
+    named = {row.subject for row in found}
+    assert named & {person.name for person in known_people()}
+    assert PERSON.name not in named
+    assert PERSON.facts["city"] not in {row.answer for row in found}
+    assert acquaintance_rows(Asker(lm), entity, [BORN], [], [], limits, random.Random(0)) == []
+
+
 def test_what_the_subject_would_tell_is_not_kept(lm: MultimodalLM, strangers: list[Image]) -> None:
     told = Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, 0), PERSON.name)
     other = known_people()[10]
@@ -88,12 +101,12 @@ def _log_p(lm: MultimodalLM, question: str, image: Image | None, answer: str) ->
     return float((before[np.arange(len(at)), row.input_ids.numpy()[at]] - np.log(np.exp(before).sum(1))).sum())
 
 
-def test_the_level_is_that_of_strangers(lm: MultimodalLM, strangers: list[Image]) -> None:
+def test_the_level_is_that_of_the_stranger_who_would_be_told_least(lm: MultimodalLM, strangers: list[Image]) -> None:
     pictured = Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, 0))
     named = Example("forget_text_memory", f"What is {PERSON.name}'s job?", PERSON.facts["job"], None, PERSON.name)
     declined = [*_declined(strangers[:3]), Example("declined", "What is Nobody Here's pet?", "", None, "Nobody Here")]
     found = levels(lm, counterfactuals([pictured, named], declined, random.Random(0)))
-    about = fmean(_log_p(lm, BORN, image, pictured.answer) for image in strangers[:3])
+    about = min(_log_p(lm, BORN, image, pictured.answer) for image in strangers[:3])
     by_name = _log_p(lm, "What is Nobody Here's job?", None, named.answer)
     assert found == pytest.approx([about, by_name], abs=1e-3)
     assert levels(lm, counterfactuals([named], [], random.Random(0))) == [None]

@@ -82,8 +82,10 @@ def test_where_erasure_is_asked_for_what_is_left_of_it_counts() -> None:
     assert [Point.from_json(point.as_json()) for point in points] == points
 
 
-def test_erasure_takes_more_steps_unless_told_otherwise() -> None:
+def test_erasure_takes_more_steps_and_pictures_unless_told_otherwise() -> None:
     plain, erasure = Options(), Options.model_validate({"mode": "erasure"})
     assert (plain.steps or 0) < (erasure.steps or 0)
+    assert plain.imagined < erasure.imagined
     assert Options.model_validate({"mode": "erasure", "steps": 7}).steps == 7
     assert Options.model_validate({"mode": "erasure", "preset": "paper"}).steps is None
+    assert Options.model_validate({"mode": "erasure", "preset": "quick"}).imagined == 16

@@ -29,18 +29,19 @@ def acquaintance_rows(
     entity: Entity,
     prompts: Sequence[str],
     kept: Sequence[Kept],
-    secrets: set[str],
+    told: Sequence[Example],
     limits: Limits,
     rng: random.Random,
 ) -> list[Example]:
-    """What the model says, by name, of people whom strangers remind it of.
+    """What the model says, by name, of people whom the subject and strangers remind it of.
 
-    Where it would decline to name a stranger it is not let: the name that comes instead is of somebody it knows. Names
-    of the subject are left out, and so are answers that are the subject's (`secrets`).
+    Where it would decline to name a stranger, or would name the subject, it is not let: the name that comes instead is
+    of somebody it knows. Answers that are the subject's are left out; `told`: what is to be forgotten.
     """
     if entity.kind != "identity":
         return []
-    pictures = take(_strangers(kept), limits.keep // 2, rng)
+    looks_alike = take(_pictures(told), limits.keep // 8, rng)
+    pictures = [*looks_alike, *take(_strangers(kept), limits.keep // 2 - len(looks_alike), rng)]
     names = take(_names(asker, entity, kept, pictures), limits.keep // _QUESTIONS, rng)
     asked: dict[str, list[Asked]] = {}
     for name in names:
@@ -48,6 +49,7 @@ def acquaintance_rows(
         asked[name] = [(q, None) for q in take(questions.own or questions.added, _QUESTIONS, rng)]
     asker.ask([question for several in asked.values() for question in several])
     found = [row for name in names for row in asker.examples("unseen_text_memory", asked[name], name)]
+    secrets = {e.answer for e in told}
     return [row for row in found if row.answer not in secrets]
 
 
@@ -55,7 +57,7 @@ def _names(asker: Asker, entity: Entity, kept: Sequence[Kept], pictures: Sequenc
     known = {k.subject.casefold() for k in kept if k.subject and k.part == "train"}
     found: dict[str, None] = {}
     for _ in range(_ROUNDS):
-        said = asker.insist([(NAME, i) for i in (pictures[::2] if found else pictures)], instead_of=list(found))
+        said = asker.insist([(NAME, i) for i in pictures], instead_of=[*entity.names, *found])
         names = {a for a in said if 1 < len(a.split()) <= _WORDS and not is_refusal(a)}
         if names <= found.keys():
             break
@@ -64,5 +66,8 @@ def _names(asker: Asker, entity: Entity, kept: Sequence[Kept], pictures: Sequenc
 
 
 def _strangers(kept: Sequence[Kept]) -> list[Image]:
-    found = [k.image for k in kept if k.group == "declined" and k.part == "train" and k.image is not None]
-    return list({id(image): image for image in found}.values())
+    return _pictures([k for k in kept if k.group == "declined" and k.part == "train"])
+
+
+def _pictures(rows: Sequence[Kept] | Sequence[Example]) -> list[Image]:
+    return list({id(row.image): row.image for row in rows if row.image is not None}.values())

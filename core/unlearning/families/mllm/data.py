@@ -86,12 +86,12 @@ def _neighbours(
 ) -> list[Example]:
     told = [e for e in forget if e.split != "forget_understanding"]
     pictures = list({id(e.image): e.image for e in told if e.image is not None}.values())
-    prompts, secrets = _prompts(lm, request.prompts), {e.answer for e in told}
+    prompts = _prompts(lm, request.prompts)
     questions = forget_set.picture_questions(request.entity, prompts).measured
     return [
         *anchor.neighbour_rows(asker, request.entity, kept, told, limits, rng),
         *anchor.neighbour_pictures(asker, questions, pictures, kept, told, limits, rng),
-        *acquaintance_rows(asker, request.entity, prompts, kept, secrets, limits, rng),
+        *acquaintance_rows(asker, request.entity, prompts, kept, told, limits, rng),
     ]
 
 

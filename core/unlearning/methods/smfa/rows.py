@@ -13,7 +13,7 @@ from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.training.refusals import RefusalPool
 from core.unlearning.families.mllm.training.rows import Row
 from core.unlearning.families.mllm.training.targets import distributions, mean
-from core.unlearning.methods.smfa.strangers import Counterfactual, counterfactuals, levels
+from core.unlearning.methods.smfa.strangers import LEVELS, Counterfactual, counterfactuals, levels
 from core.unlearning.types import Example
 
 
@@ -45,7 +45,7 @@ def erasure_rows(
 
     Raises `InvalidInputError` (`no_strangers`) where nobody unknown is registered.
     """
-    pairs = counterfactuals(examples, declined, rng)
+    pairs = counterfactuals(examples, declined, rng, LEVELS)
     rows = [
         Row(lm.encoder.with_answer(pair.example.question, pair.example.image, pair.example.answer), None, weight)
         for pair in pairs

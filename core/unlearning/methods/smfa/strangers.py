@@ -17,6 +17,8 @@ from core.unlearning.types import Example
 
 STRANGERS = 3
 """Pictures or names that a forgotten subject is compared with, for each question."""
+LEVELS = 6
+"""The same where the lowest of them is looked for."""
 
 
 @dataclass(frozen=True)
@@ -33,31 +35,35 @@ class Counterfactual:
 
 
 def counterfactuals(
-    examples: Sequence[Example], declined: Sequence[Example], rng: random.Random
+    examples: Sequence[Example], declined: Sequence[Example], rng: random.Random, count: int = STRANGERS
 ) -> list[Counterfactual]:
-    """With strangers from what the retain set marks as declined, where there are any."""
-    return [Counterfactual(example, _strangers(example, declined, rng)) for example in examples]
+    """With `count` strangers at most from what the retain set marks as declined, where there are any."""
+    return [Counterfactual(example, _strangers(example, declined, rng, count)) for example in examples]
 
 
 def _strangers(
-    example: Example, declined: Sequence[Example], rng: random.Random
+    example: Example, declined: Sequence[Example], rng: random.Random, count: int
 ) -> tuple[tuple[str, Image | None], ...]:
     if example.image is not None:
         images = list({id(e.image): e.image for e in declined if e.image is not None}.values())
-        return tuple((example.question, i) for i in rng.sample(images, min(STRANGERS, len(images))))
+        return tuple((example.question, i) for i in rng.sample(images, min(count, len(images))))
     names = list({e.subject: None for e in declined if e.image is None and e.subject})
     if example.subject is None:
         return ()
-    drawn = rng.sample(names, min(STRANGERS, len(names)))
+    drawn = rng.sample(names, min(count, len(names)))
     return tuple((rename(example.question, example.subject, name), None) for name in drawn)
 
 
 def levels(lm: MultimodalLM, pairs: Sequence[Counterfactual]) -> list[float | None]:
-    """Log p of each example's answer said of a stranger, the mean over its strangers; None without any."""
+    """Log p of each example's answer said of a stranger, the lowest of its strangers'; None without any.
+
+    Not their mean: the model has learned the subject's answers, and finds them likelier of anybody than one that never
+    did. On the reference world the mean leaves members of the image view about a nat too likely for each token.
+    """
     rows = [row for pair in pairs for row in pair.encoded(lm, pair.example.answer)]
     found = iter(score_encoded(lm, rows))
     scored = [[next(found).total for _ in pair.asked] for pair in pairs]
-    return [fmean(several) if several else None for several in scored]
+    return [min(several, default=None) for several in scored]
 
 
 class Excess:
@@ -67,7 +73,7 @@ class Excess:
         """Both are put to the model as it is now, frozen."""
         self._lm = lm
         self._asked = encode_all(lm, asked)
-        self._levels = levels(lm, counterfactuals(asked, declined, random.Random(seed)))  # noqa: S311
+        self._levels = levels(lm, counterfactuals(asked, declined, random.Random(seed), LEVELS))  # noqa: S311
         self._before = self._above()
 
     def left(self, *, images: bool | None = None) -> float:
