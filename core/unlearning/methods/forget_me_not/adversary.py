@@ -25,7 +25,7 @@ _LIFE = 60
 
 
 class Adversaries:
-    """Several searches at once. Row n of a batch asks with the words of adversary n, over and over."""
+    """Several searches at once. The rows of batch after batch ask with the words of one after the other."""
 
     def __init__(
         self, model: DiffusionModel, clean: Tensor, asks: Sequence[str], words: str, vectors: list[Tensor], start: str
@@ -58,7 +58,10 @@ class Adversaries:
 
     def _prompts(self, batch: int, generator: torch.Generator) -> list[str]:
         asked = torch.randint(0, len(self._asks), (batch,), generator=generator).tolist()
-        return [self._asks[n].replace("{}", self._words[row % len(self._words)]) for row, n in enumerate(asked)]
+        first = self._age * batch
+        return [
+            self._asks[n].replace("{}", self._words[(first + row) % len(self._words)]) for row, n in enumerate(asked)
+        ]
 
     def _renew(self) -> None:
         """The adversaries take turns in beginning again."""
