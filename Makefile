@@ -7,6 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The S3 server of the tests (OpenStack Swift) must not meet Lethe's own packages.
 VENV_S3 := .venv-s3
+# PEFT imports bitsandbytes wherever it is found, which costs seconds in every process that loads a model. Only the tests
+# of 4-bit models look here.
+FOUR_BIT := $(VENV)/four-bit
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq
 # PyTorch without CUDA is a tenth of the size. Used where there is no NVIDIA GPU and the index can be reached.
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
@@ -27,7 +30,7 @@ demo: $(VENV)/.worker ## A real forget request on this machine, from question to
 serve: $(VENV)/.worker ## API and worker on http://127.0.0.1:8000.
 	@$(BIN)/lethe serve
 
-test: $(VENV)/.dev $(VENV_S3)/.installed ## Every test, on servers of its own.
+test: $(VENV)/.dev $(FOUR_BIT)/.installed $(VENV_S3)/.installed ## Every test, on servers of its own.
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev ## Format, lint, types, import rules.
@@ -77,6 +80,11 @@ $(VENV)/.worker: pyproject.toml | $(BIN)/python
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(call install,worker$(comma)dev)
+
+$(FOUR_BIT)/.installed: pyproject.toml | $(BIN)/python
+	@rm -rf $(FOUR_BIT)
+	@$(PIP) --no-deps --target $(FOUR_BIT) "$$(sed -n 's/^four-bit = \["\(.*\)"\]/\1/p' pyproject.toml)"
+	@touch $@
 
 $(VENV_S3): $(VENV_S3)/.installed
 

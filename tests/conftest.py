@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -21,6 +23,9 @@ settings.register_profile("lethe", deadline=None)
 settings.load_profile("lethe")
 # What runs tests in several processes tells them the width of a terminal that they do not have.
 os.environ.pop("COLUMNS", None)
+FOUR_BIT = str(Path(sys.prefix) / "four-bit")
+"""Where the Makefile puts bitsandbytes: for these processes, and not for the servers and workers that they start."""
+sys.path.append(FOUR_BIT)
 
 _S = TypeVar("_S", bound=Server)
 

@@ -10,8 +10,6 @@ import structlog
 from celery import signals
 
 from core.service.settings import Settings
-from core.unlearning.families.base import FAMILIES, load_family
-from core.unlearning.methods.registry import catalogue, load_method
 from worker import app, background, libraries, presence, tasks
 
 log = structlog.get_logger(__name__)
@@ -46,15 +44,14 @@ def serve(settings: Settings) -> int:
 
 
 def preload() -> None:
-    """Load the libraries now, so that the first job does not wait for them."""
+    """Load now what the jobs of all families share, so that the first does not wait for it.
+
+    What one family needs beside it (diffusers, above all) is loaded with its first job.
+    """
     import torch
 
-    for family in FAMILIES:
-        load_family(family)
-    for method in catalogue():
-        load_method(method)
-    for module in ("fresh", "html", "model_card"):
-        import_module(f"core.unlearning.evaluation.{module}")
+    for module in ("core.unlearning.run", "core.unlearning.evaluation.html", "transformers.modeling_utils", "peft"):
+        import_module(module)
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(os.cpu_count() or 1)
     libraries.settle()

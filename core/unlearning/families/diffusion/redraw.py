@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from diffusers import AutoPipelineForImage2Image
 from PIL.Image import Image
 
 from core.unlearning.families.diffusion.model import DiffusionModel
@@ -27,6 +26,9 @@ def drawn_on(
     model: DiffusionModel, prompts: Sequence[str], pictures: Sequence[Image], seeds: Sequence[int]
 ) -> list[Image]:
     """Each picture, noised, drawn on with its prompt."""
+    # Imports every pipeline that diffusers has, and few jobs come here.
+    from diffusers import AutoPipelineForImage2Image
+
     convert: Any = AutoPipelineForImage2Image
     pipe, made = convert.from_pipe(model.pipe), list[Image]()
     pipe.set_progress_bar_config(disable=True)
