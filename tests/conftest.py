@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -118,3 +119,9 @@ def shared_database(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
 def backend(request: pytest.FixtureRequest, database: dict[str, Any]) -> dict[str, Any]:
     """Lethe's settings for a database and a store of this test alone: SQLite and a folder, or PostgreSQL and S3."""
     return {**database, **request.getfixturevalue("s3").settings()} if database else {}
+
+
+def pytest_collection_finish() -> None:
+    """What all tests share stays: the collector need not look through it time and again."""
+    gc.collect()
+    gc.freeze()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from importlib import import_module
 
 import structlog
 from celery import signals
@@ -44,14 +43,9 @@ def serve(settings: Settings) -> int:
 
 
 def preload() -> None:
-    """Load now what the jobs of all families share, so that the first does not wait for it.
-
-    What one family needs beside it (diffusers, above all) is loaded with its first job.
-    """
+    """Load the libraries now, so that the first job does not wait for them."""
+    libraries.settle()
     import torch
 
-    for module in ("core.unlearning.run", "core.unlearning.evaluation.html", "transformers.modeling_utils", "peft"):
-        import_module(module)
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(os.cpu_count() or 1)
-    libraries.settle()

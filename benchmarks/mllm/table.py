@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from benchmarks.bars import Bar
+from benchmarks.mllm.pressed import pressed
 from core.unlearning.memory_bench.cases import RATIOS, contenders
 from core.unlearning.memory_bench.grid import FLOOR
 from core.unlearning.memory_bench.records import OVERALL
@@ -24,7 +25,13 @@ def bars(rows: Sequence[Row], results: Sequence[Result]) -> list[Bar]:
     """What the benchmark is judged by, then what every method reaches."""
     ratios = list(dict.fromkeys(row.ratio for row in rows))
     judged = [bar for ratio in ratios for bar in _of_ratio(ratio, [row for row in rows if row.ratio == ratio])]
-    return [*judged, *_minutes(results), *(bar for row in rows if row.contender != OURS for bar in _others(row))]
+    attacked = [bar for ratio in ratios for bar in pressed(ratio, results)]
+    return [
+        *judged,
+        *attacked,
+        *_minutes(results),
+        *(bar for row in rows if row.contender != OURS for bar in _others(row)),
+    ]
 
 
 def counted(rows: Sequence[Row]) -> str:

@@ -18,7 +18,7 @@ OPTIONS = {"steps": 2, "anchor_steps": 1, "k_image": "inf", "stop_below": None, 
 def a_job(running: Running, folder: Path, people: int) -> str:
     """A job that trains for no longer than it takes to leave a recipe."""
     request, images = a_request(folder, people, method_options=OPTIONS)
-    job = running.ended(running.submit(request, images))
+    job = running.ended(running.submit(request, images[:3]))
     assert (job["status"], job["error"]) == ("succeeded", None)
     return str(job["id"])
 

@@ -36,3 +36,18 @@ def test_the_whole_takes_its_time_from_what_was_run():
     assert minutes.value == 2 * 40 * 9 / 2 / 60
     assert minutes.met is None, "not all methods were run"
     assert counted(rows(found)) == "5 %: 2 of npo; 1 of smfa"
+
+
+def test_erasure_is_judged_beside_the_oracle_from_either_side():
+    def attacked(seed: int, auc: float) -> dict[str, Any]:
+        numbers = {"membership_loss_auc": auc, "oracle_membership_loss_auc": 0.4, "exact_int4": 0.0}
+        robust = [{"split": "forget_text_memory", "metric": m, "value": v, "count": 1} for m, v in numbers.items()]
+        robust += [{"split": "overall", "metric": "relearned_30_above_oracle", "value": 0.2, "count": 1}]
+        return {**_result("smfa-erasure", "smfa", 1.0, 0.0, seed), "robust": robust}
+
+    found = [attacked(0, 0.2), attacked(1, 0.7), _result("smfa-erasure", "smfa", 1.0, 0.0, 2)]
+    shown = {bar.name.partition("erasure, ")[2]: bar for bar in bars(rows(found), found) if "erasure, " in bar.name}
+    gap = shown["membership AUC, names, gap to the oracle"]
+    assert (round(gap.value, 9), gap.met, gap.n) == (0.25, False, 2)
+    assert (shown["relearned from 30 %, above the oracle"].met, shown["INT4, names, recall"].met) == (False, True)
+    assert shown["drop of people never seen"].value == 0.5

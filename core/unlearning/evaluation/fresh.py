@@ -22,6 +22,7 @@ from typing import IO, Any
 from core.unlearning.errors import UnlearningError
 from core.unlearning.evaluation.results import Evaluated
 from core.unlearning.families.base import load_family
+from core.unlearning.imports import importing
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, Level, ModelSpec
 
@@ -182,14 +183,15 @@ def _serve(inbox: IO[bytes], outbox: IO[bytes]) -> None:
 
 def _prepare(start: _Start) -> None:
     """Import now, while the parent is still busy, what the first question would wait for."""
-    import torch
-    from transformers.utils.logging import disable_progress_bar
-
     warnings.simplefilter("ignore")
+    with importing():
+        import torch
+        from transformers.utils.logging import disable_progress_bar
+
+        load_family(start.spec.family)
     disable_progress_bar()  # type: ignore[no-untyped-call]
     torch.set_num_threads(start.threads)
     torch.set_flush_denormal(True)
-    load_family(start.spec.family)
 
 
 def _load(start: _Start) -> Any:

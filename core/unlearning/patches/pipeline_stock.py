@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.unlearning.errors import UnlearningError
+from core.unlearning.imports import importing
 from core.unlearning.patches import half_precision
 
 _TOLERANCE, _EPSILONS = 2e-2, 8.0
@@ -102,8 +103,9 @@ def check(ask: Ask, *, timeout: float = 600) -> Found:
 
 def look(ask: Ask) -> Found:
     """What `check` asks, in this process."""
-    import torch
-    from diffusers import DiffusionPipeline
+    with importing():
+        import torch
+        from diffusers import DiffusionPipeline
 
     pipelines: Any = DiffusionPipeline
     # Left to themselves, the parts of a checkpoint in half precision load in two precisions.
