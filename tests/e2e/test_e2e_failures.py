@@ -65,26 +65,6 @@ def assert_one_set_of_artefacts(running: Running, job: dict[str, Any]) -> None:
     eventually(lambda: stored() == wanted)
 
 
-def test_cancelling_in_training_stops_at_once(tmp_path: Path) -> None:
-    with serving(tmp_path / "data") as running:
-        request, images = a_canary_request(tmp_path / "sample")
-        # So long that it cannot be over before it is cancelled.
-        request["method_options"] = {"steps": 5000, "stop_below": None, "imagined": 0}
-        job_id = running.submit(request, images)
-        running.training(job_id)
-        answer = running.client.post(f"/v1/jobs/{job_id}/cancel")
-        assert answer.status_code == 202
-        assert answer.json()["cancel_requested_at"] is not None
-        job = running.ended(job_id)
-        assert (job["status"], job["artifacts"]) == ("cancelled", [])
-        last = [e["data"] for e in running.events(job_id) if e["type"] == "progress"][-1]
-        assert last["phase"] == "training"
-        assert last["step"] < last["total_steps"]
-        assert running.client.post(f"/v1/jobs/{job_id}/cancel").status_code == 200
-        assert not list(running.data.rglob("patch.zip"))
-        assert_no_canary(running, job_id)
-
-
 def test_a_broken_picture_fails_the_job_in_words(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as running:
         request, images = a_canary_request(tmp_path / "sample")
@@ -101,9 +81,12 @@ def test_a_broken_picture_fails_the_job_in_words(tmp_path: Path) -> None:
         assert_no_canary(running, job_id)
 
 
-def test_a_server_that_is_stopped_hands_its_job_to_the_next_one(tmp_path: Path) -> None:
+def test_a_server_that_is_stopped_hands_its_job_to_the_next_one_where_it_is_cancelled(tmp_path: Path) -> None:
+    request, images = a_canary_request(tmp_path / "sample")
+    # So long that it cannot be over before it is cancelled.
+    request["method_options"] = {"steps": 5000, "stop_below": None, "imagined": 0}
     with serving(tmp_path / "data") as running:
-        job_id = running.submit(*a_canary_request(tmp_path / "sample"))
+        job_id = running.submit(request, images)
         step = running.training(job_id)["progress"]["step"]
         worker = running.worker(job_id)
         running.process.terminate()
@@ -117,7 +100,20 @@ def test_a_server_that_is_stopped_hands_its_job_to_the_next_one(tmp_path: Path) 
             "handed_back",
         ]
         worker = running.worker(job_id)
-        assert running.client.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
-        assert running.ended(job_id)["status"] == "cancelled"
+        _cancelled_at_once(running, job_id)
         eventually(lambda: not list((running.data / "store").rglob("*training-*")))
+        assert_no_canary(running, job_id)
     gone(worker)
+
+
+def _cancelled_at_once(running: Running, job_id: str) -> None:
+    answer = running.client.post(f"/v1/jobs/{job_id}/cancel")
+    assert answer.status_code == 202
+    assert answer.json()["cancel_requested_at"] is not None
+    job = running.ended(job_id)
+    assert (job["status"], job["artifacts"]) == ("cancelled", [])
+    last = [e["data"] for e in running.events(job_id) if e["type"] == "progress"][-1]
+    assert last["phase"] == "training"
+    assert last["step"] < last["total_steps"]
+    assert running.client.post(f"/v1/jobs/{job_id}/cancel").status_code == 200
+    assert not list(running.data.rglob("patch.zip"))

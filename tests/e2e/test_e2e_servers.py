@@ -58,7 +58,7 @@ def test_a_broker_a_database_and_a_store_that_fall(
 
 def test_a_disk_that_is_full_while_packing(tmp_path: Path) -> None:
     request, images = a_canary_request(tmp_path / "sample")
-    request["method_options"]["k_image"] = 1.0
+    request["method_options"] |= {"steps": 5, "k_image": 1.0}
     with serving(tmp_path / "data", checkpoint_seconds="0") as running:
         job_id = running.submit(request, images)
         running.at(job_id, "training", 1)

@@ -30,7 +30,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return really(lm, spec, case, *rest)
 
     def asked(*arguments: Any) -> Any:
-        return examples.asked(*arguments, 12)
+        return examples.asked(*arguments, 6)
 
     monkeypatch.setattr(relearned, "SHARES", (30,))
     monkeypatch.setattr(runner, "run_method", run_method)
