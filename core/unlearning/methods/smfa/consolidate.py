@@ -25,10 +25,15 @@ from core.unlearning.patches.modules import ModuleDelta
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example
 
-VIEWS = {"image": 1.0, "text": 3.0}
-"""Weights of questions with pictures and of those without, in every moment: a picture's many tokens drown a name's."""
+FORGET_VIEWS = {"image": 1.0, "text": 1.0}
+KEEP_VIEWS = {"image": 1.0, "text": 6.0}
+"""Weights of questions with pictures and of those without. A picture's many tokens drown a name's, and what is known by
+name is forgotten more easily than it is kept.
+"""
 KINDS = {"memory": 0.7, "seen": 0.3}
 """Of what is kept: what the model knows of others, and what anybody can see or know."""
+LEAST_K = 1.0
+"""Where a job chose to be sculpted more than this: together, its patch must bear the loss of a quarter of its effect."""
 _BYTES = 2**31
 """Of moments that are held at once."""
 PLAN = "consolidated.json"
@@ -55,11 +60,11 @@ class Source:
         """What its patch does to one of them."""
         chosen = [(*view.factors[module], view.k, view.share) for view in self._views]
         delta = sculpt_module(module, chosen, self.recipe.anchor[module], self.recipe.granularity)
-        return part(delta, self.activations.moment(module, VIEWS))
+        return part(delta, self.activations.moment(module, FORGET_VIEWS))
 
     @cached_property
     def _views(self) -> list[View]:
-        return self.recipe.views(*(float(self.recipe.sculpt[name]) for name in ("k_image", "k_text")))
+        return self.recipe.views(*(max(LEAST_K, float(self.recipe.sculpt[name])) for name in ("k_image", "k_text")))
 
 
 def consolidate(
@@ -126,7 +131,7 @@ def _groups(lm: MultimodalLM, modules: Sequence[str]) -> Iterator[list[str]]:
     group: list[str] = []
     size = 0
     for module in modules:
-        needed = 8 * len(KINDS) * len(VIEWS) * int(lm.model.get_submodule(module).in_features) ** 2
+        needed = 8 * len(KINDS) * len(KEEP_VIEWS) * int(lm.model.get_submodule(module).in_features) ** 2
         if group and size + needed > _BYTES:
             yield group
             group, size = [], 0
@@ -145,7 +150,7 @@ def _kept_moments(lm: MultimodalLM, kept: Sequence[Example], modules: Sequence[s
         rows = [lm.encoder.with_answer(e.question, e.image, e.answer) for e in told]
         for view, moments in second_moments(lm, rows, modules).items():
             for module, moment in moments.items():
-                total[module] = total.get(module, 0) + share * VIEWS[view] * moment
+                total[module] = total.get(module, 0) + share * KEEP_VIEWS[view] * moment
     if not total:
         raise InvalidInputError("the model's retain set has no training part to keep", code="no_retain_set")
     return total

@@ -13,7 +13,7 @@ class Options(MethodOptions):
     """Of `POST /v1/models/{id}/consolidate`."""
 
     keep_weight: float = Field(
-        3.0, gt=0, le=1e6, description="Weight of what is kept against what is forgotten; larger keeps more."
+        2.0, gt=0, le=1e6, description="Weight of what is kept against what is forgotten; larger keeps more."
     )
     level: Literal["quick", "standard", "thorough"] = Field("standard", description="Of the evaluation.")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
