@@ -33,7 +33,7 @@ name is forgotten more easily than it is kept.
 KINDS = {"memory": 0.7, "seen": 0.3}
 """Of what is kept: what the model knows of others, and what anybody can see or know."""
 LEAST_K = 1.0
-"""Where a job chose to be sculpted more than this: together, its patch must bear the loss of a quarter of its effect."""
+"""Where a job chose to be sculpted more than that: together, its patch must bear to lose a quarter of its effect."""
 _BYTES = 2**31
 """Of moments that are held at once."""
 PLAN = "consolidated.json"
