@@ -88,4 +88,4 @@ def test_erasure_takes_more_steps_and_pictures_unless_told_otherwise() -> None:
     assert plain.imagined < erasure.imagined
     assert Options.model_validate({"mode": "erasure", "steps": 7}).steps == 7
     assert Options.model_validate({"mode": "erasure", "preset": "paper"}).steps is None
-    assert Options.model_validate({"mode": "erasure", "preset": "quick"}).imagined == 16
+    assert Options.model_validate({"mode": "erasure", "preset": "quick"}).imagined == 12

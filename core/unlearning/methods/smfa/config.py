@@ -47,7 +47,7 @@ _PAPER: dict[str, Any] = {
 }
 
 
-_QUICK: dict[str, Any] = {"steps": 45, "anchor_steps": 8, "imagined": 16}
+_QUICK: dict[str, Any] = {"steps": 45, "anchor_steps": 8, "imagined": 12}
 _ERASURE: dict[str, Any] = {"steps": 120, "imagined": 128}
 """Of mode `erasure`, where the preset says nothing else."""
 _PRESETS: dict[str, dict[str, Any]] = {"default": {}, "quick": _QUICK, "paper": _PAPER}
