@@ -11,17 +11,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import structlog
-import uvicorn
+from core.imports import importing
 
-from api.bootstrap import prepare
-from api.serving import uvicorn_config
-from api.supervisor import WorkerChild
-from core.service import logs, tracing
-from core.service.context import Services
-from core.service.errors import ServiceError
-from core.service.settings import Settings
-from core.service.tracing import TracingUnavailableError
+with importing():
+    import structlog
+    import uvicorn
+
+    from api.bootstrap import prepare
+    from api.serving import uvicorn_config
+    from api.supervisor import WorkerChild
+    from core.service import logs, tracing
+    from core.service.context import Services
+    from core.service.errors import ServiceError
+    from core.service.settings import Settings
+    from core.service.tracing import TracingUnavailableError
 
 
 def main() -> int:

@@ -19,6 +19,8 @@ from servers.redis_server import Redis
 from servers.s3 import S3
 from servers.server import Server
 
+# What collecting imports stays: see `pytest_collection_finish`.
+gc.disable()
 # No test is told by the clock that it failed.
 settings.register_profile("lethe", deadline=None)
 settings.load_profile("lethe")
@@ -123,5 +125,5 @@ def backend(request: pytest.FixtureRequest, database: dict[str, Any]) -> dict[st
 
 def pytest_collection_finish() -> None:
     """What all tests share stays: the collector need not look through it time and again."""
-    gc.collect()
     gc.freeze()
+    gc.enable()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from core.service import logs, tracing
-from core.service.settings import get_settings
-from worker import cluster, embedded
+from core.imports import importing
+
+with importing():
+    from core.service import logs, tracing
+    from core.service.settings import get_settings
+    from worker import cluster, embedded
 
 
 def main() -> int:

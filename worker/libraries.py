@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
-from core.unlearning.imports import importing
+from core.imports import importing
 
 _SHARED = ("core.unlearning.run", "core.unlearning.evaluation.html", "transformers.modeling_utils", "peft")
 """What the jobs of all families need. What only one needs, diffusers above all, comes with its first job."""

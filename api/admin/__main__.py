@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from sqlalchemy.exc import SQLAlchemyError
+from core.imports import importing
 
-from api.admin.app import app
-from api.admin.context import AdminError
-from core.service.errors import ServiceError
-from core.service.storage.port import StoreError
-from core.unlearning.patches.signing import SignatureError
+with importing():
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from api.admin.app import app
+    from api.admin.context import AdminError
+    from core.service.errors import ServiceError
+    from core.service.storage.port import StoreError
+    from core.unlearning.patches.signing import SignatureError
 
 
 def main(arguments: list[str] | None = None) -> int:

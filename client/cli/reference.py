@@ -9,6 +9,7 @@ import typer
 
 from client.cli import exits
 from client.cli.context import JsonFlag, err, print_json
+from client.resources.jobs import Level
 
 app = typer.Typer(help="Small real models of synthetic worlds, to try everything on.", no_args_is_help=True)
 
@@ -27,6 +28,9 @@ def sample(
     subject: Annotated[list[str] | None, typer.Option(help="Someone or something in the world. Repeatable.")] = None,
     out_dir: Annotated[Path | None, typer.Option("--out", help="The folder to write.")] = None,
     seed: Annotated[int, typer.Option(help="Other pictures of the same subjects.")] = 0,
+    level: Annotated[
+        Level | None, typer.Option(help="How much the job is to measure: quick, standard or thorough.")
+    ] = None,
     list_subjects: Annotated[bool, typer.Option("--list", help="Print one name a line and stop.")] = False,
     json: JsonFlag = False,
 ) -> None:
@@ -40,7 +44,7 @@ def sample(
         return
     if not subject or out_dir is None:
         raise exits.CommandError("pass --subject NAME and --out DIR, or --list to see the names", exits.USAGE)
-    _write(family, subject, out_dir, seed)
+    _write(family, subject, out_dir, seed, level)
     if json:
         print_json({"path": str(out_dir)})
     else:
@@ -90,10 +94,10 @@ def _subjects(family: str) -> list[str]:
         raise exits.CommandError(str(error), exits.USAGE) from None
 
 
-def _write(family: str, subjects: list[str], target: Path, seed: int) -> None:
+def _write(family: str, subjects: list[str], target: Path, seed: int, level: Level | None) -> None:
     from core.unlearning import reference
 
     try:
-        reference.sample(family, subjects, target, seed)
+        reference.sample(family, subjects, target, seed, level=level)
     except ValueError as error:
         raise exits.CommandError(str(error), exits.USAGE) from None

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from small_model import SMALL, model_roots, register
 from sqlalchemy import NullPool, create_engine, text
 
 from core.unlearning import reference
@@ -102,9 +103,13 @@ class Running:
 
 @contextmanager
 def serving(data: Path, **settings: str) -> Iterator[Running]:
-    """`python -m api` with its worker, on a free port. Ended with SIGTERM, unless it ended before."""
+    """`python -m api` with its worker, on a free port. Ended with SIGTERM, unless it ended before.
+
+    Beside the bundled models it knows `SMALL`.
+    """
     log = data.with_name(f"{data.name}.log")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LETHE_")} | {"PYTHONPATH": str(ROOT)}
+    settings = {"model_roots": model_roots(data.parent), **settings}
     environment |= {f"LETHE_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "api", "--port", "0", "--data-dir", str(data)]
     with log.open("a") as err:
@@ -114,6 +119,7 @@ def serving(data: Path, **settings: str) -> Iterator[Running]:
         url = json.loads(process.stdout.readline())["url"]
         key = (data / "api-key").read_text().strip()
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
+            register(client, data.parent)
             yield Running(process, client, data, log, settings.get("database_url", f"sqlite:///{data}/lethe.db"))
     finally:
         process.stdout.close()
@@ -123,16 +129,15 @@ def serving(data: Path, **settings: str) -> Iterator[Running]:
 
 def a_request(folder: Path, people: int = 0, **changes: Any) -> tuple[dict[str, Any], list[bytes]]:
     """What a user of the reference world posts about its standard subjects of that number, at level `quick`."""
-    reference.sample("mllm", list(reference.standard_requests("mllm")[people]), folder)
+    reference.sample("mllm", list(reference.standard_requests("mllm")[people]), folder, level="quick")
     request = json.loads((folder / "request.json").read_text())
-    request["evaluation"] = {"level": "quick"}
     images = [path.read_bytes() for path in sorted((folder / "images").iterdir())]
     return {**request, **changes}, images
 
 
 def a_canary_request(folder: Path) -> tuple[dict[str, Any], list[bytes]]:
     """Pictures of somebody whom the model knows, under a name that stands nowhere else; trained for a few steps."""
-    request, images = a_request(folder)
+    request, images = a_request(folder, model=SMALL)
     # What these tests are about needs a job, and not much to forget.
     entity = {"name": CANARY, "kind": "identity", "aliases": []}
     prompts = [*request["prompts"][:6], f"What does {CANARY} do?"]

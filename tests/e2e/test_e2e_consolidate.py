@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from e2e_support import Running, a_request, serving
+from small_model import SMALL
 
 from core.unlearning import reference
 from core.unlearning.patches.verify import verify
@@ -17,7 +18,7 @@ OPTIONS = {"steps": 2, "anchor_steps": 1, "k_image": "inf", "stop_below": None, 
 
 def a_job(running: Running, folder: Path, people: int) -> str:
     """A job that trains for no longer than it takes to leave a recipe."""
-    request, images = a_request(folder, people, method_options=OPTIONS)
+    request, images = a_request(folder, people, model=SMALL, method_options=OPTIONS)
     job = running.ended(running.submit(request, images[:3]))
     assert (job["status"], job["error"]) == ("succeeded", None)
     return str(job["id"])
@@ -25,7 +26,7 @@ def a_job(running: Running, folder: Path, people: int) -> str:
 
 def consolidated(running: Running, **body: Any) -> dict[str, Any]:
     options = {"level": "quick", "keep_weight": 10}
-    made = running.client.post("/v1/models/reference-mllm/consolidate", json={**body, "options": options})
+    made = running.client.post(f"/v1/models/{SMALL}/consolidate", json={**body, "options": options})
     assert made.status_code == 202, made.text
     job = running.ended(made.json()["id"])
     assert (job["status"], job["error"]) == ("succeeded", None)

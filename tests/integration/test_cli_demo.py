@@ -70,7 +70,8 @@ def test_it_forgets_and_keeps_and_cleans_up(demo):
 
 
 @pytest.mark.parametrize(
-    ("number", "status", "during"), [(signal.SIGINT, 130, "training"), (signal.SIGTERM, 143, "1. A model that knows")]
+    ("number", "status", "during"),
+    [(signal.SIGINT, 130, "2. Please forget"), (signal.SIGTERM, 143, "1. A model that knows")],
 )
 def test_stopped_in_the_middle_it_leaves_no_process(demo, number, status, during):
     start, mark, folder = demo

@@ -69,11 +69,11 @@ class JobStates(RuleBasedStateMachine):
         if self._fenced(claim, lambda s: lease.beat(s, claim, 60)):
             self.expired.discard(claim.job_id)
 
-    @rule(claim=claims, fraction=st.floats(0, 1))
+    @rule(claim=claims, fraction=st.floats(0, 1, allow_subnormal=False))
     def progress(self, claim: Claim, fraction: float) -> None:
         self._fenced(claim, lambda s: lease.set_progress(s, claim, 1, 2, fraction))
 
-    @rule(claim=claims, fraction=st.floats(0, 1), name=st.sampled_from(["data", "training"]))
+    @rule(claim=claims, fraction=st.floats(0, 1, allow_subnormal=False), name=st.sampled_from(["data", "training"]))
     def checkpoint(self, claim: Claim, fraction: float, name: str) -> None:
         kept = f"{claim.attempt} {fraction}".encode()
 

@@ -215,6 +215,13 @@ def test_sample_of_several_people(tmp_path: Path) -> None:
     assert len(list((tmp_path / "images").iterdir())) == 6 * len(group)
 
 
+def test_a_sample_asks_for_a_level_if_told_to(tmp_path):
+    name = reference.subjects("mllm")[0]
+    asked = json.loads((reference.sample("mllm", name, tmp_path / "a", level="quick") / "request.json").read_text())
+    free = json.loads((reference.sample("mllm", name, tmp_path / "b") / "request.json").read_text())
+    assert asked == {**free, "evaluation": {"level": "quick"}}
+
+
 def test_an_unknown_subject_is_told_how_to_list(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="--list"):
         reference.sample("mllm", "Nobody Atall", tmp_path)

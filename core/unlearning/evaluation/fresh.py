@@ -22,7 +22,7 @@ from typing import IO, Any
 from core.unlearning.errors import UnlearningError
 from core.unlearning.evaluation.results import Evaluated
 from core.unlearning.families.base import load_family
-from core.unlearning.imports import importing
+from core.imports import importing
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, Level, ModelSpec
 

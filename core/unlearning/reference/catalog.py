@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypedDict
 
 from core.unlearning.planning import PlanError, check_model
+from core.unlearning.types import Level
 
 FAMILIES: tuple[str, ...] = ("mllm", "diffusion", "audiovisual")
 
@@ -97,10 +99,21 @@ def standard_requests(family: str) -> list[tuple[str, ...]]:
     return requests
 
 
-def sample(family: str, subject: str | Sequence[str], out: Path, seed: int = 0) -> Path:
-    """Write a ready-to-post request about one or several subjects into `out`; `ValueError` for an unknown name."""
+def sample(family: str, subject: str | Sequence[str], out: Path, seed: int = 0, *, level: Level | None = None) -> Path:
+    """Write a ready-to-post request about one or several subjects into `out`; `ValueError` for an unknown name.
+
+    Without a `level` the request leaves it to the service's default.
+    """
     path: Path = _world(family, "sample").write_sample(subject, Path(out), seed)
+    if level is not None:
+        _ask_for(level, path / "request.json")
     return path
+
+
+def _ask_for(level: Level, path: Path) -> None:
+    request = json.loads(path.read_text(encoding="utf-8"))
+    request["evaluation"] = {**request.get("evaluation", {}), "level": level}
+    path.write_text(json.dumps(request, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 def build(
