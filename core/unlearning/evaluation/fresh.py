@@ -19,10 +19,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from core.imports import importing
 from core.unlearning.errors import UnlearningError
 from core.unlearning.evaluation.results import Evaluated
 from core.unlearning.families.base import load_family
-from core.imports import importing
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, Level, ModelSpec
 

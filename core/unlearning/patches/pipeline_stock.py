@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from core.unlearning.errors import UnlearningError
 from core.imports import importing
+from core.unlearning.errors import UnlearningError
 from core.unlearning.patches import half_precision
 
 _TOLERANCE, _EPSILONS = 2e-2, 8.0
