@@ -11,8 +11,8 @@ from contextlib import contextmanager
 def importing() -> Iterator[None]:
     """What is made meanwhile is taken to stay: the collector looks at it neither now, nor later, nor at the end.
 
-    PyTorch, Transformers and PEFT bring half a million objects, and what serves requests a good many too; looking through
-    them time and again took a third of what a process needs to start and to end.
+    PyTorch, Transformers and PEFT bring half a million objects, and what serves requests a good many too. Looking
+    through them time and again took a third of what a process needs to start and to end.
     """
     collecting = gc.isenabled()
     gc.disable()
