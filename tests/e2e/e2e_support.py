@@ -141,7 +141,7 @@ def a_canary_request(folder: Path) -> tuple[dict[str, Any], list[bytes]]:
     # What these tests are about needs a job, and not much to forget.
     entity = {"name": CANARY, "kind": "identity", "aliases": []}
     prompts = [*request["prompts"][:6], f"What does {CANARY} do?"]
-    options = {"steps": 30, "imagined": 0}
+    options = {"steps": 20, "anchor_steps": 2, "imagined": 0}
     return {**request, "entity": entity, "prompts": prompts, "method_options": options, "external_id": None}, images[:3]
 
 

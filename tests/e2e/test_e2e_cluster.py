@@ -22,7 +22,7 @@ WORKERS, JOBS, PATIENCE = 2, 2, 900.0
 @pytest.mark.timeout(2 * PATIENCE)
 def test_two_workers_run_every_job_once(cluster: dict[str, str], tmp_path: Path) -> None:
     request, images = a_canary_request(tmp_path / "sample")
-    request["method_options"] = {"steps": 8, "k_image": 1.0, "imagined": 0}
+    request["method_options"] |= {"steps": 5, "k_image": 1.0}
     with ExitStack() as stack:
         api = stack.enter_context(serving(tmp_path / "api", worker="none", **cluster))
         ids = [api.submit(request, images) for _ in range(JOBS)]

@@ -84,7 +84,7 @@ def test_a_broken_picture_fails_the_job_in_words(tmp_path: Path) -> None:
 def test_a_server_that_is_stopped_hands_its_job_to_the_next_one_where_it_is_cancelled(tmp_path: Path) -> None:
     request, images = a_canary_request(tmp_path / "sample")
     # So long that it cannot be over before it is cancelled.
-    request["method_options"] = {"steps": 5000, "stop_below": None, "imagined": 0}
+    request["method_options"] |= {"steps": 5000, "stop_below": None}
     with serving(tmp_path / "data") as running:
         job_id = running.submit(request, images)
         step = running.training(job_id)["progress"]["step"]

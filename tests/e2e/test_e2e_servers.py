@@ -27,7 +27,7 @@ def test_a_broker_a_database_and_a_store_that_fall(
 ) -> None:
     settings = {**cluster, "checkpoint_seconds": "0", "sweep_seconds": "1"}
     request, images = a_canary_request(tmp_path / "sample")
-    request["method_options"]["k_image"] = 1.0
+    request["method_options"] |= {"steps": 30, "k_image": 1.0}
     with (
         serving(tmp_path / "api", worker="none", **settings) as api,
         working(tmp_path / "worker", settings) as worker,

@@ -35,7 +35,7 @@ LEASE = {"lease_seconds": "15", "heartbeat_seconds": "3"}
 def test_one_job_through_the_hands_of_dying_workers(cluster: dict[str, str], tmp_path: Path) -> None:
     settings = {**cluster, **LIVES, **LEASE}
     request, images = a_canary_request(tmp_path / "sample")
-    request["method_options"] = {"steps": 60, "k_image": 1.0, "imagined": 0}
+    request["method_options"] |= {"steps": 50, "k_image": 1.0}
     with ExitStack() as stack:
         api = stack.enter_context(serving(tmp_path / "api", worker="none", **settings))
         workers = [stack.enter_context(working(tmp_path / f"worker-{n}", settings)) for n in range(2)]
