@@ -27,7 +27,7 @@ from core.unlearning.progress import Progress
 from core.unlearning.types import JobData, Level
 
 _ATTACKER = 2_000_000
-"""The pictures that an attacker has are none of the request's: their seeds are elsewhere."""
+"""What an attacker has is none of the job's: the seeds of its pictures and of its search are elsewhere."""
 _SEARCHED = "inverted_words"
 
 
@@ -101,7 +101,7 @@ class Bench:
         name, eyes = case.targets[0], self.eyes.on(data.test)
         prompts = [e.question for e in data.test if e.split == "forget_concept"]
         return {
-            _SEARCHED: attacks.inverted(patched, eyes, data, pictures, case.seed),
+            _SEARCHED: attacks.inverted(patched, eyes, data, pictures, _ATTACKER + case.seed),
             "noised_pictures": attacks.drawn_on(patched, eyes, name, prompts, pictures),
         }
 

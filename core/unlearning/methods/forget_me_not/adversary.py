@@ -20,59 +20,82 @@ from core.unlearning.families.diffusion.text import Text, encode
 
 _RATE = 0.2
 """Of AdamW, as a part of the embeddings' root mean square."""
-_LIFE = 60
+_LOOKS = 2
+"""Batches of a step: an adversary that sees few rows is weaker than who attacks the patch, and teaches little."""
+_LIFE = 80
 """Steps after which an adversary begins again from somewhere else."""
+_REMEMBERED = 12
+"""Words of searches that have ended, the latest ones, which still are to be forgotten."""
 
 
 class Adversaries:
     """Several searches at once. The rows of batch after batch ask with the words of one after the other."""
 
     def __init__(
-        self, model: DiffusionModel, clean: Tensor, asks: Sequence[str], words: str, vectors: list[Tensor], start: str
+        self, model: DiffusionModel, clean: Tensor, asks: Sequence[str], start: str, vectors: list[Tensor], words: str
     ) -> None:
-        self._model, self._clean, self._vectors, self._asks, self._start = model, clean, vectors, asks, start
+        self._model, self._clean, self._asks, self._start, self._vectors = model, clean, asks, start, vectors
         names = words.split()
-        self._words = [" ".join(names[at : at + WORDS]) for at in range(0, len(names), WORDS)]
+        every = [" ".join(names[at : at + WORDS]) for at in range(0, len(names), WORDS)]
+        count = len(every) - _REMEMBERED
+        self._words, self._ended = every[:count], every[count:]
         groups = [
             {"params": [rows], "lr": _RATE * size} for rows, size in zip(vectors, spread(model.pipe), strict=True)
         ]
         self._optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
-        self._age = 0
+        self._age = self._ends = 0
 
     def attack(self, batch: int, generator: torch.Generator) -> None:
         """One step of each search towards words that draw what the pictures show, in the model as it is now."""
-        picked = torch.randint(0, len(self._clean), (batch,), generator=generator)
-        rows = noised(self._model, self._clean[picked.to(self._clean.device)], generator)
-        made = predict(self._model, rows, encode(self._model.pipe, self._prompts(batch, generator)))
-        loss = mse_loss(made.float(), rows.target.float())
-        gradients = torch.autograd.grad(loss, self._vectors)
-        for rows_of, gradient in zip(self._vectors, gradients, strict=True):
-            rows_of.grad = gradient
+        looks = [self._gradients(batch, generator) for _ in range(_LOOKS)]
+        for rows_of, *gradients in zip(self._vectors, *looks, strict=True):
+            rows_of.grad = torch.stack(gradients).mean(0)
         self._optimizer.step()
         self._renew()
 
-    @torch.no_grad()
-    def text(self, batch: int, generator: torch.Generator) -> Text:
-        """What the searches have come to."""
-        return encode(self._model.pipe, self._prompts(batch, generator))
+    def _gradients(self, batch: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        picked = torch.randint(0, len(self._clean), (batch,), generator=generator)
+        rows = noised(self._model, self._clean[picked.to(self._clean.device)], generator)
+        text, _ = self._asked(self._in_turn(batch), generator)
+        loss = mse_loss(predict(self._model, rows, text).float(), rows.target.float())
+        return torch.autograd.grad(loss, self._vectors)
 
-    def _prompts(self, batch: int, generator: torch.Generator) -> list[str]:
-        asked = torch.randint(0, len(self._asks), (batch,), generator=generator).tolist()
+    @torch.no_grad()
+    def found(self, batch: int, generator: torch.Generator) -> tuple[Text, Tensor]:
+        """What the searches have come to, and which of the prompts each row asks with [batch].
+
+        Half of the rows remember searches that have ended, once there are any.
+        """
+        kept = min(self._ends, len(self._ended))
+        ended = batch // 2 if kept else 0
+        before = torch.randint(0, max(1, kept), (ended,), generator=generator).tolist()
+        return self._asked([*self._in_turn(batch - ended), *(self._ended[n] for n in before)], generator)
+
+    def _in_turn(self, batch: int) -> list[str]:
         first = self._age * batch
-        return [
-            self._asks[n].replace("{}", self._words[(first + row) % len(self._words)]) for row, n in enumerate(asked)
-        ]
+        return [self._words[(first + row) % len(self._words)] for row in range(batch)]
+
+    def _asked(self, words: Sequence[str], generator: torch.Generator) -> tuple[Text, Tensor]:
+        asked = torch.randint(0, len(self._asks), (len(words),), generator=generator)
+        prompts = [self._asks[n].replace("{}", found) for n, found in zip(asked.tolist(), words, strict=True)]
+        return encode(self._model.pipe, prompts), asked.to(self._model.device)
 
     def _renew(self) -> None:
         """The adversaries take turns in beginning again."""
         self._age += 1
         turn, left = divmod(self._age * len(self._words), _LIFE)
         if left < len(self._words):
-            at = WORDS * (turn % len(self._words))
-            fresh = new_vectors(self._model.pipe, self._start, WORDS, seed=self._age)
-            with torch.no_grad():
-                for rows, new in zip(self._vectors, fresh, strict=True):
-                    rows[at : at + WORDS] = new
+            self._begin(WORDS * (turn % len(self._words)))
+
+    @torch.no_grad()
+    def _begin(self, at: int) -> None:
+        """Anew, in these rows of the vectors; what they were is remembered."""
+        fresh = new_vectors(self._model.pipe, self._start, WORDS, seed=self._age)
+        to = WORDS * (len(self._words) + self._ends % _REMEMBERED)
+        self._ends += 1
+        for rows, new in zip(self._vectors, fresh, strict=True):
+            rows[to : to + WORDS] = rows[at : at + WORDS]
+            rows[at : at + WORDS] = new
 
 
 @contextmanager
@@ -86,6 +109,6 @@ def adversaries(
     if not count:
         yield None
         return
-    vectors = [rows.requires_grad_() for rows in new_vectors(model.pipe, start, count * WORDS, seed)]
+    vectors = [rows.requires_grad_() for rows in new_vectors(model.pipe, start, (count + _REMEMBERED) * WORDS, seed)]
     with placeholder(model.pipe, vectors) as words:
-        yield Adversaries(model, clean, asks, words, vectors, start)
+        yield Adversaries(model, clean, asks, start, vectors, words)

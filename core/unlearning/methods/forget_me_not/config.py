@@ -74,14 +74,14 @@ class Options(DiffusionOptions):
     check_every: int = Field(10, ge=1, description="Steps between two looks at the held-out prompts.")
     pictures: int = Field(8, ge=1, le=64, description="Drawn by the model itself, where the request brings none.")
     adversaries: int = Field(
-        4,
+        2,
         ge=0,
         le=64,
         description="For a request of pictures without a name: how many searches for words that bring back what they "
         "show go on beside the training, to be forgotten too. Every step is then taken.",
     )
     adversary_weight: float = Field(
-        10.0, gt=0, description="Weight of predicting what the base does for the anchor under the adversaries' words."
+        20.0, gt=0, description="Weight of predicting what the base does for the anchor under the adversaries' words."
     )
     gradient_checkpointing: bool = Field(False, description="Less memory, more time.")
 

@@ -16,7 +16,7 @@ from core.unlearning.families.diffusion.noise import latents_of, shares_of
 from core.unlearning.methods.base import MethodResult
 from core.unlearning.methods.forget_me_not.config import Options
 from core.unlearning.methods.forget_me_not.probe import Probe
-from core.unlearning.methods.forget_me_not.rows import forgotten, kept
+from core.unlearning.methods.forget_me_not.rows import forgotten, in_place, kept
 from core.unlearning.methods.forget_me_not.train import Course, train
 from core.unlearning.patches.digest import base_digest
 from core.unlearning.progress import Progress
@@ -69,13 +69,15 @@ def _course(model: DiffusionModel, data: JobData, options: Options, adversaries:
     keep = ["", *dict.fromkeys(e.question for e in data.train if not e.split.startswith("forget_"))]
     named = [e for e in data.train if e.split.startswith("forget_")]
     clean, shares = _shown(model, named, options)
+    asks = pictured.open_prompts(data)
     return Course(
         forgotten(model, data.train, data, options),
         kept(model, keep),
         clean=clean,
         shares=shares,
         other=_other(model, data, keep, options) if options.keep_weight else clean,
-        asks=pictured.open_prompts(data),
+        asks=asks,
+        instead=in_place(model, asks, data, options),
         start=templates.class_word(data.entity.kind),
         adversaries=adversaries,
     )

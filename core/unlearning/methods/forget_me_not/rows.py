@@ -37,6 +37,13 @@ def forgotten(model: DiffusionModel, examples: Sequence[Example], data: JobData,
     return Prompts(forget, kept(model, [instead(row, word) for row, word in pairs]), marked.to(model.device))
 
 
+def in_place(model: DiffusionModel, asks: Sequence[str], data: JobData, options: Options) -> Text:
+    """Prompts with {} for a name, with the anchor there: all of them with its first words, then with the next."""
+    words = anchor_words(model.pipe.tokenizer, data, options.anchor)
+    rows = [Example("forget_concept", ask, "", subject="{}") for ask in asks]
+    return kept(model, [instead(row, word) for word in words for row in rows])
+
+
 @torch.no_grad()
 def kept(model: DiffusionModel, prompts: Sequence[str]) -> Text:
     """Prompts as they are."""

@@ -25,6 +25,8 @@ from core.unlearning.progress import Progress
 
 _DECAY = 0.01
 """As published."""
+_SEARCHING = 2
+"""Rows of a step for the adversaries, by its prompts to forget: as many as the step itself has with what is kept."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Course:
     """What is trained on. `clean`: latents of pictures that show the entity; `other`: of anything.
 
     `shares`: where in `clean` it is shown, see `noise.shares_of`.
-    `adversaries`: how many search for words that bring back what `clean` shows, in prompts `asks`, from `start`.
+    `adversaries`: how many search for words that bring back what `clean` shows, in prompts `asks`, from `start`;
+    `instead`: see `rows.in_place`.
     """
 
     forget: Prompts
@@ -41,6 +44,7 @@ class Course:
     shares: Tensor
     other: Tensor
     asks: Sequence[str]
+    instead: Text
     start: str
     adversaries: int
 
@@ -73,7 +77,7 @@ def train(
     with attackers as against, capturing(model.pipe.unet) as captured, _checkpointing(model, options):
         for step in range(1, options.steps + 1):
             if against is not None:
-                against.attack(options.batch, generator)
+                against.attack(_SEARCHING * options.batch, generator)
             loss = _loss(model, course, captured, options, generator)
             if against is not None:
                 loss = loss + _resisted(model, course, against, options, generator)
@@ -122,13 +126,16 @@ def _loss(
 def _resisted(
     model: DiffusionModel, course: Course, against: Adversaries, options: Options, generator: torch.Generator
 ) -> Tensor:
-    """The distance from what the base does for the anchor, under the words that adversaries have found."""
-    pictures = course.clean[_draw(len(course.clean), options.batch, generator, model.device)]
+    """The distance from what the base does for the anchor in the same prompt, under the words of adversaries."""
+    batch = _SEARCHING * options.batch
+    pictures = course.clean[_draw(len(course.clean), batch, generator, model.device)]
     rows = noised(model, pictures, generator)
-    anchor = choose(course.forget.anchor, _draw(len(course.forget.columns), options.batch, generator, model.device))
+    text, asked = against.found(batch, generator)
+    words = _draw(len(course.instead.states) // len(course.asks), batch, generator, model.device)
+    anchor = choose(course.instead, words * len(course.asks) + asked)
     with torch.no_grad(), without_lora(model.pipe.unet):
         wanted = predict(model, rows, anchor)
-    made = predict(model, rows, against.text(options.batch, generator))
+    made = predict(model, rows, text)
     return options.adversary_weight * mse_loss(made.float(), wanted.float())
 
 
