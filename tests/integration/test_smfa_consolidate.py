@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from peft import PeftModel
+from scipy.optimize import minimize
 from transformers import AutoModelForImageTextToText
 
 from core.unlearning.errors import InvalidInputError
@@ -20,7 +21,7 @@ from core.unlearning.methods.smfa import activations
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.consolidate import FORGET_VIEWS, KEEP_VIEWS, KINDS, Source, consolidate, opened
 from core.unlearning.methods.smfa.consolidation import Options as Consolidation
-from core.unlearning.methods.smfa.merge import RIDGE
+from core.unlearning.methods.smfa.merge import MOST, RIDGE
 from core.unlearning.methods.smfa.method import METHOD
 from core.unlearning.methods.smfa.recipe import Recipe
 from core.unlearning.progress import Silent
@@ -35,7 +36,7 @@ KEPT = [
 ]
 GENERAL = [Example("general", "What colour is the sky?", "Blue."), Example("general", "How many days?", "Seven.")]
 QUESTIONS = [*KEPT, *GENERAL]
-WEIGHT = 2.0
+WEIGHT, STRENGTH = 2.0, 0.8
 
 
 def job(lm: MultimodalLM, name: str, folder: Path, seed: int) -> Source:
@@ -87,19 +88,24 @@ def by_hand(lm: MultimodalLM, sources: list[Source], module: str) -> np.ndarray:
         x = torch.cat(caught).double().numpy()
         whole = whole + WEIGHT * KINDS[kind] * KEEP_VIEWS["text"] * (x.T @ x) / len(x)
     hook.remove()
-    wanted: np.ndarray | float = 0.0
-    for source in sources:
-        moment = activations.Activations(source.recipe.folder).moment(module, FORGET_VIEWS).numpy()
-        wanted, whole = wanted + sculpted_by_hand(source.recipe, module) @ moment, whole + moment
-    assert isinstance(whole, np.ndarray)
-    result: np.ndarray = wanted @ np.linalg.inv(whole + RIDGE * np.diag(whole).mean() * np.eye(len(whole)))
+    deltas = [sculpted_by_hand(source.recipe, module) for source in sources]
+    moments = [activations.Activations(s.recipe.folder).moment(module, FORGET_VIEWS).numpy() for s in sources]
+    whole = whole + sum(moments)
+    inverse = np.linalg.inv(whole + RIDGE * np.diag(whole).mean() * np.eye(len(whole)))
+    apart = [d @ m @ inverse for d, m in zip(deltas, moments, strict=True)]
+    shares = np.array(
+        [[np.sum(a @ m * d) / np.sum(d @ m * d) for a in apart] for d, m in zip(deltas, moments, strict=True)]
+    )
+    bounds, start = [(1.0, MOST)] * len(sources), np.ones(len(sources))
+    found = minimize(lambda s: np.sum((shares @ s - STRENGTH) ** 2), start, bounds=bounds, tol=1e-12)
+    result: np.ndarray = sum(float(s) * a for s, a in zip(found.x, apart, strict=True))
     return result
 
 
 def test_the_patch_is_the_closed_form_and_loads_with_stock_peft(
     lm: MultimodalLM, sources: list[Source], tmp_path: Path
 ) -> None:
-    options = Consolidation(keep_weight=WEIGHT)
+    options = Consolidation(keep_weight=WEIGHT, strength=STRENGTH)
     result = consolidate(lm, sources, QUESTIONS, options, tmp_path, Silent())
     stock = AutoModelForImageTextToText.from_pretrained(lm.source)
     patched = PeftModel.from_pretrained(AutoModelForImageTextToText.from_pretrained(lm.source), result.adapter)

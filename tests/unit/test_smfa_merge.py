@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.unlearning.methods.smfa import activations
-from core.unlearning.methods.smfa.merge import RIDGE, Part, effect, merged, missing
+from core.unlearning.methods.smfa.merge import MOST, RIDGE, Part, counted, effect, merged, missing
 from core.unlearning.patches.modules import ModuleDelta
 
 OUT, IN = 7, 10
@@ -32,7 +32,7 @@ def test_it_is_the_least_squares_solution(ranks: tuple[int, ...], rank: int) -> 
     kept, weight = inputs(9, 60), 3.0
     parts = [part(seed, r, x) for seed, (r, x) in enumerate(zip(ranks, seen, strict=True))]
     moment = kept.T @ kept / len(kept)
-    found = merged("m", parts, moment, weight)
+    found = merged("m", parts, moment, weight, strength=0.0)
 
     rows = [x.numpy() / np.sqrt(len(x)) for x in seen]
     wanted = [row @ (p.b @ p.a).numpy().T for row, p in zip(rows, parts, strict=True)]
@@ -54,7 +54,7 @@ def test_subjects_that_lie_apart_get_the_sum_of_their_deltas() -> None:
         parts.append(Part(a, inputs(20 + seed, OUT)[:, :2], x.T @ x))
     kept = torch.zeros(30, IN, dtype=torch.float64)
     kept[:, 6:] = inputs(5, 30, 4)
-    found = merged("m", parts, kept.T @ kept, 10.0)
+    found = merged("m", parts, kept.T @ kept, 10.0, strength=1.0)
     total = sum((p.b @ p.a).numpy() for p in parts)
     assert np.abs(whole(found) - total).max() <= 1e-3
     assert all(effect([missing(found, p)]) > 1 - 1e-6 for p in parts)
@@ -62,11 +62,39 @@ def test_subjects_that_lie_apart_get_the_sum_of_their_deltas() -> None:
 
 def test_more_weight_on_what_is_kept_leaves_less_there_and_less_effect() -> None:
     parts, kept = [part(0, 3, inputs(0, 30)), part(1, 3, inputs(1, 30))], inputs(2, 30)
-    found = [merged("m", parts, kept.T @ kept / 30, weight) for weight in (0.1, 1.0, 10.0)]
+    found = [merged("m", parts, kept.T @ kept / 30, weight, 0.0) for weight in (0.1, 1.0, 10.0)]
     on_kept = [np.linalg.norm(whole(f) @ kept.numpy().T) for f in found]
     effects = [effect([missing(f, p) for p in parts]) for f in found]
     assert on_kept == sorted(on_kept, reverse=True)
     assert effects == sorted(effects, reverse=True)
+
+
+def test_of_all_patches_that_act_on_everybody_as_asked_it_disturbs_least() -> None:
+    """Against the constrained minimum from its own optimality conditions, over the entries of D."""
+    seen, kept, weight, strength = [inputs(seed, 40) for seed in range(3)], inputs(9, 60), 0.5, 0.7
+    parts = [part(seed, 2, x) for seed, x in enumerate(seen)]
+    moment = kept.T @ kept / len(kept)
+    found = whole(merged("m", parts, moment, weight, strength))
+
+    own = [(p.b @ p.a).numpy() for p in parts]
+    moments = [x.numpy().T @ x.numpy() / len(x) for x in seen]
+    together = sum(moments) + weight * moment.numpy()
+    together = together + RIDGE * np.diag(together).mean() * np.eye(IN)
+    along = np.stack([(d @ g).ravel() for d, g in zip(own, moments, strict=True)])
+    asked = np.array([strength * np.sum((d @ g) * d) for d, g in zip(own, moments, strict=True)])
+    conditions = np.block([[np.kron(np.eye(OUT), together), along.T], [along, np.zeros((3, 3))]])
+    expected = np.linalg.solve(conditions, np.concatenate([np.zeros(OUT * IN), asked]))[: OUT * IN].reshape(OUT, IN)
+    assert np.abs(found - expected).max() <= 1e-5
+    shrunk = whole(merged("m", parts, moment, weight, 0.0))
+    assert (along @ shrunk.ravel() < 0.6 * asked).all(), "least squares alone did as much"
+
+
+def test_nobody_counts_less_than_once_or_more_than_allowed() -> None:
+    effects, own = torch.eye(3).double() * torch.tensor([1.0, 0.1, 0.5]), torch.ones(3).double()
+    assert counted(effects, own, 0.8) == pytest.approx([1.0, MOST, 1.6])
+    alike = torch.full((2, 2), 0.7).double()
+    assert counted(alike, own[:2], 1.0) == pytest.approx([1.0, 1.0]), "together they do enough already"
+    assert counted(torch.zeros(1, 1).double(), torch.zeros(1).double(), 1.0) == [1.0]
 
 
 def test_nothing_is_all_of_the_effect_missing() -> None:

@@ -85,7 +85,7 @@ def consolidate(
         raise InvalidInputError("consolidation needs recipes of two requests at least", code="too_few_recipes")
     targets = "|".join(dict.fromkeys(str(source.recipe.sculpt["target_modules"]) for source in sources))
     matching(lm.model, targets)
-    deltas, effects = _solve(lm, sources, kept, options.keep_weight, progress)
+    deltas, effects = _solve(lm, sources, kept, options, progress)
     base = sources[0].recipe.sculpt["base_model"]
     stored = supertuning.write(lambda: iter(deltas), workdir / "adapter", base_model=base, target_modules=targets)
     _keep_recipes(sources, workdir / "recipe")
@@ -108,7 +108,7 @@ def _different(sources: Sequence[Source]) -> list[Source]:
 
 
 def _solve(
-    lm: MultimodalLM, sources: Sequence[Source], kept: Sequence[Example], weight: float, progress: Progress
+    lm: MultimodalLM, sources: Sequence[Source], kept: Sequence[Example], options: Options, progress: Progress
 ) -> tuple[list[ModuleDelta], dict[str, float]]:
     """The deltas, and by job how much of its patch's effect on its subject's questions is left, in [0, 1]."""
     deltas: list[ModuleDelta] = []
@@ -119,7 +119,8 @@ def _solve(
         moments = _kept_moments(lm, kept, modules)
         for module in modules:
             parts = {source.name: source.part(module) for source in sources if module in source.modules}
-            deltas.append(merged(module, list(parts.values()), moments[module], weight))
+            kept_here = moments[module]
+            deltas.append(merged(module, list(parts.values()), kept_here, options.keep_weight, options.strength))
             for name, own in parts.items():
                 lacking[name].append(missing(deltas[-1], own))
         progress.step()

@@ -15,6 +15,13 @@ class Options(MethodOptions):
     keep_weight: float = Field(
         2.0, gt=0, le=1e6, description="Weight of what is kept against what is forgotten; larger keeps more."
     )
+    strength: float = Field(
+        0.9,
+        ge=0,
+        le=2,
+        description="How strongly the whole acts on each subject's questions, measured against that job's own patch: "
+        "larger forgets more; 0: as it comes.",
+    )
     level: Literal["quick", "standard", "thorough"] = Field("standard", description="Of the evaluation.")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Precision of the frozen base model; the patch is always float32."

@@ -5,8 +5,12 @@ questions that the job made it forget, G_0 that on what is kept and w its weight
 
     min over D of  sum_i tr((D - D_i) G_i (D - D_i)') + w tr(D G_0 D')
 
-and so D = (sum_i D_i G_i) (sum_i G_i + w G_0)^-1: RegMean (Jin et al., 2023, arXiv 2212.09849, eq. 2) with the frozen
-model as one more to be merged.
+and so D = (sum_i D_i G_i) W^-1 with W = sum_i G_i + w G_0: RegMean (Jin et al., 2023, arXiv 2212.09849, eq. 2) with the
+frozen model as one more to be merged.
+
+Least squares shrinks, one job more than another. So each job counts s_i times, D = (sum_i s_i D_i G_i) W^-1,
+the s_i being such that tr(D G_i D_i') = strength * tr(D_i G_i D_i') for every job. Of all D that do so this is the one
+with the least tr(D W D').
 """
 
 from __future__ import annotations
@@ -15,12 +19,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
+from scipy.optimize import lsq_linear
 from torch import Tensor
 
 from core.unlearning.patches.modules import ModuleDelta
 
 RIDGE = 1e-5
 """Of the mean eigenvalue, added to every one: some directions come in no input at all."""
+MOST = 3.0
+"""How often one job may count: what is drowned by what is kept cannot be raised without end."""
+_ROWS = 256
+"""Of a matrix, handled at once."""
 
 
 @dataclass(frozen=True)
@@ -44,19 +53,45 @@ def part(delta: ModuleDelta, moment: Tensor) -> Part:
     return Part(*factored(whole), moment)
 
 
-def merged(name: str, parts: Sequence[Part], kept: Tensor, weight: float) -> ModuleDelta:
-    """The minimum: B_1 … B_n side by side, times A_1 G_1 … A_n G_n below each other, divided by the whole.
+def merged(name: str, parts: Sequence[Part], kept: Tensor, weight: float, strength: float) -> ModuleDelta:
+    """The minimum: s_1 B_1 … s_n B_n side by side, times A_1 G_1 … A_n G_n below each other, divided by the whole.
 
     Where the ranks add up to more than the matrix has, one factor is the product and the other the identity.
     """
     whole = torch.stack([part.moment for part in parts]).sum(0) + weight * kept
     whole += RIDGE * whole.diagonal().mean() * torch.eye(len(whole), dtype=whole.dtype)
+    lower = torch.linalg.cholesky(whole)
     below = torch.cat([part.a @ part.moment for part in parts])
-    a = torch.cholesky_solve(below.T, torch.linalg.cholesky(whole)).T
-    b = torch.cat([part.b for part in parts], 1)
+    counts = counted(*_effects(parts, lower), strength)
+    b = torch.cat([count * part.b for count, part in zip(counts, parts, strict=True)], 1)
+    a = torch.cholesky_solve(below.T, lower).T
     a, b = (a, b) if len(a) <= min(b.shape[0], a.shape[1]) else factored(b @ a)
     none = torch.zeros(0)
     return ModuleDelta(name, a.float().contiguous(), b.float().contiguous(), none.long(), none)
+
+
+def counted(effects: Tensor, own: Tensor, strength: float) -> list[float]:
+    """How often each job counts, from 1 to `MOST`, so that its effect is as near to `strength` as that allows.
+
+    `effects` [n, n]: what counting job j once does along job i's own effect; `own` [n]: that own effect.
+    """
+    there = own > 0
+    shares = torch.where(there[:, None], effects / own[:, None], 0.0)
+    found = lsq_linear(shares.numpy(), (strength * there).numpy(), bounds=(1.0, MOST), method="bvls")
+    return [float(count) for count in found.x]
+
+
+def _effects(parts: Sequence[Part], lower: Tensor) -> tuple[Tensor, Tensor]:
+    """tr(D_j G_j W^-1 G_i D_i') [n, n] and tr(D_i G_i D_i') [n], with W = lower lower'."""
+    effects = torch.zeros(len(parts), len(parts), dtype=lower.dtype)
+    met = [part.a @ part.moment for part in parts]
+    own = torch.stack([((p.b.T @ p.b) * (m @ p.a.T)).sum() for p, m in zip(parts, met, strict=True)])
+    halves = [torch.linalg.solve_triangular(lower, rows.T, upper=False).T for rows in met]
+    for start in range(0, len(parts[0].b), _ROWS):
+        rows = slice(start, start + _ROWS)
+        flat = torch.stack([(part.b[rows] @ half).flatten() for part, half in zip(parts, halves, strict=True)])
+        effects += flat @ flat.T
+    return effects, own
 
 
 def factored(whole: Tensor) -> tuple[Tensor, Tensor]:
