@@ -17,16 +17,16 @@ from benchmarks.sequence.measure import Found
 from benchmarks.sequence.people import FORGOTTEN, UNSEEN
 from benchmarks.sequence.ways import APART, STACKED, Run, curve
 
-TEXT = """Ten single-person requests one after another on the reference model ({seeds} seeds), with wordings and
-renderings that no job saw. *consolidated*: each job trains on the registered model, and after each request the patches
-so far are put together (`POST /v1/models/{{id}}/consolidate`), without the subjects' data. *added*: the same patches,
-added up. *One on top of another*: each patch is trained on the last one, merged. Kept: share of the unpatched model's
-recall. {unseen} people are in no data that a job was given.
+TEXT = """Ten single-person requests one after another on the reference model, with wordings and renderings that no job
+saw, {seeds} seeds. *consolidated*: each job trains on the registered model, and after each request the patches so far
+are put together (`POST /v1/models/{{id}}/consolidate`), without the subjects' data. *added*: the same patches, added
+up. *One on top of another*: each patch is trained on the last one, merged. Kept: share of the unpatched model's recall.
+*Unseen*: {unseen} people who are in no data that a job was given; *retain*: those of the registered retain set.
 
 ![What is kept and what is still told after each request](sequence.svg)
 """
 OURS = "consolidated"
-KEPT = ("unseen_image", "unseen_text", "understanding")
+KEPT = ("unseen_image", "unseen_text", "retain_image", "retain_text", "understanding")
 FORGOT = ("forgotten_image", "forgotten_text", "worst")
 Curves = dict[str, list[list[Found]]]
 """Way to the curve of each seed."""
@@ -76,7 +76,8 @@ def _bars(curves: Curves) -> list[Bar]:
 
 def _bar(name: str, values: list[float], bound: float | None, *, above: bool) -> Bar:
     spread = stdev(values) if len(values) > 1 else None
-    return Bar(name, fmean(values), bound, ">=" if above else "<=", spread, len(values))
+    note = "one seed" if len(values) == 1 else f"{len(values)} seeds"
+    return Bar(name, fmean(values), bound, ">=" if above else "<=", spread, len(values), note)
 
 
 def _kept(run: list[Found], count: int, name: str) -> float:
