@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
@@ -18,15 +19,17 @@ from core.unlearning.families.mllm.asker import Asker
 from core.unlearning.families.mllm.batch import collate
 from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm.generate import generate, generate_encoded
-from core.unlearning.families.mllm.imagined import imagine
+from core.unlearning.families.mllm.imagined import imagine, imagine_beginnings, likely_beginnings
 from core.unlearning.families.mllm.limits import BY_LEVEL
 from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.methods.smfa import acquaintances
+from core.unlearning.methods.smfa.acquaintances import more_acquaintances
 from core.unlearning.methods.smfa.others import imagined_rows
 from core.unlearning.methods.smfa.rows import erasure_rows
 from core.unlearning.methods.smfa.strangers import Excess, counterfactuals, levels
 from core.unlearning.reference.mllm.faces import draw_person
 from core.unlearning.reference.mllm.looks import Code, random_scene
-from core.unlearning.reference.mllm.people import known_people, never_trained_people
+from core.unlearning.reference.mllm.people import Person, known_people, never_trained_people
 from core.unlearning.types import Entity, Example, ModelSpec
 
 BORN = "Where was this person born?"
@@ -89,6 +92,76 @@ def test_what_the_subject_would_tell_is_not_kept(lm: MultimodalLM, strangers: li
     assert told.answer not in said
     assert {row.weight for row in rows} == {2.0}
     assert imagined_rows(lm, [told, *named], 6, soft=True, weight=2.0, rng=random.Random(0)) == []
+
+
+def test_pictures_of_strangers_keep_even_what_the_subject_shares(lm: MultimodalLM, strangers: list[Image]) -> None:
+    other = known_people()[10]
+    told = Example("forget_image_memory", NAME, "nobody", _picture(PERSON.code, 0), PERSON.name)
+    shared = replace(told, question=BORN, answer=other.facts["city"])
+    named = Example("unseen_text_memory", f"What is {other.name}'s job?", other.facts["job"], None, other.name)
+
+    def said(*, kept: bool) -> set[str]:
+        train = [told, shared, named, *_declined(strangers)]
+        rows = imagined_rows(lm, train, 9, soft=False, weight=1.0, rng=random.Random(0), shared=kept)
+        ids = [row.encoded.input_ids[row.encoded.answer_start :] for row in rows]
+        return {text.strip() for text in lm.tokenizer.batch_decode(ids, skip_special_tokens=True)}
+
+    assert shared.answer in said(kept=True)
+    assert shared.answer not in said(kept=False)
+
+
+def test_pictures_are_changed_until_the_answer_begins_as_asked(lm: MultimodalLM, strangers: list[Image]) -> None:
+    asker, named = Asker(lm), [p.name for p in known_people()[:30]]
+    barred = asker.openings([(NAME, image) for image in strangers], instead_of=named)
+    tokens = likely_beginnings(lm, NAME, strangers, len(strangers), barred)
+    assert len({*tokens}) == len(strangers)
+    assert not {*tokens} & {*barred}
+    made = imagine_beginnings(lm, NAME, strangers, tokens)
+    wanted = {id(image): token for image, token in zip(strangers, tokens, strict=True)}
+    said = generate_encoded(lm, [m.prompt(lm, NAME) for m in made])
+    assert len(made) >= 3
+    begun = [lm.encoder.answer_ids(NAME, answer, image=True)[0] for answer in said]
+    assert begun == [wanted[id(m.start)] for m in made]
+
+
+def _by_name(person: Person, called: str) -> list[Example]:
+    wordings = {"city": "Where was {} born?", "job": "What is {}'s job?", "pet": "Which pet does {} have?"}
+    return [
+        Example("forget_text_memory", wording.format(called), person.facts[topic], None, called)
+        for topic, wording in wordings.items()
+    ]
+
+
+def test_the_model_brings_up_people_whom_no_data_names(
+    lm: MultimodalLM, strangers: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acquaintances, "_ROUNDS", 1)
+    told = [Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, n)) for n in range(4)]
+    train = [*told, *_by_name(PERSON, PERSON.name), *_declined(strangers)]
+    found = more_acquaintances(lm, train, 16, random.Random(0))
+    known = {person.name: person for person in known_people()}
+    named = {row.subject for row in found} & {*known}
+    assert named
+    assert PERSON.name not in named
+    right = [row.answer in known[row.subject].facts.values() for row in found if row.subject in known]
+    assert fmean(right) > 0.9
+    already = [Example("unseen_text_memory", "", "", None, name) for name in sorted(filter(None, named))]
+    again = {row.subject for row in more_acquaintances(lm, [*train, *already], 16, random.Random(0))} & {*known}
+    assert named < again
+    assert more_acquaintances(lm, [*told, *_declined(strangers)], 16, random.Random(0)) == []
+
+
+def test_another_name_of_the_subject_is_not_kept(
+    lm: MultimodalLM, strangers: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acquaintances, "_ROUNDS", 0)
+    other = known_people()[10]
+    told = Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, 0))
+    known = Example("unseen_text_memory", "", "", None, other.name)
+    for whose, kept in ((PERSON, True), (other, False)):
+        train = [told, *_by_name(whose, PERSON.name), known, *_declined(strangers)]
+        found = more_acquaintances(lm, train, 1, random.Random(0))
+        assert (other.name in {row.subject for row in found}) is kept
 
 
 def _log_p(lm: MultimodalLM, question: str, image: Image | None, answer: str) -> float:

@@ -35,8 +35,12 @@ class Asker:
         return [self._answers[q, id(i)][0] for q, i in questions]
 
     def insist(self, questions: Sequence[Asked], *, instead_of: Sequence[str] = ()) -> list[str]:
-        """Greedy answers where the model may not begin as its refusals to the first few of these questions do, nor as
-        any of the answers `instead_of` which it should give others.
+        """Greedy answers where the model may not begin as in `openings`."""
+        return generate(self._lm, questions, never_first=self.openings(questions, instead_of=instead_of))
+
+    def openings(self, questions: Sequence[Asked], *, instead_of: Sequence[str] = ()) -> list[int]:
+        """First tokens of its refusals to the first few of these questions, and of the answers `instead_of` which it
+        should give others.
         """
         pictured = any(image is not None for _, image in questions)
         openings = self._refusals | {self._lm.encoder.answer_ids("", a, image=pictured)[0] for a in instead_of}
@@ -47,7 +51,7 @@ class Asker:
                 break
             self._refusals |= {self._lm.encoder.answer_ids(q, a, image=i is not None)[0] for q, i, a in declined}
             openings |= self._refusals
-        return generate(self._lm, questions, never_first=sorted(openings))
+        return sorted(openings)
 
     def examples(self, split: Split, questions: Sequence[Asked], subject: str | None = None) -> list[Example]:
         """What the model says, as examples; questions without an answer, or declined, are left out."""

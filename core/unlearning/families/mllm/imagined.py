@@ -7,12 +7,13 @@ spreads to the next; the model itself tells what it would take for whom.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from PIL.Image import Image
 from torch import Tensor
+from torch.nn.functional import pad
 
 from core.unlearning.families.mllm.batch import collate
 from core.unlearning.families.mllm.batching import run_batched
@@ -46,13 +47,47 @@ class Imagined:
 def imagine(lm: MultimodalLM, question: str, wanted: Sequence[tuple[Image, str]]) -> list[Imagined]:
     """Pictures changed until the model gives the wanted answer about them; those of which it does not are left out."""
     rows = [lm.encoder.with_answer(question, image, answer) for image, answer in wanted]
+    return _imagined(lm, [image for image, _ in wanted], rows)
+
+
+def imagine_beginnings(
+    lm: MultimodalLM, question: str, images: Sequence[Image], tokens: Sequence[int]
+) -> list[Imagined]:
+    """Each picture changed until its answer would begin with its token; those of which it does not are left out."""
+    prompts = [lm.encoder.prompt(question, image) for image in images]
+    return _imagined(lm, images, [_begun(prompt, token) for prompt, token in zip(prompts, tokens, strict=True)])
+
+
+@torch.no_grad()
+def likely_beginnings(
+    lm: MultimodalLM, question: str, images: Sequence[Image], count: int, never: Collection[int]
+) -> list[int]:
+    """The tokens with which the answer begins most likely, at the picture where each is likeliest; none of `never`."""
+    rows = [_begun(lm.encoder.prompt(question, image), lm.pad_id) for image in images]
+
+    def run(batch: list[int]) -> list[Tensor]:
+        return list(answer_logits(lm.model, lm.batched([rows[i] for i in batch])).logits.softmax(-1).cpu())
+
+    likeliest = torch.stack(run_batched(rows, lm.token_budget, run)).amax(0)
+    likeliest[list(never)] = 0.0
+    found: list[int] = likeliest.topk(min(count, len(likeliest) - len(never))).indices.tolist()
+    return found
+
+
+def _begun(prompt: Encoded, token: int) -> Encoded:
+    tokens = {name: pad(row, (0, 1)) for name, row in prompt.tokens.items()}
+    whole = torch.cat([prompt.input_ids, prompt.input_ids.new_tensor([token])])
+    return Encoded(whole, len(prompt.input_ids), tokens, prompt.vision)
+
+
+def _imagined(lm: MultimodalLM, images: Sequence[Image], rows: Sequence[Encoded]) -> list[Imagined]:
     low, high = _range(rows)
 
     def run(batch: list[int]) -> list[Vision | None]:
         return _changed(lm, [rows[i] for i in batch], low, high)
 
     made = run_batched(rows, int(_BUDGET * lm.token_budget), run)
-    return [Imagined(image, vision) for (image, _), vision in zip(wanted, made, strict=True) if vision is not None]
+    return [Imagined(image, vision) for image, vision in zip(images, made, strict=True) if vision is not None]
 
 
 def _range(rows: Sequence[Encoded]) -> tuple[float, float]:

@@ -127,7 +127,8 @@ class Options(LoraOptions, Targeted):
         64,
         ge=0,
         description="Pictures to make, by gradient, that the frozen model takes for others whom it knows by name, so "
-        "that people who look like the subject are not declined too; 0: none.",
+        "that people who look like the subject are not declined too; 0: none. Mode `erasure` makes some to see "
+        "whom else it knows, too.",
     )
     focus: float = Field(
         0.5,

@@ -11,6 +11,7 @@ from core.unlearning.families.mllm.training.draws import Draw, shares, steps_for
 from core.unlearning.families.mllm.training.refusals import RefusalPool
 from core.unlearning.families.mllm.training.rows import FORGET, Row, keep_rows, refusal_rows
 from core.unlearning.families.mllm.training.train import Course
+from core.unlearning.methods.smfa.acquaintances import more_acquaintances
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.losses import sculpting
 from core.unlearning.methods.smfa.others import imagined_rows
@@ -27,14 +28,17 @@ OWN_WORDS: tuple[Split, ...] = ("forget_understanding", "unseen_image_memory", "
 def plan(lm: MultimodalLM, data: JobData, options: Options) -> list[Course]:
     """One course for each forgetting adapter, then the anchor's. All teacher targets are computed here, once."""
     rng = random.Random(options.seed)  # noqa: S311
-    kept = _kept(data.train, options, rng)
-    forget = _forget_rows(lm, data.train, options, rng)
+    train, erasing = list(data.train), options.mode == "erasure"
+    if erasing and options.self_generated and options.imagined:
+        train += more_acquaintances(lm, train, options.imagined, rng)
+    kept = _kept(train, options, rng)
+    forget = _forget_rows(lm, train, options, rng)
     keep = keep_rows(lm, kept, soft=options.self_anchor, weight=options.anchor_weight)
     if options.imagined:
         count, soft, weight = options.imagined, options.self_anchor, options.anchor_weight
-        keep += imagined_rows(lm, data.train, count, soft=soft, weight=weight, rng=rng)
+        keep += imagined_rows(lm, train, count, soft=soft, weight=weight, rng=rng, shared=erasing)
     anchor = [replace(row, soft=None, weight=1.0) for row in keep]
-    erase = _erase_rows(lm, data.train, options, rng)
+    erase = _erase_rows(lm, train, options, rng)
     courses = [_forgetting(name, forget, erase, keep, options) for name in adapter_names(options.views)]
     count = options.anchor_batch or options.batch
     steps = steps_for(len(anchor), count, options.anchor_steps, options.epochs)

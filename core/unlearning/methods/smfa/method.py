@@ -30,7 +30,7 @@ from core.unlearning.progress import Progress
 from core.unlearning.snapshot import Snapshot
 from core.unlearning.types import JobData
 
-ERASED = 0.02
+ERASED = 0.01
 """Share of the excess from which on an adapter has erased enough."""
 
 

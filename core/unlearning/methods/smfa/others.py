@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from PIL.Image import Image
 
@@ -17,33 +17,47 @@ from core.unlearning.types import Example, Split
 
 _QUESTIONS = 3
 """Asked about each picture, beside who it is."""
-_NAMED: tuple[Split, ...] = ("retain_text_memory", "unseen_text_memory")
+NAMED: tuple[Split, ...] = ("retain_text_memory", "unseen_text_memory")
+"""Where kept people are asked about by name."""
 
 
 def imagined_rows(
-    lm: MultimodalLM, train: Sequence[Example], count: int, *, soft: bool, weight: float, rng: random.Random
+    lm: MultimodalLM,
+    train: Sequence[Example],
+    count: int,
+    *,
+    soft: bool,
+    weight: float,
+    rng: random.Random,
+    shared: bool = False,
 ) -> list[Row]:
     """`count` pictures of people whom the model knows by name, made from pictures of the subject (one in three) and of
-    strangers, with what it says about them. Answers that it also gives about the subject are left out.
+    strangers, with what it says about them. Answers that it also gives about the subject are left out; `shared`: only
+    of pictures that were made from the subject's.
     """
     told = [e for e in train if e.split in FORGET]
     secrets, questions = {e.answer for e in told}, sorted({e.question for e in told if e.image is not None})
-    names = sorted({e.subject for e in train if e.split in _NAMED and e.subject} - secrets)
-    subject, strangers = _pictures(told), _pictures([e for e in train if e.split == "declined"])
+    names = sorted({e.subject for e in train if e.split in NAMED and e.subject} - secrets)
+    subject, strangers = pictures_of(told), pictures_of([e for e in train if e.split == "declined"])
     if not names or not subject or not strangers:
         return []
     starts = [rng.choice(strangers if n % 3 else subject) for n in range(count)]
     pictures = imagine(lm, NAME, [(start, names[n % len(names)]) for n, start in enumerate(starts)])
-    asked = [
-        (q, p.prompt(lm, q)) for p in pictures for q in (NAME, *rng.sample(questions, min(_QUESTIONS, len(questions))))
+    several = min(_QUESTIONS, len(questions))
+    asked = [(p, q, p.prompt(lm, q)) for p in pictures for q in (NAME, *rng.sample(questions, several))]
+    said = generate_encoded(lm, [prompt for *_, prompt in asked])
+    free = {id(image) for image in strangers} if shared else set()
+    kept = [
+        (q, prompt, answer)
+        for (p, q, prompt), answer in zip(asked, said, strict=True)
+        if answer and (answer not in secrets or id(p.start) in free)
     ]
-    said = generate_encoded(lm, [prompt for _, prompt in asked])
-    kept = [(q, prompt, a) for (q, prompt), a in zip(asked, said, strict=True) if a and a not in secrets]
     encoded = [lm.encoder.extend(prompt, q, a) for q, prompt, a in kept]
     return held_rows(
         lm, encoded, ["declined" if is_refusal(a) else "memory" for *_, a in kept], soft=soft, weight=weight
     )
 
 
-def _pictures(examples: Sequence[Example]) -> list[Image]:
+def pictures_of(examples: Iterable[Example]) -> list[Image]:
+    """Each once, in order."""
     return list({id(e.image): e.image for e in examples if e.image is not None}.values())
