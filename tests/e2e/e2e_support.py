@@ -57,17 +57,19 @@ class Running:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
-    def until(self, job_id: str, condition: Callable[[dict[str, Any]], bool], seconds: float = LONG) -> dict[str, Any]:
+    def until(
+        self, job_id: str, condition: Callable[[dict[str, Any]], bool], seconds: float = LONG, every: float = 0.1
+    ) -> dict[str, Any]:
         """The job once the condition holds."""
         deadline = time.monotonic() + seconds
         while not condition(job := self.job(job_id)):
             assert time.monotonic() < deadline, f"not within {seconds} s: {job['status']}, {job['phase']}"
             assert job["status"] not in TERMINAL, f"ended too early: {job['status']}, {job['error']}"
-            time.sleep(0.1)
+            time.sleep(every)
         return job
 
-    def ended(self, job_id: str) -> dict[str, Any]:
-        return self.until(job_id, lambda job: job["status"] in TERMINAL)
+    def ended(self, job_id: str, seconds: float = LONG) -> dict[str, Any]:
+        return self.until(job_id, lambda job: job["status"] in TERMINAL, seconds, every=0.5)
 
     def training(self, job_id: str) -> dict[str, Any]:
         """The job in the middle of training."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cluster_support import working
-from e2e_support import CANARY, TERMINAL, Running, a_canary_request, assert_told_in_order, serving
+from e2e_support import CANARY, Running, a_canary_request, assert_told_in_order, serving
 
 from core.service.settings import Settings
 from core.service.storage import open_store
@@ -27,7 +27,7 @@ def test_two_workers_run_every_job_once(cluster: dict[str, str], tmp_path: Path)
         api = stack.enter_context(serving(tmp_path / "api", worker="none", **cluster))
         ids = [api.submit(request, images) for _ in range(JOBS)]
         workers = [stack.enter_context(working(tmp_path / f"worker-{n}", cluster)) for n in range(WORKERS)]
-        for job in [api.until(job_id, lambda job: job["status"] in TERMINAL, PATIENCE) for job_id in ids]:
+        for job in [api.ended(job_id, PATIENCE) for job_id in ids]:
             assert (job["status"], job["attempt"], job["error"]) == ("succeeded", 1, None)
             assert_told_in_order(api, job["id"], attempts=1)
             _patch_fits(api, job["id"], tmp_path / f"{job['id']}.zip")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from e2e_support import a_request, serving
+from small_model import SMALL
 
 from core.unlearning import reference
 from core.unlearning.patches.signing import verify_document
@@ -59,7 +60,7 @@ def share(rows: list[dict[str, str]], kind: str, when: str) -> float:
 
 def test_a_request_becomes_a_patch_that_a_stock_library_loads(tmp_path: Path) -> None:
     folder = tmp_path / "sample"
-    request, images = a_request(folder, external_id="DSR-1")
+    request, images = a_request(folder, model=SMALL, external_id="DSR-1")
     with serving(tmp_path / "data") as running:
         job_id = running.submit(request, images)
         job = running.ended(job_id)

@@ -35,7 +35,7 @@ def test_a_broker_a_database_and_a_store_that_fall(
         first = api.submit(request, images)
         api.at(first, "training", 1)
         redis_server.kill()
-        second = api.submit(request, images)
+        second = api.submit({**request, "method_options": {**request["method_options"], "steps": 2}}, images)
         redis_server.start()
         _goes_on(api, first)
         postgres.kill()

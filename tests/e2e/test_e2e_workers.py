@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from cluster_support import Worker, working
 from e2e_support import (
-    TERMINAL,
     Running,
     a_canary_request,
     assert_told_in_order,
@@ -60,7 +59,7 @@ def test_one_job_through_the_hands_of_dying_workers(cluster: dict[str, str], tmp
         staying.ends = -signal.SIGKILL
         gone(child)
         stack.enter_context(working(tmp_path / "worker-2", settings))
-        job = api.until(job_id, lambda job: job["status"] in TERMINAL, PATIENCE)
+        job = api.ended(job_id, PATIENCE)
         assert (job["status"], job["attempt"], job["error"]) == ("succeeded", 5, None)
         assert_told_in_order(api, job_id, attempts=5)
         reasons = [e["data"].get("reason") for e in api.events(job_id) if e["data"].get("status") == "queued"]

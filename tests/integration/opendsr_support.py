@@ -42,6 +42,7 @@ class Controller:
 
     server: Server
     root: x509.Certificate
+    http: httpx.Client
 
     def checked(self, answer: httpx.Response) -> dict[str, Any]:
         """The body of an answer whose signature holds."""
@@ -65,8 +66,8 @@ class Controller:
 
     def certificate(self) -> x509.Certificate:
         """The leaf, issued by the authority that the controller trusts, for the domain that it knows."""
-        url = httpx.get(f"{self.server.url}/opendsr/v2/discovery").json()["processor_certificate"]
-        leaf, issuer = x509.load_pem_x509_certificates(httpx.get(url).content)
+        url = self.http.get(f"{self.server.url}/opendsr/v2/discovery").json()["processor_certificate"]
+        leaf, issuer = x509.load_pem_x509_certificates(self.http.get(url).content)
         leaf.verify_directly_issued_by(issuer)
         assert issuer == self.root
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

@@ -23,8 +23,9 @@ BASE = "/opendsr/v2"
 @pytest.fixture(scope="module")
 def controller(tmp_path_factory: pytest.TempPathFactory, shared_database: dict[str, Any]) -> Iterator[Controller]:
     settings, root = certified(tmp_path_factory.mktemp("pki"))
-    with serving(tmp_path_factory.mktemp("data"), opendsr_model=MODEL, **shared_database, **settings) as server:
-        yield Controller(server, root)
+    settings |= {"opendsr_model": MODEL, **shared_database}
+    with serving(tmp_path_factory.mktemp("data"), **settings) as server, httpx.Client() as http:
+        yield Controller(server, root, http)
 
 
 @pytest.fixture

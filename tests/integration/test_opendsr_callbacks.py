@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from api_support import CANARY, MODEL, Server, serving
 from opendsr_support import DOMAIN, EMAIL, Controller, certified, dsr
@@ -23,8 +24,9 @@ def controller(tmp_path_factory: pytest.TempPathFactory, shared_database: dict[s
     settings, root = certified(tmp_path_factory.mktemp("pki"))
     settings |= shared_database
     folder = tmp_path_factory.mktemp("data")
-    with serving(folder, opendsr_model=MODEL, webhook_networks="127.0.0.0/8", **settings) as server:
-        yield Controller(server, root)
+    settings |= {"opendsr_model": MODEL, "webhook_networks": "127.0.0.0/8"}
+    with serving(folder, **settings) as server, httpx.Client() as http:
+        yield Controller(server, root, http)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import torch
 
@@ -38,9 +38,9 @@ _TUNING_CAP = 60
 
 @dataclass(frozen=True)
 class Group:
-    """What the cases have in common that forget the same people."""
+    """What the cases have in common that forget the same people. `data`: what they train on, made at the first call."""
 
-    data: JobData
+    data: Callable[[], JobData]
     asked: list[Example]
     outsiders: list[Example]
     before: list[Record]
@@ -84,7 +84,7 @@ class Runner:
 
     def _measure(self, case: Case, result: Result) -> None:
         group, folder = self._group_of(case), self._setup.work / "patches" / case.name
-        done = run_method(self._lm, self._setup.spec(), case, group.data, folder)
+        done = run_method(self._lm, self._setup.spec(), case, group.data(), folder)
         after = records_of(measure_packed(self._lm, folder / ADAPTER, group.asked), self._setup.judge)
         if after == [record for record in group.before if record.split != OVERALL]:
             raise IneffectivePatchError("the packed patch, loaded by the stock library, changes no number")
@@ -107,7 +107,7 @@ class Runner:
         cap = {"cap": _TUNING_CAP} if case.role == "validation" else {}
         questions = asked(world, forgotten, case.role, case.seed, **cap)
         retain_set = retain_set_of(world, setup.work / "retain_set")
-        data = build_data(self._lm, request_of(forgotten), retain_set, Silent(), case.seed)
+        data = cache(lambda: build_data(self._lm, request_of(forgotten), retain_set, Silent(), case.seed))
         before = self._shared(f"before.{case.group}", self._lm, questions)
         return Group(data, questions, told_of_nobody(world, case.seed), before, self._oracle_records(case, questions))
 

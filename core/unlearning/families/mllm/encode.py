@@ -20,6 +20,7 @@ from torch.nn.functional import pad
 
 from core.unlearning.families.mllm.chat import ChatFormat
 from core.unlearning.families.mllm.prompt_cache import PromptCache
+from core.unlearning.families.mllm.splice import same, spliced
 
 
 class Vision(dict[str, Tensor]):
@@ -65,6 +66,7 @@ class Encoder:
         self._prompts = PromptCache()
         self._pictures: WeakValueDictionary[str, Vision] = WeakValueDictionary()
         self._before = lru_cache(maxsize=4096)(self._plain)
+        self._splices: bool | None = None
 
     def prompt(self, question: str, image: Image | None) -> Encoded:
         """A question, ready to be answered. The tensors may be shared with others that were given out."""
@@ -79,7 +81,15 @@ class Encoder:
         return self._encode_text(f"{text}{gap}{begins}" if begins else text, image)
 
     def _encode(self, question: str, image: Image | None) -> Encoded:
-        return self._encode_text(self._chat.frame(image=image is not None).prompt(question), image)
+        known = None if image is None or self._splices is False else self._prompts.first(image)
+        prompt = self._chat.frame(image=image is not None).prompt
+        made = spliced(known[1], self._before(prompt(known[0])), self._before(prompt(question))) if known else None
+        if made is None or not self._splices:
+            whole = self._encode_text(prompt(question), image)
+            # Whether that is what the processor makes is found out once.
+            self._splices = self._splices if made is None else same(made, whole)
+            return whole
+        return made
 
     def _encode_text(self, text: str, image: Image | None) -> Encoded:
         kwargs: dict[str, Any] = {"text": [text], "return_tensors": "pt"}

@@ -44,6 +44,11 @@ class PromptCache:
             self._let_go()
         return asked.prompts[question]
 
+    def first(self, image: Image) -> tuple[str, Encoded] | None:
+        """What was asked about a picture before anything else."""
+        asked = self._kept.get(id(image))
+        return next(iter(asked.prompts.items()), None) if asked else None
+
     def _let_go(self) -> None:
         while self._size > self._limit and len(self._kept) > 1:
             _, oldest = self._kept.popitem(last=False)
