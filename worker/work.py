@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,7 +14,7 @@ from core.service.context import Services
 from core.service.db.models import Job
 from core.service.jobs import lease
 from core.service.jobs.claims import Claim
-from core.service.jobs.inputs import JobInput, Source
+from core.service.jobs.inputs import JobInput, ParentRecipe, Source
 from core.service.jobs.subject import subjects_among
 from core.unlearning.checkpoints import Checkpoints
 from core.unlearning.consolidate import EarlierJob, consolidate_job
@@ -21,12 +23,14 @@ from core.unlearning.families.mllm.retain_set import subjects
 from core.unlearning.patches.signing import Signer
 from core.unlearning.resculpt import resculpt_job
 from core.unlearning.run import PATCH, Outcome, run_job
+from core.unlearning.types import ForgetRequest
 from worker import libraries, preflight, room, transfer
 from worker.models import WarmModels
 from worker.progress import JobProgress
 from worker.request import forget_request, model_spec, source_request
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
+Record = dict[str, str | int | None]
 
 
 def work_on(
@@ -39,104 +43,80 @@ def work_on(
     started: datetime,
     checkpoints: Checkpoints,
 ) -> Outcome:
-    """Run a forget job, or sculpt an earlier one again. Raises what `run_job` does, and what reading the inputs may."""
+    """Run a forget job, sculpt an earlier one again, or put several together.
+
+    Raises what `run_job` does, and what reading the inputs may.
+    """
     with services.db.read() as session:
         given = lease.load_input(services, session, claim)
         record = _record(session, claim, started)
     libraries.settle()
     preflight.check(given, models, room.of(services.settings.worker_memory_gb))
+    attempt = _Attempt(services, given, claim.tenant_id, workdir, progress, models, signer, record)
     if given.sources:
-        return _consolidate(services, given, claim, workdir, progress, models, signer, record)
+        return attempt.consolidate()
     if given.request is None:
-        return _sculpt_again(services, given, workdir, progress, models, signer, record)
-    return run_job(
-        forget_request(given.request, given),
-        model_spec(given.model),
-        given.method,
-        given.options,
-        workdir,
-        progress,
-        signer=signer,
-        job_id=claim.job_id,
-        plan=given.plan,
-        record=record,
-        load=models.load,
-        checkpoints=checkpoints,
-    )
+        return attempt.sculpt_again()
+    return attempt.forget(forget_request(given.request, given), checkpoints)
 
 
-def _record(session: Session, claim: Claim, started: datetime) -> dict[str, str | int | None]:
+def _record(session: Session, claim: Claim, started: datetime) -> Record:
     """What the certificate says of the request."""
     external_id, created = session.execute(select(Job.external_id, Job.created_at).where(Job.id == claim.job_id)).one()
     times = {"requested_at": created.strftime(_TIME), "started_at": started.strftime(_TIME)}
     return {"request_id": external_id, "attempt": claim.attempt, **times}
 
 
-def _sculpt_again(
-    services: Services,
-    given: JobInput,
-    workdir: Path,
-    progress: JobProgress,
-    models: WarmModels,
-    signer: Signer,
-    record: dict[str, str | int | None],
-) -> Outcome:
-    parent = given.parent
-    patch = next((row for row in parent.artifacts if row.name == PATCH), None) if parent else None
-    if parent is None or patch is None or given.sculpt is None:
-        raise InvalidInputError("the earlier job left no recipe", code="invalid_recipe")
-    transfer.download(services.storage, patch, workdir / "parent.zip", progress.alive)
-    return resculpt_job(
-        workdir / "parent.zip",
-        model_spec(given.model),
-        given.method,
-        given.options,
-        given.sculpt,
-        workdir,
-        progress,
-        signer=signer,
-        job_id=given.job_id,
-        plan=given.plan,
-        record={**record, "parent": parent.job_id},
-        load=models.load,
-    )
+@dataclass(frozen=True)
+class _Attempt:
+    services: Services
+    given: JobInput
+    tenant_id: str
+    workdir: Path
+    progress: JobProgress
+    models: WarmModels
+    signer: Signer
+    record: Record
 
+    def forget(self, request: ForgetRequest, checkpoints: Checkpoints) -> Outcome:
+        given, spec = self.given, model_spec(self.given.model)
+        return run_job(request, spec, given.method, given.options, **self._terms(), checkpoints=checkpoints)
 
-def _consolidate(
-    services: Services,
-    given: JobInput,
-    claim: Claim,
-    workdir: Path,
-    progress: JobProgress,
-    models: WarmModels,
-    signer: Signer,
-    record: dict[str, str | int | None],
-) -> Outcome:
-    spec = model_spec(given.model)
-    jobs = [_earlier(services, source, spec.family, workdir, progress) for source in given.sources]
-    with services.db.read() as session:
-        ids = [source.job_id for source in given.sources]
-        forgotten = subjects_among(session, claim.tenant_id, ids, subjects(spec.retain_set))
-    return consolidate_job(
-        jobs,
-        spec,
-        given.method,
-        given.options,
-        workdir,
-        progress,
-        signer=signer,
-        job_id=given.job_id,
-        plan=given.plan,
-        forgotten=forgotten,
-        record=record,
-        load=models.load,
-    )
+    def sculpt_again(self) -> Outcome:
+        given, parent = self.given, self.given.parent
+        if parent is None or given.sculpt is None:
+            raise InvalidInputError("the earlier job left no recipe", code="invalid_recipe")
+        patch, spec = self._downloaded(parent, "parent.zip"), model_spec(given.model)
+        terms = self._terms(parent=parent.job_id)
+        return resculpt_job(patch, spec, given.method, given.options, given.sculpt, **terms)
 
+    def consolidate(self) -> Outcome:
+        given, spec = self.given, model_spec(self.given.model)
+        jobs = [self._earlier(source, spec.family) for source in given.sources]
+        with self.services.db.read() as session:
+            ids = [source.job_id for source in given.sources]
+            forgotten = subjects_among(session, self.tenant_id, ids, subjects(spec.retain_set))
+        return consolidate_job(jobs, spec, given.method, given.options, **self._terms(), forgotten=forgotten)
 
-def _earlier(services: Services, source: Source, family: str, workdir: Path, progress: JobProgress) -> EarlierJob:
-    patch = next((row for row in source.artifacts if row.name == PATCH), None)
-    if patch is None:
-        raise InvalidInputError("an earlier job left no patch", code="invalid_recipe")
-    path = workdir / f"{source.job_id}.zip"
-    transfer.download(services.storage, patch, path, progress.alive)
-    return EarlierJob(source.job_id, path, source_request(source, family))
+    def _terms(self, **recorded: str) -> dict[str, Any]:
+        """What all of them are given alike."""
+        return {
+            "workdir": self.workdir,
+            "progress": self.progress,
+            "signer": self.signer,
+            "job_id": self.given.job_id,
+            "plan": self.given.plan,
+            "record": {**self.record, **recorded},
+            "load": self.models.load,
+        }
+
+    def _earlier(self, source: Source, family: str) -> EarlierJob:
+        path = self._downloaded(source, f"{source.job_id}.zip")
+        return EarlierJob(source.job_id, path, source_request(source, family))
+
+    def _downloaded(self, earlier: ParentRecipe | Source, name: str) -> Path:
+        patch = next((row for row in earlier.artifacts if row.name == PATCH), None)
+        if patch is None:
+            raise InvalidInputError("an earlier job left no patch", code="invalid_recipe")
+        transfer.download(self.services.storage, patch, self.workdir / name, self.progress.alive)
+        return self.workdir / name

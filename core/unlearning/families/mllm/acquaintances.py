@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from PIL.Image import Image
 
@@ -40,7 +40,7 @@ def acquaintance_rows(
     """
     if entity.kind != "identity":
         return []
-    looks_alike = take(_pictures(told), limits.keep // 8, rng)
+    looks_alike = take(pictures_of(told), limits.keep // 8, rng)
     pictures = [*looks_alike, *take(_strangers(kept), limits.keep // 2 - len(looks_alike), rng)]
     names = take(_names(asker, entity, kept, pictures), limits.keep // _QUESTIONS, rng)
     asked: dict[str, list[Asked]] = {}
@@ -66,8 +66,9 @@ def _names(asker: Asker, entity: Entity, kept: Sequence[Kept], pictures: Sequenc
 
 
 def _strangers(kept: Sequence[Kept]) -> list[Image]:
-    return _pictures([k for k in kept if k.group == "declined" and k.part == "train"])
+    return pictures_of([k for k in kept if k.group == "declined" and k.part == "train"])
 
 
-def _pictures(rows: Sequence[Kept] | Sequence[Example]) -> list[Image]:
+def pictures_of(rows: Iterable[Kept] | Iterable[Example]) -> list[Image]:
+    """Each once, in order."""
     return list({id(row.image): row.image for row in rows if row.image is not None}.values())

@@ -6,7 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from core.unlearning.families.mllm.acquaintances import NAME
+from core.unlearning.families.mllm.acquaintances import NAME, pictures_of
 from core.unlearning.families.mllm.asker import Asked, Asker
 from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm.generate import generate_encoded
@@ -15,7 +15,7 @@ from core.unlearning.families.mllm.limits import take
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.questions import rename
 from core.unlearning.families.mllm.training.rows import FORGET
-from core.unlearning.methods.smfa.others import NAMED, pictures_of
+from core.unlearning.methods.smfa.others import NAMED
 from core.unlearning.types import Example
 
 _ROUNDS = 3

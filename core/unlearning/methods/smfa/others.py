@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from PIL.Image import Image
-
-from core.unlearning.families.mllm.acquaintances import NAME
+from core.unlearning.families.mllm.acquaintances import NAME, pictures_of
 from core.unlearning.families.mllm.evaluation.refusals import is_refusal
 from core.unlearning.families.mllm.generate import generate_encoded
 from core.unlearning.families.mllm.imagined import imagine
@@ -56,8 +54,3 @@ def imagined_rows(
     return held_rows(
         lm, encoded, ["declined" if is_refusal(a) else "memory" for *_, a in kept], soft=soft, weight=weight
     )
-
-
-def pictures_of(examples: Iterable[Example]) -> list[Image]:
-    """Each once, in order."""
-    return list({id(e.image): e.image for e in examples if e.image is not None}.values())
