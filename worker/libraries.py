@@ -6,6 +6,7 @@ from functools import cache
 from importlib import import_module
 
 from core.imports import importing
+from core.unlearning.allocator import keep_blocks
 
 _SHARED = ("core.unlearning.run", "core.unlearning.evaluation.html", "transformers.modeling_utils", "peft")
 """What the jobs of all families need. What only one needs, diffusers above all, comes with its first job."""
@@ -18,6 +19,7 @@ def settle() -> None:
     from transformers.utils.logging import disable_progress_bar
 
     torch.set_flush_denormal(True)
+    keep_blocks()
     disable_progress_bar()  # type: ignore[no-untyped-call]
 
 

@@ -24,6 +24,7 @@ from core.service.jobs.artifacts import ArtifactRow
 from core.service.jobs.claims import Claim, LeaseLost, Room
 from core.service.jobs.cleaning import clean_attempts
 from core.service.storage.port import StoreError
+from core.unlearning.allocator import give_back
 from core.unlearning.errors import UnlearningError
 from core.unlearning.patches.signing import Signer
 from core.unlearning.run import Outcome
@@ -104,6 +105,7 @@ class Runner:
         finally:
             progress.close()
             shutil.rmtree(workdir, ignore_errors=True)
+            give_back()
 
     def _outcome(self, claim: Claim, progress: JobProgress, stop: StopFlag, workdir: Path) -> Callable[[Session], None]:
         """Do the work, and say how the job is to be ended."""

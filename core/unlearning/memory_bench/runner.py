@@ -10,6 +10,7 @@ from functools import cache, cached_property
 
 import torch
 
+from core.unlearning.allocator import keep_blocks
 from core.unlearning.errors import IneffectivePatchError, OutOfMemoryError, UnlearningError
 from core.unlearning.families.mllm.batching import is_out_of_memory
 from core.unlearning.families.mllm.data import build_data
@@ -53,6 +54,7 @@ class Runner:
     def __init__(self, setup: Setup) -> None:
         torch.set_num_threads(min(torch.get_num_threads(), setup.threads))
         torch.set_flush_denormal(True)
+        keep_blocks()
         self._setup = setup
         self._lm: MultimodalLM = load(setup.spec())
         self._name = ""

@@ -1,0 +1,31 @@
+"""glibc's allocator, told to keep what it got: a step of training asks for the large blocks that the last one let go.
+
+By default each of them comes from the system anew, page by page. Elsewhere than under glibc nothing happens.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""Of mallopt(3)."""
+_LARGEST = 2**30
+"""Bytes of a block that is kept."""
+
+
+def keep_blocks() -> None:
+    """From now on, until `give_back`."""
+    if adjust := _function("mallopt"):
+        adjust(_MMAP_THRESHOLD, _LARGEST)
+        adjust(_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def give_back() -> None:
+    """What is kept and not used goes to the system now."""
+    if trim := _function("malloc_trim"):
+        trim(0)
+
+
+def _function(name: str) -> Any:
+    return getattr(ctypes.CDLL(None), name, None)
