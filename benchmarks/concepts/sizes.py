@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +11,33 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from benchmarks.bars import Bar
-from core.unlearning.families.diffusion.attention import key_values
+from core.unlearning.families.diffusion.adapters import KEY_VALUES, OUTPUT
 from core.unlearning.families.diffusion.lora_file import WEIGHTS, write
 from core.unlearning.methods.closed_form.config import Options as ClosedForm
-from core.unlearning.methods.forget_me_not.config import Options as ForgetMeNot
+from core.unlearning.methods.forget_me_not.config import RANKS
 
 _TEXT = 768
 
 
 def size_bars() -> list[Bar]:
     """At each method's default rank, and at rank 1."""
-    make: Any = UNet2DConditionModel
-    with torch.device("meta"):
-        shapes = {
-            path: tuple(layer.weight.shape) for path, layer in key_values(make(cross_attention_dim=_TEXT)).items()
-        }
-    ranks = {"closed-form": ClosedForm().rank or 1, "forget-me-not": ForgetMeNot().rank}
+    texts, pictures = _shapes(KEY_VALUES), _shapes(OUTPUT)
     rows = [
         Bar(f"{name}: patch on Stable Diffusion 1.x shapes, KB", _size(shapes, rank) / 1000, 1000, note=f"rank {rank}")
-        for name, rank in ranks.items()
+        for name, shapes, rank in (
+            ("closed-form", texts, ClosedForm().rank or 1),
+            ("forget-me-not", texts, RANKS["kv"]),
+            ("forget-me-not, pictures only", pictures, RANKS["out"]),
+        )
     ]
-    return [*rows, Bar("patch on Stable Diffusion 1.x shapes at rank 1, KB", _size(shapes, 1) / 1000, 110)]
+    return [*rows, Bar("patch on Stable Diffusion 1.x shapes at rank 1, KB", _size(texts, 1) / 1000, 110)]
+
+
+def _shapes(modules: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    make: Any = UNet2DConditionModel
+    with torch.device("meta"):
+        layers = dict(make(cross_attention_dim=_TEXT).named_modules())
+    return {path: tuple(layer.weight.shape) for path, layer in layers.items() if path.endswith(tuple(modules))}
 
 
 def _size(shapes: dict[str, tuple[int, ...]], rank: int) -> int:

@@ -26,6 +26,12 @@ class Noised:
     target: Tensor
 
 
+def together(*several: Noised) -> Noised:
+    """Rows after rows."""
+    parts = ("latents", "times", "target")
+    return Noised(*(torch.cat([getattr(rows, part) for rows in several]) for part in parts))
+
+
 @torch.no_grad()
 def latents_of(model: DiffusionModel, images: Sequence[Image]) -> Tensor:
     """Pictures as latents [pictures, channels, height, width], scaled and in the precision that the denoiser wants."""

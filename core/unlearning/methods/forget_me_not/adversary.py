@@ -20,8 +20,6 @@ from core.unlearning.families.diffusion.text import Text, encode
 
 _RATE = 0.2
 """Of AdamW, as a part of the embeddings' root mean square."""
-_LOOKS = 2
-"""Batches of a step: an adversary that sees few rows is weaker than who attacks the patch, and teaches little."""
 _LIFE = 80
 """Steps after which an adversary begins again from somewhere else."""
 _REMEMBERED = 12
@@ -47,9 +45,8 @@ class Adversaries:
 
     def attack(self, batch: int, generator: torch.Generator) -> None:
         """One step of each search towards words that draw what the pictures show, in the model as it is now."""
-        looks = [self._gradients(batch, generator) for _ in range(_LOOKS)]
-        for rows_of, *gradients in zip(self._vectors, *looks, strict=True):
-            rows_of.grad = torch.stack(gradients).mean(0)
+        for rows_of, gradient in zip(self._vectors, self._gradients(batch, generator), strict=True):
+            rows_of.grad = gradient
         self._optimizer.step()
         self._renew()
 

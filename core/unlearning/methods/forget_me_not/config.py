@@ -21,6 +21,8 @@ _PUBLISHED: dict[str, Any] = {
     "adversaries": 0,
     "stop_below": None,
 }
+RANKS = {"kv": 8, "out": 16, "attn2": 8, "unet": 8}
+"""By `modules`. An output alone at 16 makes no larger a patch than keys and values at 8."""
 _PRESETS: dict[str, dict[str, Any]] = {"default": {}, "published": _PUBLISHED}
 
 
@@ -32,12 +34,18 @@ class Options(DiffusionOptions):
         description="Where the other defaults come from: `default`, or `published` (35 steps at 2e-6 on the attention "
         "loss alone, as a LoRA).",
     )
-    modules: Literal["kv", "attn2", "unet"] = Field(
-        "kv",
-        description="What the LoRA adapts: keys and values of the cross-attention, all four of its projections, or "
-        "every linear layer of the transformer blocks.",
+    modules: Literal["kv", "out", "attn2", "unet"] | None = Field(
+        None,
+        description="What the LoRA adapts: keys and values of the cross-attention, its output, all four of its "
+        "projections, or every linear layer of the transformer blocks. null: keys and values, or for a request of "
+        "pictures without a name the output, which no other words get by.",
     )
-    rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA.")
+    rank: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        description="Rank of the LoRA. null: 8, or 16 for the output alone, which makes no larger a patch.",
+    )
     steps: int = Field(250, ge=1, description="Optimiser steps at most.")
     lr: float = Field(3e-3, gt=0, le=1, description="Learning rate of AdamW.")
     batch: int = Field(4, ge=1, description="Prompts to forget in a step, and as many to keep.")
@@ -78,10 +86,20 @@ class Options(DiffusionOptions):
         ge=0,
         le=64,
         description="For a request of pictures without a name: how many searches for words that bring back what they "
-        "show go on beside the training, to be forgotten too. Every step is then taken.",
+        "show go on beside the training, to be forgotten too. Every step is then taken, with less and less of the "
+        "learning rate.",
     )
     adversary_weight: float = Field(
-        20.0, gt=0, description="Weight of predicting what the base does for the anchor under the adversaries' words."
+        20.0,
+        gt=0,
+        description="Weight of predicting what the base does for the anchor under the adversaries' words. Half of "
+        "it is added to the anchor's and to that of what is kept, so that these hold out against it.",
+    )
+    beyond: float = Field(
+        1.0,
+        ge=0,
+        description="Against adversaries: how far beyond the anchor predictions are to go, by the way from what is to "
+        "be forgotten to the anchor (the negative guidance of ESD).",
     )
     gradient_checkpointing: bool = Field(False, description="Less memory, more time.")
 

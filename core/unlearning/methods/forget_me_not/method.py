@@ -14,15 +14,21 @@ from core.unlearning.families.diffusion import adapters, lora_file, pictured, te
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import latents_of, shares_of
 from core.unlearning.methods.base import MethodResult
-from core.unlearning.methods.forget_me_not.config import Options
+from core.unlearning.methods.forget_me_not.config import RANKS, Options
 from core.unlearning.methods.forget_me_not.probe import Probe
 from core.unlearning.methods.forget_me_not.rows import forgotten, in_place, kept
-from core.unlearning.methods.forget_me_not.train import Course, train
+from core.unlearning.methods.forget_me_not.step import Course
+from core.unlearning.methods.forget_me_not.train import train
 from core.unlearning.patches.digest import base_digest
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, JobData
 
-_TARGETS = {"kv": adapters.KEY_VALUES, "attn2": adapters.ALL, "unet": adapters.BLOCKS}
+_TARGETS = {
+    "kv": adapters.KEY_VALUES,
+    "out": adapters.OUTPUT,
+    "attn2": adapters.ALL,
+    "unet": adapters.BLOCKS,
+}
 
 
 class ForgetMeNot:
@@ -39,13 +45,14 @@ class ForgetMeNot:
     ) -> MethodResult:
         """Write `workdir/adapter`. The model itself is left as it was."""
         begun = time.perf_counter()
-        searching = pictured.STEPS if pictured.is_pictured(data) else 0
-        progress.phase("training", options.steps + searching)
+        unnamed = pictured.is_pictured(data)
+        progress.phase("training", options.steps + (pictured.STEPS if unnamed else 0))
         with pictured.named(model, data, options.seed, progress) as asked:
-            course = _course(model, asked, options, options.adversaries if pictured.is_pictured(data) else 0)
+            course = _course(model, asked, options, options.adversaries if unnamed else 0)
             held = forgotten(model, asked.validation or asked.train, asked, options)
-        unet, targets = model.pipe.unet, _TARGETS[options.modules]
-        with adapters.with_lora(unet, targets, options.rank, options.seed) as parameters:
+        unet, modules = model.pipe.unet, options.modules or ("out" if unnamed else "kv")
+        rank = options.rank or RANKS[modules]
+        with adapters.with_lora(unet, _TARGETS[modules], rank, options.seed) as parameters:
             probe = Probe(model, held, course.clean, options.seed)
             trained = train(model, course, probe, parameters, options, progress)
             changes = adapters.factors(unet)
@@ -57,7 +64,7 @@ class ForgetMeNot:
             "losses": {"LoRA": [round(loss, 5) for loss in trained.losses]},
             "left": [round(left, 5) for left in trained.left],
             "steps": len(trained.losses),
-            "rank": options.rank,
+            "rank": rank,
             "modules": len(changes),
             "bytes": sizes,
             "method_seconds": round(seconds, 3),
@@ -78,6 +85,7 @@ def _course(model: DiffusionModel, data: JobData, options: Options, adversaries:
         other=_other(model, data, keep, options) if options.keep_weight else clean,
         asks=asks,
         instead=in_place(model, asks, data, options),
+        sought=kept(model, [ask.replace("{}", " ".join(data.entity.names[:1])) for ask in asks]),
         start=templates.class_word(data.entity.kind),
         adversaries=adversaries,
     )

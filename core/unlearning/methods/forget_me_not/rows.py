@@ -11,7 +11,8 @@ from torch import Tensor
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.diffusion.anchor import anchor_words, instead
 from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.text import Span, Text, encode, end_of_text, spans
+from core.unlearning.families.diffusion.noise import Noised, together
+from core.unlearning.families.diffusion.text import Span, Text, encode, end_of_text, join, spans
 from core.unlearning.methods.forget_me_not.config import Options
 from core.unlearning.types import Example, JobData
 
@@ -23,6 +24,32 @@ class Prompts:
     forget: Text
     anchor: Text
     columns: Tensor
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Noised pictures, the text that the denoiser is asked with, and that under which the base does what is `wanted`.
+
+    `away`: text from which a prediction is to move on beyond what is wanted, by `Options.beyond`.
+    `weights` [rows]: how much each one's distance from that counts.
+    """
+
+    noised: Noised
+    asked: Text
+    wanted: Text
+    away: Text
+    weights: Tensor
+
+
+def join_rows(*several: Rows) -> Rows:
+    """Rows after rows."""
+    return Rows(
+        together(*(rows.noised for rows in several)),
+        join(*(rows.asked for rows in several)),
+        join(*(rows.wanted for rows in several)),
+        join(*(rows.away for rows in several)),
+        torch.cat([rows.weights for rows in several]),
+    )
 
 
 def forgotten(model: DiffusionModel, examples: Sequence[Example], data: JobData, options: Options) -> Prompts:

@@ -54,8 +54,13 @@ def ratio(target: float, others: Sequence[float]) -> float | None:
 def with_responses(
     pipe: Any, adapter: str, examples: Sequence[Example], splits: Mapping[Split, PictureMetrics]
 ) -> dict[Split, PictureMetrics]:
-    """The numbers of each split with its concepts' mean response, and the specificity of the whole patch."""
+    """The numbers of each split with its concepts' mean response, and the specificity of the whole patch.
+
+    A patch on none of the projections that read text has neither.
+    """
     edits = edits_of(pipe.unet, adapter)
+    if not edits:
+        return dict(splits)
     names = {split: list(dict.fromkeys(_names(examples, split))) for split in splits}
     found = {name: response(edits, _tokens(pipe, name)) for name in {n for each in names.values() for n in each}}
     means = {split: fmean(found[name] for name in each) for split, each in names.items() if each}
