@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from core.unlearning.families.mllm.encode import Encoded, Vision
-from core.unlearning.families.mllm.packing import LONGEST, Cost, Tree, batches, grow, in_order, pack
+from core.unlearning.families.mllm.packing import LONGEST, Cost, Tree, batches, grow, in_order, laid, pack
 
 PICTURE = 7
 COST = Cost(PICTURE, 10_000)
@@ -35,7 +35,7 @@ def drawn(seed: int) -> list[Encoded]:
 @pytest.mark.parametrize("seed", range(5))
 def test_every_token_sees_its_own_row_and_nothing_else(seed: int) -> None:
     rows = drawn(seed)
-    batch = pack(rows, grow(rows, COST), 0, CPU)
+    batch = pack(rows, laid(grow(rows, COST), COST), 0, CPU)
     ids, places = batch.inputs["input_ids"], batch.inputs["position_ids"]
     seen = batch.inputs["attention_mask"][:, 0] == 0
     for n, one in enumerate(rows):
@@ -57,7 +57,7 @@ def test_every_token_sees_its_own_row_and_nothing_else(seed: int) -> None:
 
 def test_each_picture_is_there_once_and_in_the_order_in_which_it_is_shown() -> None:
     rows = drawn(0)
-    batch = pack(rows, grow(rows, COST), 0, CPU)
+    batch = pack(rows, laid(grow(rows, COST), COST), 0, CPU)
     assert int((batch.inputs["input_ids"] == PICTURE).sum()) == 2 * len({r.vision.digest for r in rows})
     shown = [float(picture["pixel_values"][0, 0]) for picture in batch.pictures]
     assert sorted(shown) == sorted({float(r.vision["pixel_values"][0, 0]) for r in rows})
@@ -103,12 +103,36 @@ def test_rows_that_begin_alike_come_next_to_each_other() -> None:
     assert ordered == sorted(ordered)
 
 
+def of_lengths(*lengths: int) -> list[Tree]:
+    trees = [Tree() for _ in lengths]
+    for n, (tree, length) in enumerate(zip(trees, lengths, strict=True)):
+        tree.add(n, length)
+    return trees
+
+
+LENGTHS = (156, 80, 117, 173, 106, 118, 107, 34, 141, 127)
+
+
 def test_sequences_are_filled_up() -> None:
-    trees = []
-    for n, length in enumerate((9, 5, 4, 3, 3, 3)):
-        trees.append(Tree())
-        trees[-1].add(n, length)
-    rows = [row([1] * length, 1) for length in (9, 5, 4, 3, 3, 3)]
-    batch = pack(rows, trees, 0, CPU)
-    assert batch.inputs["input_ids"].shape == (3, 9)
+    rows = [row([1] * length, 1) for length in LENGTHS]
+    batch = pack(rows, laid(of_lengths(*LENGTHS), Cost(PICTURE, 768)), 0, CPU)
+    assert sum(LENGTHS) <= batch.inputs["input_ids"].numel() <= 1.1 * sum(LENGTHS)
     assert torch.isfinite(batch.inputs["attention_mask"].amax(-1)).all()
+    assert sorted(batch.rows.unique().tolist()) == list(range(len(rows)))
+
+
+def test_sequences_are_short_where_it_costs_that_tokens_see_each_other() -> None:
+    def area(pairs: int) -> tuple[int, int]:
+        sequences = laid(of_lengths(*LENGTHS), Cost(PICTURE, pairs))
+        return len(sequences), max(sum(tree.length for tree in sequence) for sequence in sequences)
+
+    (_, dear), (count, cheap) = area(1), area(10**9)
+    assert dear == max(LENGTHS)
+    assert cheap > dear
+    assert count * cheap <= 1.05 * sum(LENGTHS)
+
+
+def test_no_sequence_is_longer_than_a_tree_may_be() -> None:
+    sequences = laid(of_lengths(*[1000] * 9), Cost(PICTURE, 10**9))
+    assert max(sum(tree.length for tree in sequence) for sequence in sequences) <= LONGEST
+    assert sum(len(sequence) for sequence in sequences) == 9

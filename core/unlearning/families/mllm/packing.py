@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from heapq import heapreplace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ from core.unlearning.families.mllm.encode import Encoded
 
 LONGEST = 4096
 """Tokens of a tree, which keeps masks small."""
+_SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.35)
+"""Of the number of sequences that are as long as the longest tree: numbers that are tried."""
 _ANSWERS = 0.125
 """Share of a budget of tokens that may be answers, each of which has logits over the whole vocabulary."""
 Indices = npt.NDArray[np.int64]
@@ -112,11 +115,43 @@ def grow(rows: Sequence[Encoded], cost: Cost) -> list[Tree]:
     return trees
 
 
-def pack(rows: Sequence[Encoded], trees: Sequence[Tree], pad_id: int, device: torch.device, room: int = 0) -> Batch:
-    """The trees' rows as a batch without pixels, in sequences as long as the longest tree, or `room`."""
-    sequences = _end_to_end(trees, max(room, *(tree.length for tree in trees)))
-    width = max(sum(tree.length for tree in sequence) for sequence in sequences)
-    sheet = _Sheet(len(sequences), width, pad_id, sorted({name for row in rows for name in row.tokens}))
+def laid(trees: Sequence[Tree], cost: Cost) -> list[list[Tree]]:
+    """The trees end to end in sequences, in as many as cost least.
+
+    Many are short and padded to the longest tree; in few long ones more tokens see each other.
+    """
+    total, longest = sum(tree.length for tree in trees), max(tree.length for tree in trees)
+    most = -(-total // longest)
+    least = -(-total // max(longest, LONGEST))
+    counts = {most + 1, most + 2, *(max(least, round(most * share)) for share in _SHARES)}
+    tried = [_balanced(trees, min(count, len(trees))) for count in sorted(counts)]
+    return min(tried, key=lambda sequences: _expense(sequences, cost))
+
+
+def _balanced(trees: Sequence[Tree], count: int) -> list[list[Tree]]:
+    """Longest first, each into the sequence that is shortest so far."""
+    sequences: list[list[Tree]] = [[] for _ in range(count)]
+    lengths = [(0, n) for n in range(count)]
+    for tree in sorted(trees, key=lambda tree: -tree.length):
+        length, n = lengths[0]
+        sequences[n].append(tree)
+        heapreplace(lengths, (length + tree.length, n))
+    return sequences
+
+
+def _expense(sequences: Sequence[Sequence[Tree]], cost: Cost) -> float:
+    """In tokens of the linear layers."""
+    width = _width(sequences)
+    return len(sequences) * width * (1 + width / cost.pairs)
+
+
+def _width(sequences: Sequence[Sequence[Tree]]) -> int:
+    return max(sum(tree.length for tree in sequence) for sequence in sequences)
+
+
+def pack(rows: Sequence[Encoded], sequences: Sequence[Sequence[Tree]], pad_id: int, device: torch.device) -> Batch:
+    """Rows that were laid into sequences, as a batch without pixels."""
+    sheet = _Sheet(len(sequences), _width(sequences), pad_id, sorted({name for row in rows for name in row.tokens}))
     at, columns = [0] * len(rows), [np.zeros(0, dtype=np.int64)] * len(rows)
     for s, sequence in enumerate(sequences):
         start = 0
@@ -152,17 +187,3 @@ class _Sheet:
         """As the model takes them."""
         tokens = {name: torch.from_numpy(array) for name, array in self._tokens.items()}
         return {**tokens, "attention_mask": torch.from_numpy(self._mask)[:, None]}
-
-
-def _end_to_end(trees: Sequence[Tree], room: int) -> list[list[Tree]]:
-    """Longest first, each into the first sequence that has room for it."""
-    sequences: list[list[Tree]] = []
-    left: list[int] = []
-    for tree in sorted(trees, key=lambda tree: -tree.length):
-        place = next((n for n, free in enumerate(left) if free >= tree.length), len(left))
-        if place == len(left):
-            sequences.append([])
-            left.append(room)
-        sequences[place].append(tree)
-        left[place] -= tree.length
-    return sequences

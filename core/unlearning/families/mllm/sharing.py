@@ -47,7 +47,8 @@ class Sharing:
         """One batch, ready for the model. Rows with pictures and rows without must come in batches of their own."""
         self.compare(lm, rows)
         if self.packs:
-            return self._shown(lm, packing.pack(rows, packing.grow(rows, cost(lm)), lm.pad_id, lm.device))
+            sequences = packing.laid(packing.grow(rows, cost(lm)), cost(lm))
+            return self._shown(lm, packing.pack(rows, sequences, lm.pad_id, lm.device))
         return self._shown(lm, arrange(rows, lm.pad_id, lm.device))
 
     def to_answer(self, lm: MultimodalLM, prompts: Sequence[Encoded]) -> Batch:
@@ -102,7 +103,7 @@ def _mixed(lm: MultimodalLM, rows: Sequence[Encoded]) -> Batch:
         trees.append(Tree())
         trees[-1].add(len(rows) + n, len(row))
     twice = [*rows, *rows]
-    return packing.pack(twice, trees, lm.pad_id, lm.device, room=sum(tree.length for tree in trees))
+    return packing.pack(twice, [trees], lm.pad_id, lm.device)
 
 
 def _sample(rows: Sequence[Encoded]) -> list[Encoded]:
