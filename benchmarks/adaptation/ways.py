@@ -8,8 +8,8 @@ at every token, and p0 from a forward pass of its own with the adapter off.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -30,13 +30,16 @@ BETA = 0.1
 class Way(Protocol):
     """Prepares rows once, then gives the losses [n] of any of them, differentiable."""
 
-    name: str
+    name: ClassVar[str]
 
     def prepare(self, lm: MultimodalLM, rows: Sequence[Row]) -> list[Row]:
         """Called once, on the frozen model."""
 
+    def passes(self, rows: Sequence[Row]) -> list[Sequence[Row]]:
+        """A step's rows as they go through the model, one part after the other."""
+
     def losses(self, lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
-        """Called in every step."""
+        """Called for every part."""
 
     def tokens(self, lm: MultimodalLM, rows: Sequence[Row]) -> int:
         """What goes through the language model in one forward pass of these rows, padding included."""
@@ -45,7 +48,7 @@ class Way(Protocol):
 class Shared:
     """As the methods train."""
 
-    name = "shared"
+    name: ClassVar[str] = "shared"
 
     def prepare(self, lm: MultimodalLM, rows: Sequence[Row]) -> list[Row]:
         """With what the frozen model says to them."""
@@ -53,6 +56,10 @@ class Shared:
         keep = [row for row in rows if row.kind != "forget"]
         softs = iter(distributions(lm, [row.encoded for row in keep]))
         return [next(forget) if row.kind == "forget" else replace(row, soft=next(softs)) for row in rows]
+
+    def passes(self, rows: Sequence[Row]) -> list[Sequence[Row]]:
+        """All at once."""
+        return [rows]
 
     def losses(self, lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
         """See `Way`."""
@@ -68,14 +75,21 @@ def _npo(out: AnswerLogits, rows: Sequence[Row]) -> Tensor:
     return npo(log_probs(out, len(rows)), reference, BETA)
 
 
+@dataclass(frozen=True)
 class Plain:
-    """Written for this comparison, on transformers and PEFT alone."""
+    """Written for this comparison, on transformers and PEFT alone. `tokens_at_once`: in a forward pass, at most."""
 
-    name = "plain"
+    tokens_at_once: int
+    name: ClassVar[str] = "plain"
 
     def prepare(self, lm: MultimodalLM, rows: Sequence[Row]) -> list[Row]:  # noqa: ARG002
         """Nothing."""
         return list(rows)
+
+    def passes(self, rows: Sequence[Row]) -> list[Sequence[Row]]:
+        """See `Way`; one row is always enough for a part."""
+        size = max(1, self.tokens_at_once // max(len(row.encoded) for row in rows))
+        return [rows[start : start + size] for start in range(0, len(rows), size)]
 
     def losses(self, lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
         """See `Way`."""
