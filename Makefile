@@ -31,7 +31,8 @@ serve: $(VENV)/.worker ## API and worker on http://127.0.0.1:8000.
 	@$(BIN)/lethe serve
 
 test: $(VENV)/.dev $(FOUR_BIT)/.installed $(VENV_S3)/.installed ## Every test, on servers of its own.
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+# Hundreds of processes start: each would compile all of Lethe where the shell forbids to keep what was compiled.
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev ## Format, lint, types, import rules.
 	$(BIN)/ruff format --check .
