@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from torch.utils import flop_counter
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.adaptation.ways import Way
+from core.unlearning.allocator import give_back
 from core.unlearning.families.mllm.model import MultimodalLM
 from core.unlearning.families.mllm.training.adapters import trainable, with_adapters
 from core.unlearning.families.mllm.training.forgetting import targets_of
@@ -125,7 +125,7 @@ def reset_peak(device: torch.device) -> None:
         torch.cuda.reset_peak_memory_stats()
     else:
         # What is free must not count as used before, or the second way seems to need none.
-        ctypes.CDLL(None).malloc_trim(0)
+        give_back()
         Path("/proc/self/clear_refs").write_text("5")
 
 

@@ -15,14 +15,14 @@ _LARGEST = 2**30
 
 
 def keep_blocks() -> None:
-    """From now on, until `give_back`."""
+    """From now on, in this process."""
     if adjust := _function("mallopt"):
         adjust(_MMAP_THRESHOLD, _LARGEST)
         adjust(_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def give_back() -> None:
-    """What is kept and not used goes to the system now."""
+    """What is kept and not used goes to the system now; what is let go later is kept again."""
     if trim := _function("malloc_trim"):
         trim(0)
 
