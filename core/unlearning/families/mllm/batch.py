@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -79,7 +80,7 @@ def placed(
     counts = torch.tensor([len(found) for found in columns])
     return Batch(
         {k: v.to(device) for k, v in inputs.items()},
-        torch.cat([row.input_ids[row.answer_start :] for row in rows]).to(device),
+        torch.from_numpy(np.concatenate([row.ids[row.answer_start :] for row in rows])).to(device),
         torch.arange(len(rows)).repeat_interleave(counts).to(device),
         torch.tensor(sequences).repeat_interleave(counts).to(device),
         torch.cat(list(columns)).to(device),

@@ -13,6 +13,8 @@ from functools import cached_property, lru_cache
 from typing import Any
 from weakref import WeakValueDictionary
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from PIL.Image import Image
 from torch import Tensor
@@ -42,7 +44,18 @@ class Encoded:
     vision: Vision
 
     def __len__(self) -> int:
-        return len(self.input_ids)
+        return len(self.ids)
+
+    @cached_property
+    def ids(self) -> npt.NDArray[np.int64]:
+        """The tokens, for what compares many rows."""
+        found: npt.NDArray[np.int64] = self.input_ids.numpy()
+        return found
+
+    @cached_property
+    def sortable(self) -> bytes:
+        """Rows that begin alike sort next to each other by it."""
+        return self.ids.astype(">i8").tobytes()
 
     @property
     def vision_nbytes(self) -> int:

@@ -61,10 +61,10 @@ class Cost:
         """Tokens with which both begin: none about another picture, and of a picture all or none."""
         if one.vision and (one.vision.digest != other.vision.digest or self.image_id is None):
             return 0
-        length = min(len(one), len(other))
-        differ = (one.input_ids[:length] != other.input_ids[:length]).nonzero()
-        same = int(differ[0]) if len(differ) else length
-        parted = one.vision and self.image_id in other.input_ids[same:].tolist()
+        length = min(len(one.ids), len(other.ids))
+        differ = one.ids[:length] != other.ids[:length]
+        same = int(differ.argmax()) if differ.any() else length
+        parted = one.vision and (other.ids[same:] == self.image_id).any()
         return 0 if parted else same
 
     def pays(self, tree: int, new: int, whole: int) -> bool:
@@ -75,11 +75,7 @@ class Cost:
 
 def in_order(rows: Sequence[Encoded]) -> list[int]:
     """Rows without pictures, then picture by picture; those that begin alike next to each other."""
-    return sorted(range(len(rows)), key=lambda n: (rows[n].vision.digest, _sortable(rows[n])))
-
-
-def _sortable(row: Encoded) -> bytes:
-    return row.input_ids.numpy().astype(">i8").tobytes()
+    return sorted(range(len(rows)), key=lambda n: (rows[n].vision.digest, rows[n].sortable))
 
 
 def batches(rows: Sequence[Encoded], budget: int, cost: Cost) -> Iterator[list[int]]:
@@ -151,7 +147,8 @@ def _width(sequences: Sequence[Sequence[Tree]]) -> int:
 
 def pack(rows: Sequence[Encoded], sequences: Sequence[Sequence[Tree]], pad_id: int, device: torch.device) -> Batch:
     """Rows that were laid into sequences, as a batch without pixels."""
-    sheet = _Sheet(len(sequences), _width(sequences), pad_id, sorted({name for row in rows for name in row.tokens}))
+    names = sorted({name for row in rows for name in row.tokens})
+    sheet = _Sheet(len(sequences), _width(sequences), max(map(len, rows)), pad_id, names)
     at, columns = [0] * len(rows), [np.zeros(0, dtype=np.int64)] * len(rows)
     for s, sequence in enumerate(sequences):
         start = 0
@@ -165,23 +162,29 @@ def pack(rows: Sequence[Encoded], sequences: Sequence[Sequence[Tree]], pad_id: i
 
 
 class _Sheet:
-    """The inputs of a batch while rows are written into it."""
+    """The inputs of a batch while rows of at most `longest` tokens are written into it."""
 
-    def __init__(self, count: int, width: int, pad_id: int, names: Sequence[str]) -> None:
+    def __init__(self, count: int, width: int, longest: int, pad_id: int, names: Sequence[str]) -> None:
         self._tokens = {name: np.zeros((count, width), dtype=np.int64) for name in ("position_ids", *names)}
         self._tokens["input_ids"] = np.full((count, width), pad_id, dtype=np.int64)
         self._mask = np.full((count, width, width), -np.inf, dtype=np.float32)
         # What is padding sees itself: a softmax over nothing is not a number.
         self._mask[:, np.arange(width), np.arange(width)] = 0.0
+        self._later = np.triu(np.full((longest, longest), -np.inf, dtype=np.float32), 1)
 
     def write(self, sequence: int, path: Indices, row: Encoded, shared: int) -> None:
         """A row along its path, the first `shared` tokens of which are there already."""
-        self._tokens["input_ids"][sequence, path] = row.input_ids
-        self._tokens["position_ids"][sequence, path] = np.arange(len(row))
+        if shared == len(path):
+            return
+        start, end = int(path[shared]), int(path[-1]) + 1
+        self._tokens["input_ids"][sequence, start:end] = row.ids[shared:]
+        self._tokens["position_ids"][sequence, start:end] = np.arange(shared, len(path))
         for name, values in row.tokens.items():
-            self._tokens[name][sequence, path] = values
-        seen = np.tri(len(row) - shared, len(row), shared, dtype=bool)
-        self._mask[sequence][np.ix_(path[shared:], path)] = np.where(seen, 0.0, -np.inf)
+            self._tokens[name][sequence, start:end] = values[shared:]
+        seen = self._mask[sequence, start:end]
+        if shared:
+            seen[:, :start] = self._mask[sequence, path[shared - 1], :start]
+        seen[:, start:end] = self._later[: end - start, : end - start]
 
     def inputs(self) -> dict[str, Tensor]:
         """As the model takes them."""
