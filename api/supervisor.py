@@ -27,8 +27,8 @@ COMMAND = (sys.executable, "-m", "worker")
 class WorkerChild:
     """`python -m worker`, started again whenever it dies.
 
-    The child's standard input is a pipe that only this process holds: its end tells the child that the server is gone,
-    even after SIGKILL.
+    The child is told which process this is, and leaves when its parent is another one: the server is gone then, even
+    after SIGKILL.
     """
 
     def __init__(self, services: Services, command: Sequence[str] = COMMAND) -> None:
@@ -76,7 +76,7 @@ class WorkerChild:
                 return None
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 self._command,
-                stdin=subprocess.PIPE,
+                stdin=subprocess.DEVNULL,
                 env={**os.environ, **environment(self._services.settings), "LETHE_PARENT_PID": str(os.getpid())},
                 start_new_session=True,
             )

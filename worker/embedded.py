@@ -16,12 +16,13 @@ log = structlog.get_logger(__name__)
 
 def serve(settings: Settings) -> int:
     """Run until SIGTERM, or until the server that started this process is gone. Returns the exit code."""
+    # Before any thread begins.
+    preload()
     parent = os.environ.get("LETHE_PARENT_PID")
     if parent is not None:
         background.leave_with(int(parent), background.terminate)
     # Of jobs that a killed worker left half done.
     shutil.rmtree(settings.data_dir / "work", ignore_errors=True)
-    preload()
     services, runner = tasks.services(), tasks.runner()
 
     def hand_back(**_: object) -> None:
@@ -43,9 +44,13 @@ def serve(settings: Settings) -> int:
 
 
 def preload() -> None:
-    """Load the libraries now, so that the first job does not wait for them."""
+    """Load the libraries now, so that the first job does not wait for them, and the check of its patch neither."""
     libraries.settle()
     import torch
+
+    from core.unlearning.evaluation import fresh
+
+    fresh.set_aside()
 
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(os.cpu_count() or 1)

@@ -16,6 +16,7 @@ import psutil
 
 from core.service.jobs.claims import Room
 from core.service.settings import Settings
+from core.unlearning import accelerator
 
 GB = 10**9
 _TOLD = "LETHE_ROOM"
@@ -31,16 +32,19 @@ def of(settings_gb: float | None) -> Room:
     if told := os.environ.get(_TOLD):
         kind, _, size = told.partition(":")
         return Room("gpu" if kind == "gpu" else "cpu", int(size))
-    import torch
+    if accelerator.may_be_here():
+        import torch
 
-    if torch.cuda.is_available():
-        total = torch.cuda.get_device_properties(0).total_memory
-        return Room("gpu", int(settings_gb * GB) if settings_gb else total)
+        if torch.cuda.is_available():
+            total = torch.cuda.get_device_properties(0).total_memory
+            return Room("gpu", int(settings_gb * GB) if settings_gb else total)
     return Room("cpu", int(settings_gb * GB) if settings_gb else _ram()[0])
 
 
 def of_children(settings: Settings) -> Room:
     """The room that this process's children will have, found by one of them: CUDA must not be touched here."""
+    if not accelerator.may_be_here():
+        return of(settings.worker_memory_gb)
     command = [sys.executable, "-m", __name__, str(settings.worker_memory_gb or "")]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)  # noqa: S603 - our own module
     kind, size = json.loads(done.stdout)

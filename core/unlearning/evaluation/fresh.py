@@ -1,7 +1,8 @@
 """Evaluates a packed patch as its users will have it: the stock library loads it in a process that trained nothing.
 
 `FreshProcess` starts `python -m core.unlearning.evaluation.fresh`, which imports what it needs while the caller still
-works. Examples go through a pipe and never touch a disk; the process dies with its parent.
+works; or it has one that has imported it already, where a `Zygote` was set aside. Examples go through a pipe and
+never touch a disk; the process dies with its parent.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from types import TracebackType
 from typing import IO, Any
 
 from core.imports import importing
+from core.unlearning import accelerator
 from core.unlearning.errors import UnlearningError
 from core.unlearning.evaluation.results import Evaluated
+from core.unlearning.evaluation.zygote import Zygote, possible
 from core.unlearning.families.base import load_family
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, Level, ModelSpec
@@ -61,6 +64,24 @@ class _Failure:
     retryable: bool
 
 
+_zygote: Zygote | None = None
+
+
+def set_aside() -> None:
+    """Have a zygote from now on: called by a process with a single thread which has imported the libraries.
+
+    Where there may be a GPU, or the system has no such thing, every process is started anew.
+    """
+    global _zygote
+    if possible() and not accelerator.may_be_here():
+        _zygote = Zygote(answer)
+
+
+def _started() -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", __name__]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment())  # noqa: S603
+
+
 class FreshProcess:
     """A process that is ready to evaluate patches of one base model. A context manager; leaving it ends the process.
 
@@ -68,10 +89,7 @@ class FreshProcess:
     """
 
     def __init__(self, spec: ModelSpec, *, precision: str = "auto", threads: int, preload: bool) -> None:
-        command = [sys.executable, "-m", __name__]
-        self._process = subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
-        )
+        self._process = (_zygote and _zygote.fork()) or _started()
         self._send(_Start(spec, precision, threads, preload))
 
     def evaluate(self, adapter: Path, examples: Sequence[Example], level: Level, progress: Progress) -> Evaluated:
@@ -207,11 +225,16 @@ def _failure(error: Exception) -> _Failure:
 
 def main() -> None:
     """Serve the parent until it closes the pipe. Standard output carries answers only."""
-    _die_with_parent()
     outbox = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    answer(sys.stdin.buffer, outbox)
+
+
+def answer(inbox: IO[bytes], outbox: IO[bytes]) -> None:
+    """The same through these pipes."""
+    _die_with_parent()
     try:
-        _serve(sys.stdin.buffer, outbox)
+        _serve(inbox, outbox)
     except EOFError:
         return
     except Exception as error:

@@ -1,0 +1,22 @@
+"""Whether there may be a GPU, without PyTorch: it takes seconds to import, and cannot be forked once it has looked."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+
+_AMD = Path("/dev/kfd")
+_NVIDIA = "libcuda.so.1"
+
+
+def may_be_here() -> bool:
+    """False where no driver is; otherwise PyTorch knows."""
+    return _AMD.exists() or _loads(_NVIDIA)
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
