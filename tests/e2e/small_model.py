@@ -12,7 +12,7 @@ import httpx
 from core.unlearning import reference
 
 SMALL = "small-mllm"
-_ROWS = 8
+_ROWS = 4
 """Of each group and part, with and without a picture."""
 
 

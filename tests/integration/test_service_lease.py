@@ -24,7 +24,7 @@ from core.service.jobs.lease import Claim, LeaseLost
 from core.service.jobs.sweep import sweep
 from core.service.settings import Settings
 
-JOBS = 200
+JOBS = 100
 
 
 @pytest.fixture

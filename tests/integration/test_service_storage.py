@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 from threading import Thread
 
@@ -17,6 +19,7 @@ from core.service.storage.erase import erase_prefix
 from core.service.storage.port import CHUNK, ObjectCorrupt, ObjectMissing, ObjectStore, StoreError
 from core.service.storage.s3 import PART_SIZE
 
+ROOT = Path(__file__).resolve().parents[2]
 BIG = os.urandom(CHUNK * 9 + 17)
 
 
@@ -156,6 +159,38 @@ def test_a_disk_without_room_says_so(tmp_path: Path) -> None:
         store.put("a/b", Full())
     assert list(store.list("")) == []
     assert not any(path.is_file() for path in (tmp_path / "store").rglob("*"))
+
+
+KILLED = """
+import io, os, sys
+from pathlib import Path
+from core.service.storage.disk import DiskStore
+
+class Source(io.BytesIO):
+    def read(self, size=-1):
+        found = super().read(size)
+        if not found:
+            print("written", flush=True)
+            sys.stdin.read()
+        return found
+
+DiskStore(Path(sys.argv[1])).put("jobs/a/attempts/1/patch.zip", Source(b"half"))
+"""
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_others_write_is_not(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    command = [sys.executable, "-c", KILLED, str(folder)]
+    store = open_store(settings_for(tmp_path))
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"written\n"
+        assert store.tidy() == 0
+        writer.kill()
+    assert any(path.is_file() for path in folder.rglob("*"))
+    assert list(store.list("")) == []
+    assert store.tidy() == 1
+    assert not any(path.is_file() for path in folder.rglob("*"))
 
 
 def test_a_store_that_is_away(tmp_path: Path) -> None:

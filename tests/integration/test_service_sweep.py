@@ -147,6 +147,15 @@ def test_objects_without_a_row_go_once_they_are_old(services: Services, monkeypa
     assert f"files/{file_id}" in owned
 
 
+def test_what_a_killed_process_left_half_written_goes(tmp_path: Path) -> None:
+    with open_services(settings_for(tmp_path)) as services:
+        services.storage.put("files/whole", b"whole")
+        (tmp_path / "store" / ".drafts" / "half").write_bytes(b"of somebody's file")
+        assert sweep(services).drafts_erased == 1
+        assert sweep(services).drafts_erased == 0
+        assert services.storage.read("files/whole") == b"whole"
+
+
 def test_many_sweeps_at_once_do_everything_once(services: Services) -> None:
     jobs = [submit(services) for _ in range(12)]
     for job in jobs:

@@ -33,6 +33,7 @@ class SweepResult:
     keys_forgotten: int
     attempts_cleaned: int
     orphans_erased: int
+    drafts_erased: int
     deliveries_forgotten: int
     audit_anchored: int
 
@@ -57,6 +58,7 @@ def sweep(services: Services) -> SweepResult:
         keys_forgotten=erased.idempotency_keys,
         attempts_cleaned=sum(clean_attempts(services, job_id) for job_id in ids(services, uncleaned, BATCH)),
         orphans_erased=sweep_orphans(services),
+        drafts_erased=services.storage.tidy(),
         deliveries_forgotten=erased.deliveries,
         audit_anchored=audit.anchor(services),
     )

@@ -1,9 +1,13 @@
-"""Objects as files of one folder. Each begins with a line that names its SHA-256: one rename puts both in place."""
+"""Objects as files of one folder. Each begins with a line that names its SHA-256: one rename puts both in place.
+
+Until then it is a draft, in a folder for drafts, locked by its writer: the lock of one that was killed is gone.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import re
@@ -15,7 +19,7 @@ from typing import BinaryIO
 
 from core.service.storage.port import CHUNK, ObjectCorrupt, ObjectMissing, StoredObject, StoreError, check_key, checked
 
-_DRAFT = ".draft-"
+_DRAFTS = ".drafts"
 _HEADER = re.compile(rb"lethe object, sha256 ([0-9a-f]{64})\n")
 _HEADER_SIZE = 86
 _TRIES = 10
@@ -73,12 +77,16 @@ class DiskStore:
         """See `ObjectStore`."""
         base = self._root / prefix.rpartition("/")[0]
         names = (Path(folder) / name for folder, _, names in os.walk(base) for name in names)
-        keys = (path.relative_to(self._root).as_posix() for path in names if not path.name.startswith(_DRAFT))
+        keys = (path.relative_to(self._root).as_posix() for path in names if path.parent.name != _DRAFTS)
         yield from sorted(key for key in keys if key.startswith(prefix))
 
     def presign(self, key: str, *, filename: str, ttl: int) -> str | None:  # noqa: ARG002 - the port
         """A folder has no public endpoint."""
         return None
+
+    def tidy(self) -> int:
+        """See `ObjectStore`."""
+        return sum(map(_discard, (self._root / _DRAFTS).glob("*")))
 
     def ping(self) -> None:
         """See `ObjectStore`."""
@@ -94,24 +102,18 @@ class DiskStore:
 
     def _write(self, path: Path, source: BinaryIO, size: int | None) -> tuple[str, int]:
         digest, written = hashlib.sha256(), 0
-        handle, draft = _draft(path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.seek(_HEADER_SIZE)
-                while chunk := source.read(CHUNK):
-                    digest.update(chunk)
-                    written += file.write(chunk)
-                if size is not None and written != size:
-                    raise StoreError("the stream was not as long as it should have been")
-                file.seek(0)
-                file.write(_header(digest.hexdigest()))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(draft)
-            raise
+        with _draft(self._root / _DRAFTS) as (file, draft):
+            file.seek(_HEADER_SIZE)
+            while chunk := source.read(CHUNK):
+                digest.update(chunk)
+                written += file.write(chunk)
+            if size is not None and written != size:
+                raise StoreError("the stream was not as long as it should have been")
+            file.seek(0)
+            file.write(_header(digest.hexdigest()))
+            file.flush()
+            os.fsync(file.fileno())
+            _rename(draft, path)
         _sync_folder(path.parent)
         return digest.hexdigest(), written
 
@@ -138,12 +140,43 @@ def _chunks(file: BinaryIO, offset: int, length: int | None) -> Iterator[bytes]:
             yield chunk
 
 
-def _draft(folder: Path) -> tuple[int, str]:
-    """A new file in `folder`, which a `delete` may remove as empty just after it was made."""
+@contextlib.contextmanager
+def _draft(folder: Path) -> Iterator[tuple[BinaryIO, str]]:
+    """A new file and its name, locked. It is gone afterwards, unless it was renamed."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    while True:
+        handle, name = tempfile.mkstemp(dir=folder)
+        with os.fdopen(handle, "wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink == 0:
+                # It was taken for one that a killed writer left, before the lock was there.
+                continue
+            try:
+                yield file, name
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name)
+            return
+
+
+def _discard(draft: Path) -> bool:
+    """Whether it was nobody's."""
+    try:
+        with draft.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            draft.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _rename(draft: str, path: Path) -> None:
+    """Into a folder which a `delete` may remove as empty just after it was made."""
     for _ in range(_TRIES):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with contextlib.suppress(FileNotFoundError):
-            return tempfile.mkstemp(dir=folder, prefix=_DRAFT)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.replace(draft, path)
+            return
     raise FileNotFoundError(errno.ENOENT, "the folder keeps vanishing")
 
 

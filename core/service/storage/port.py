@@ -65,6 +65,9 @@ class ObjectStore(Protocol):
     def presign(self, key: str, *, filename: str, ttl: int) -> str | None:
         """A URL that a client may download from for `ttl` seconds; None where the store has no public endpoint."""
 
+    def tidy(self) -> int:
+        """Remove what killed writers left half written, which nobody sees but the disk. Returns how many there were."""
+
     def ping(self) -> None:
         """Raises `StoreError` when the store cannot be used."""
 
