@@ -139,7 +139,7 @@ def noted(folder: Path) -> list[int]:
 
 def waiting_child(folder: Path) -> list[str]:
     """A child that notes its pid and settings and waits for the end of its standard input."""
-    return [sys.executable, "-c", f"{NOTE_PID}\nsys.stdin.read()", str(folder)]
+    return [sys.executable, "-c", f"{NOTE_PID}\ntime.sleep(60)", str(folder)]
 
 
 def test_a_dead_worker_is_replaced_and_its_job_freed(
