@@ -16,12 +16,12 @@ from client.errors import JobTimeoutError
 from client.events import Feed
 from client.images import Clip, Image
 from client.job import Job
+from client.level import Level
 from client.models import Artifact, Event, JobState, Status
 from client.pages import iterate
 from client.resources.base import Resource
 
 Kind = Literal["identity", "object", "style", "concept", "class"]
-Level = Literal["quick", "standard", "thorough"]
 Artifacts = list[Artifact]
 
 _LONG_POLL_SECONDS = 30

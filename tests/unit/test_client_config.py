@@ -54,3 +54,8 @@ def test_the_sdk_and_the_command_line_start_without_torch_and_without_the_server
         "assert not {'torch', 'transformers', 'fastapi', 'sqlalchemy', 'celery'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_command_line_starts_without_what_only_some_commands_need():
+    code = "import sys; import client.cli.app; assert not {'pydantic', 'httpx', 'PIL'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -1,15 +1,18 @@
-"""Bringing a database to the newest revision, from code or from a command line."""
+"""Bringing a database to the newest revision, from code or from a command line.
+
+Alembic is imported when it is needed: most processes that use a database neither migrate it nor ask for its revision.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from threading import Lock
-
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
+from typing import TYPE_CHECKING
 
 import migrations
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _ALEMBIC = Lock()
 """Alembic keeps its state in globals."""
@@ -17,6 +20,8 @@ _ALEMBIC = Lock()
 
 def alembic_config(url: str) -> Config:
     """Alembic's configuration for a database."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
     config.attributes["url"] = url
@@ -25,12 +30,16 @@ def alembic_config(url: str) -> Config:
 
 def migrate(url: str, revision: str = "head") -> None:
     """Upgrade a database. Several processes may call this at once: one migrates, the others wait and find it done."""
+    from alembic import command
+
     with _ALEMBIC:
         command.upgrade(alembic_config(url), revision)
 
 
 def head_revision() -> str:
     """The newest revision that this code knows."""
+    from alembic.script import ScriptDirectory
+
     head = ScriptDirectory.from_config(alembic_config("")).get_current_head()
     if head is None:
         raise RuntimeError("there are no migrations")
