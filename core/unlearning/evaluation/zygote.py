@@ -6,6 +6,7 @@ no GPU: CUDA does not survive a fork.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -98,8 +99,10 @@ def _let_go(keep: int) -> None:
     os.dup2(nothing, 0)
     # What libraries print is no answer.
     os.dup2(2, 1)
-    os.closerange(3, keep)
-    os.closerange(keep + 1, os.sysconf("SC_OPEN_MAX"))
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2 and int(name) != keep:
+            with contextlib.suppress(OSError):
+                os.close(int(name))
 
 
 def _answer(pipes: list[int], answer: Answer) -> NoReturn:
