@@ -10,11 +10,13 @@ import sys
 import zipfile
 from pathlib import Path
 
+import psutil
 import pytest
-from e2e_support import a_request, serving
+from e2e_support import Running, a_request, serving
 from small_model import SMALL
 
-from core.unlearning import reference
+from core.unlearning import accelerator, reference
+from core.unlearning.evaluation.zygote import possible
 from core.unlearning.patches.signing import verify_document
 from core.unlearning.patches.verify import verify
 
@@ -58,6 +60,13 @@ def share(rows: list[dict[str, str]], kind: str, when: str) -> float:
     return sum(told) / len(told)
 
 
+def assert_forked_not_started(running: Running) -> None:
+    """The process that checks patches comes from one that has the worker's libraries, where that can be."""
+    (worker,) = psutil.Process(running.process.pid).children()
+    wanted = possible() and not accelerator.may_be_here()
+    assert [child.cmdline() for child in worker.children()] == [worker.cmdline()] * wanted
+
+
 def test_a_request_becomes_a_patch_that_a_stock_library_loads(tmp_path: Path) -> None:
     folder = tmp_path / "sample"
     request, images = a_request(folder, model=SMALL, external_id="DSR-1")
@@ -74,6 +83,7 @@ def test_a_request_becomes_a_patch_that_a_stock_library_loads(tmp_path: Path) ->
         assert again.status_code == 202, again.text
         sculpted = running.ended(again.json()["id"])
         second = running.client.get(f"/v1/jobs/{sculpted['id']}/patch", params={"accept_failed": "true"}).content
+        assert_forked_not_started(running)
         fractions = [e["data"]["fraction"] for e in running.events(job_id) if e["type"] == "progress"]
     assert fractions == sorted(fractions)
     (tmp_path / "patch.zip").write_bytes(patch)
