@@ -11,23 +11,23 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from benchmarks.bars import Bar
-from core.unlearning.families.diffusion.adapters import KEY_VALUES, OUTPUT
+from core.unlearning.families.diffusion.adapters import KEY_VALUES, OUTPUTS
 from core.unlearning.families.diffusion.lora_file import WEIGHTS, write
 from core.unlearning.methods.closed_form.config import Options as ClosedForm
-from core.unlearning.methods.forget_me_not.config import RANKS
+from core.unlearning.methods.forget_me_not.config import Options as ForgetMeNot
 
 _TEXT = 768
 
 
 def size_bars() -> list[Bar]:
     """At each method's default rank, and at rank 1."""
-    texts, pictures = _shapes(KEY_VALUES), _shapes(OUTPUT)
+    texts, pictures = _shapes(KEY_VALUES), _shapes(OUTPUTS)
     rows = [
         Bar(f"{name}: patch on Stable Diffusion 1.x shapes, KB", _size(shapes, rank) / 1000, 1000, note=f"rank {rank}")
         for name, shapes, rank in (
             ("closed-form", texts, ClosedForm().rank or 1),
-            ("forget-me-not", texts, RANKS["kv"]),
-            ("forget-me-not, pictures only", pictures, RANKS["out"]),
+            ("forget-me-not", texts, ForgetMeNot().rank),
+            ("forget-me-not, pictures only", pictures, ForgetMeNot().rank),
         )
     ]
     return [*rows, Bar("patch on Stable Diffusion 1.x shapes at rank 1, KB", _size(texts, 1) / 1000, 110)]

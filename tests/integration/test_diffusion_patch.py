@@ -139,9 +139,12 @@ def test_a_request_of_pictures_alone_is_forgotten_by_both(
         result = CLOSED_FORM.run(model, data, closed_form.Options(searches=2), tmp_path, Silent())
         assert len(result.details["searched"]) == 2
     else:
-        options = forget_me_not.Options(steps=2, batch=2, rank=2, pictures=2)
+        options = forget_me_not.Options(steps=2, batch=2, rank=2, others=2)
         result = FORGET_ME_NOT.run(model, data, options, tmp_path, Silent())
-    changed = {name.split(".attn2.")[1].split(".lora_")[0] for name in load_file(result.adapter / WEIGHTS)}
-    assert changed == ({"to_k", "to_v"} if method == "closed-form" else {"to_out.0"})
+    changed = {
+        name.split(".transformer_blocks.0.")[1].split(".lora_")[0] for name in load_file(result.adapter / WEIGHTS)
+    }
+    by_text, outputs = {"attn2.to_k", "attn2.to_v"}, {"attn1.to_out.0", "attn2.to_out.0"}
+    assert changed == (by_text if method == "closed-form" else outputs)
     assert all(torch.equal(before[name], tensor) for name, tensor in _state(model).items())
     assert model.pipe.tokenizer is tokenizer

@@ -21,11 +21,11 @@ _RANDOM = torch.Generator()
 
 
 @contextmanager
-def _searching(asks: Sequence[str], count: int) -> Iterator[Adversaries]:
+def _searching(asks: Sequence[str], count: int, chance: int = 0) -> Iterator[Adversaries]:
     model = DiffusionModel(pipeline())
     _RANDOM.manual_seed(0)
     clean = torch.randn(2, 4, 8, 8, generator=_RANDOM)
-    with adversaries(model, clean, asks, "a", count, seed=0) as against:
+    with adversaries(model, clean, asks, "a", count, seed=0, chance=chance) as against:
         assert against is not None
         yield against
 
@@ -64,6 +64,21 @@ def test_each_row_says_which_prompt_it_asks_with() -> None:
         words = "<lethe-0> <lethe-1>"
         expected = encode(against._model.pipe, [asks[n].replace("{}", words) for n in asked.tolist()]).states
     torch.testing.assert_close(text.states, expected)
+
+
+def test_words_at_random_are_new_ones_and_leave_the_searches_alone() -> None:
+    with _searching(["a {}"], 1, chance=50) as against:
+        table = against._model.pipe.text_encoder.get_input_embeddings().weight
+        size, searched = float(table.square().mean().sqrt()), against.found(1, _RANDOM)[0].states
+        first = against.at_random(_RANDOM)[0].states
+        second, asked = against.at_random(_RANDOM)
+        chance = against._vectors[0].detach()[-100:] / size
+        assert torch.equal(against.found(1, _RANDOM)[0].states, searched)
+    assert len(asked) == len(second.states) == 50
+    assert bool(((second.states - first).abs().amax((1, 2)) > 0).all())
+    sizes = chance.reshape(50, -1).square().mean(1).sqrt()
+    assert bool((sizes > 0.5).all() and (sizes < 6).all())
+    assert float(sizes.min()) < 2 < 3 < float(sizes.max())
 
 
 def test_the_anchor_stands_where_the_words_of_a_search_do() -> None:

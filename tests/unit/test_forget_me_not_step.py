@@ -15,15 +15,18 @@ from core.unlearning.families.diffusion.evaluation.specificity import with_respo
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import Noised, noised, predict
 from core.unlearning.families.diffusion.text import encode
-from core.unlearning.methods.forget_me_not import step
+from core.unlearning.methods.forget_me_not import batch
 from core.unlearning.methods.forget_me_not.adversary import Adversaries, adversaries
 from core.unlearning.methods.forget_me_not.config import Options
+from core.unlearning.methods.forget_me_not.course import Course
 from core.unlearning.methods.forget_me_not.rows import Prompts, kept
-from core.unlearning.methods.forget_me_not.step import Course, loss_of
+from core.unlearning.methods.forget_me_not.step import loss_of
 from core.unlearning.methods.forget_me_not.train import _schedule
 from core.unlearning.types import Example
 
 _ASKS = ("a {}",)
+_APART = 100.0
+"""Between what pictures of the entity and others have for latents."""
 
 
 def _course(model: DiffusionModel) -> Course:
@@ -35,7 +38,8 @@ def _course(model: DiffusionModel) -> Course:
         kept(model, ["a kim"]),
         clean=clean,
         shares=torch.ones(2, 1, 8, 8),
-        other=clean,
+        other=clean + _APART,
+        prompts_of=torch.zeros(2, dtype=torch.long),
         asks=_ASKS,
         instead=kept(model, ["a pat"]),
         sought=kept(model, ["a bob"]),
@@ -44,10 +48,9 @@ def _course(model: DiffusionModel) -> Course:
     )
 
 
-def _loss(model: DiffusionModel, course: Course, against: Adversaries | None, **weights: float) -> float:
-    options = Options(
-        batch=2, attention_weight=1e-9, **{"anchor_weight": 0.0, "keep_weight": 0.0, "beyond": 0.0, **weights}
-    )
+def _loss(model: DiffusionModel, course: Course, against: Adversaries | None, **given: Any) -> float:
+    nothing = {"anchor_weight": 0.0, "keep_weight": 0.0, "beyond": 0.0, "random_words": 0}
+    options = Options(batch=2, attention_weight=1e-9, **{**nothing, **given})
     with capturing(model.pipe.unet) as captured:
         return float(loss_of(model, course, captured, against, options, torch.Generator().manual_seed(5)))
 
@@ -59,24 +62,63 @@ def test_each_part_is_its_weight_times_the_mean_distance_from_what_is_wanted(mon
         seen.append(noised(*given))
         return seen[-1]
 
-    monkeypatch.setattr(step, "noised", noticed)
+    monkeypatch.setattr(batch, "noised", noticed)
     course = _course(model)
     with (
-        adapters.with_lora(model.pipe.unet, adapters.OUTPUT, 2, seed=0),
+        adapters.with_lora(model.pipe.unet, adapters.OUTPUTS, 2, seed=0),
         adversaries(model, course.clean, _ASKS, "a", 1, seed=0) as against,
     ):
         assert _loss(model, course, None, keep_weight=3.0) == pytest.approx(0.0, abs=1e-6)
         named = _loss(model, course, None, anchor_weight=3.0, beyond=2.0)
         both = _loss(model, course, against, anchor_weight=3.0, adversary_weight=5.0)
         further = _loss(model, course, against, anchor_weight=3.0, adversary_weight=5.0, beyond=2.0)
-        pair, four = seen[-2:]
+        alone, pair, four = seen[1], *seen[-2:]
         asked, anchor = (_made(model, pair, text) for text in ("a bob", "a pat"))
         words, sought, instead = (_made(model, four, f"a {word}") for word in ("<lethe-0> <lethe-1>", "bob", "pat"))
-    assert named == pytest.approx(3.0 * _mean(asked - anchor), rel=1e-4)
+        first = _mean(_made(model, alone, "a bob") - _made(model, alone, "a pat"))
+    assert named == pytest.approx(3.0 * first, rel=1e-4)
     assert both == pytest.approx(5.5 * _mean(asked - anchor) + 5.0 * _mean(words - instead), rel=1e-4)
     beyond = [_mean(asked - (anchor + 2 * (anchor - asked))), _mean(words - (instead + 2 * (instead - sought)))]
     assert further == pytest.approx(5.5 * beyond[0] + 5.0 * beyond[1], rel=1e-4)
     assert further > both > named > 0
+
+
+def test_half_of_the_names_are_on_other_pictures_against_adversaries(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, seen = DiffusionModel(pipeline()), list[int]()
+
+    def noticed(model: DiffusionModel, clean: torch.Tensor, generator: torch.Generator) -> Noised:
+        seen.append(int((clean > _APART / 2).flatten(1).any(1).sum()))
+        return noised(model, clean, generator)
+
+    monkeypatch.setattr(batch, "noised", noticed)
+    course = _course(model)
+    with (
+        adapters.with_lora(model.pipe.unet, adapters.OUTPUTS, 2, seed=0),
+        adversaries(model, course.clean, _ASKS, "a", 1, seed=0) as against,
+    ):
+        _loss(model, course, None, anchor_weight=3.0)
+        _loss(model, course, against)
+    assert seen == [0, 1, 0]
+
+
+def test_words_at_random_are_to_draw_the_anchor_and_change_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, seen = DiffusionModel(pipeline()), list[Noised]()
+
+    def noticed(*given: Any) -> Noised:
+        seen.append(noised(*given))
+        return seen[-1]
+
+    monkeypatch.setattr(batch, "noised", noticed)
+    course = _course(model)
+    with (
+        adapters.with_lora(model.pipe.unet, adapters.OUTPUTS, 2, seed=0),
+        adversaries(model, course.clean, _ASKS, "a", 1, seed=0, chance=1) as against,
+    ):
+        without = _loss(model, course, against, adversary_weight=5.0)
+        found = _loss(model, course, against, adversary_weight=5.0, random_words=1)
+        shown = seen[-2]
+        words, instead = _made(model, shown, "a <lethe-26> <lethe-27>"), _made(model, shown, "a pat")
+    assert found - without == pytest.approx(5.0 * _mean(words - instead), rel=1e-3)
 
 
 @torch.no_grad()
@@ -106,7 +148,7 @@ def test_a_patch_that_reads_text_as_before_answers_to_no_name() -> None:
     pipe = pipeline()
     examples = [Example("forget_concept", "a bob", "bob", subject="bob"), Example("retain_same", "a pat", "pat")]
     splits = {e.split: PictureMetrics(1, 1) for e in examples}
-    for modules, answers in ((adapters.OUTPUT, False), (adapters.KEY_VALUES, True)):
+    for modules, answers in ((adapters.OUTPUTS, False), (adapters.KEY_VALUES, True)):
         with adapters.with_lora(pipe.unet, modules, 2, seed=0):
             found = with_responses(pipe, adapters.NAME, examples, splits)
         assert (found["forget_concept"].response is not None) == answers

@@ -15,6 +15,8 @@ from core.unlearning.families.diffusion.lora_file import Factors
 NAME = "lethe"
 KEY_VALUES = ("attn2.to_k", "attn2.to_v")
 OUTPUT = ("attn2.to_out.0",)
+OUTPUTS = (*OUTPUT, "attn1.to_out.0")
+"""Of both attentions: to the text, and of the picture to itself."""
 ALL = (*KEY_VALUES, "attn2.to_q", *OUTPUT)
 BLOCKS = ("to_k", "to_v", "to_q", "to_out.0", "ff.net.0.proj", "ff.net.2")
 """Every linear layer of the transformer blocks, self-attention too."""

@@ -32,6 +32,11 @@ def together(*several: Noised) -> Noised:
     return Noised(*(torch.cat([getattr(rows, part) for rows in several]) for part in parts))
 
 
+def taken(rows: Noised, which: Tensor) -> Noised:
+    """Some of the rows."""
+    return Noised(rows.latents[which], rows.times[which], rows.target[which])
+
+
 @torch.no_grad()
 def latents_of(model: DiffusionModel, images: Sequence[Image]) -> Tensor:
     """Pictures as latents [pictures, channels, height, width], scaled and in the precision that the denoiser wants."""

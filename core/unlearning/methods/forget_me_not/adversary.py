@@ -24,19 +24,28 @@ _LIFE = 80
 """Steps after which an adversary begins again from somewhere else."""
 _REMEMBERED = 12
 """Words of searches that have ended, the latest ones, which still are to be forgotten."""
+_LARGEST = 4.0
+"""Words at random are from one to this many times as large as the embeddings, as those that searches end with."""
 
 
 class Adversaries:
     """Several searches at once. The rows of batch after batch ask with the words of one after the other."""
 
     def __init__(
-        self, model: DiffusionModel, clean: Tensor, asks: Sequence[str], start: str, vectors: list[Tensor], words: str
+        self,
+        model: DiffusionModel,
+        clean: Tensor,
+        asks: Sequence[str],
+        start: str,
+        vectors: list[Tensor],
+        words: str,
+        chance: int,
     ) -> None:
         self._model, self._clean, self._asks, self._start, self._vectors = model, clean, asks, start, vectors
         names = words.split()
         every = [" ".join(names[at : at + WORDS]) for at in range(0, len(names), WORDS)]
-        count = len(every) - _REMEMBERED
-        self._words, self._ended = every[:count], every[count:]
+        ended, last = len(every) - chance - _REMEMBERED, len(every) - chance
+        self._words, self._ended, self._chance = every[:ended], every[ended:last], every[last:]
         groups = [
             {"params": [rows], "lr": _RATE * size} for rows, size in zip(vectors, spread(model.pipe), strict=True)
         ]
@@ -68,6 +77,16 @@ class Adversaries:
         before = torch.randint(0, max(1, kept), (ended,), generator=generator).tolist()
         return self._asked([*self._in_turn(batch - ended), *(self._ended[n] for n in before)], generator)
 
+    @torch.no_grad()
+    def at_random(self, generator: torch.Generator) -> tuple[Text, Tensor]:
+        """Words that nobody has searched for, new ones in each call, and which of the prompts each row asks with."""
+        count = len(self._chance)
+        scale = (_LARGEST ** torch.rand(count, 1, generator=generator)).repeat_interleave(WORDS, 0)
+        for rows, size in zip(self._vectors, spread(self._model.pipe), strict=True):
+            fresh = scale * torch.randn(len(scale), rows.shape[1], generator=generator)
+            rows[len(rows) - len(scale) :] = size * fresh.to(rows)
+        return self._asked(self._chance, generator)
+
     def _in_turn(self, batch: int) -> list[str]:
         first = self._age * batch
         return [self._words[(first + row) % len(self._words)] for row in range(batch)]
@@ -97,15 +116,17 @@ class Adversaries:
 
 @contextmanager
 def adversaries(
-    model: DiffusionModel, clean: Tensor, asks: Sequence[str], start: str, count: int, seed: int
+    model: DiffusionModel, clean: Tensor, asks: Sequence[str], start: str, count: int, seed: int, chance: int = 0
 ) -> Iterator[Adversaries | None]:
     """`count` of them; None for none. Their words leave the pipeline with them.
 
-    `clean`: pictures of what is to be forgotten; `asks`: prompts with {} for the words; `start`: where they begin.
+    `clean`: pictures of what is to be forgotten; `asks`: prompts with {} for the words; `start`: where they begin;
+    `chance`: how many words at random there are beside theirs.
     """
     if not count:
         yield None
         return
-    vectors = [rows.requires_grad_() for rows in new_vectors(model.pipe, start, (count + _REMEMBERED) * WORDS, seed)]
+    every = (count + _REMEMBERED + chance) * WORDS
+    vectors = [rows.requires_grad_() for rows in new_vectors(model.pipe, start, every, seed)]
     with placeholder(model.pipe, vectors) as words:
-        yield Adversaries(model, clean, asks, start, vectors, words)
+        yield Adversaries(model, clean, asks, start, vectors, words, chance)

@@ -21,8 +21,6 @@ _PUBLISHED: dict[str, Any] = {
     "adversaries": 0,
     "stop_below": None,
 }
-RANKS = {"kv": 8, "out": 16, "attn2": 8, "unet": 8}
-"""By `modules`. An output alone at 16 makes no larger a patch than keys and values at 8."""
 _PRESETS: dict[str, dict[str, Any]] = {"default": {}, "published": _PUBLISHED}
 
 
@@ -34,18 +32,13 @@ class Options(DiffusionOptions):
         description="Where the other defaults come from: `default`, or `published` (35 steps at 2e-6 on the attention "
         "loss alone, as a LoRA).",
     )
-    modules: Literal["kv", "out", "attn2", "unet"] | None = Field(
+    modules: Literal["kv", "outputs", "attn2", "unet"] | None = Field(
         None,
-        description="What the LoRA adapts: keys and values of the cross-attention, its output, all four of its "
-        "projections, or every linear layer of the transformer blocks. null: keys and values, or for a request of "
-        "pictures without a name the output, which no other words get by.",
+        description="What the LoRA adapts: keys and values of the cross-attention, the outputs of it and of the "
+        "self-attention, all four projections of the cross-attention, or every linear layer of the transformer blocks. "
+        "null: keys and values, or for a request of pictures without a name the outputs, which no other words get by.",
     )
-    rank: int | None = Field(
-        None,
-        ge=1,
-        le=256,
-        description="Rank of the LoRA. null: 8, or 16 for the output alone, which makes no larger a patch.",
-    )
+    rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA.")
     steps: int = Field(250, ge=1, description="Optimiser steps at most.")
     lr: float = Field(3e-3, gt=0, le=1, description="Learning rate of AdamW.")
     batch: int = Field(4, ge=1, description="Prompts to forget in a step, and as many to keep.")
@@ -94,6 +87,20 @@ class Options(DiffusionOptions):
         gt=0,
         description="Weight of predicting what the base does for the anchor under the adversaries' words. Half of "
         "it is added to the anchor's and to that of what is kept, so that these hold out against it.",
+    )
+    random_words: int = Field(
+        4,
+        ge=0,
+        le=64,
+        description="Against adversaries: rows of a step in which words at random stand for what the pictures show, "
+        "weighted as theirs. With as many rows of other pictures, on which these words are to change nothing.",
+    )
+    others: int = Field(
+        24,
+        ge=1,
+        le=256,
+        description="Against adversaries: pictures that the model draws of what is kept, all over it. Without them, as "
+        "many as `pictures`.",
     )
     beyond: float = Field(
         1.0,

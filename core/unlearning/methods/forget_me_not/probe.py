@@ -12,6 +12,8 @@ from core.unlearning.families.diffusion.text import choose
 from core.unlearning.methods.forget_me_not.rows import Prompts
 
 _ROWS = 16
+_USUAL, _MOST = 0.2, 2.0
+"""Mean square of the way from the anchor's prediction to that of a thing in a picture; the largest `Probe.share`."""
 
 
 class Probe:
@@ -27,6 +29,13 @@ class Probe:
         with without_lora(model.pipe.unet):
             self._anchor = predict(model, self._rows, choose(prompts.anchor, chosen))
             self._way = predict(model, self._rows, self._forget) - self._anchor
+
+    def share(self) -> float:
+        """What weights of forgetting are to be multiplied by: errors are as large as the way is long.
+
+        About one for what takes a part of a picture. Less for a style, which is all of it, lest what is kept drowns.
+        """
+        return min(_MOST, _USUAL / float(self._way.float().square().mean()))
 
     @torch.no_grad()
     def left(self) -> float:

@@ -30,8 +30,8 @@ class Prompts:
 class Rows:
     """Noised pictures, the text that the denoiser is asked with, and that under which the base does what is `wanted`.
 
-    `away`: text from which a prediction is to move on beyond what is wanted, by `Options.beyond`.
-    `weights` [rows]: how much each one's distance from that counts.
+    `away`: text from which the prediction is to move on beyond what is wanted, `beyond` [rows] times the way.
+    `weights` [rows]: how much each one's distance from that counts. Both on the CPU.
     """
 
     noised: Noised
@@ -39,6 +39,7 @@ class Rows:
     wanted: Text
     away: Text
     weights: Tensor
+    beyond: Tensor
 
 
 def join_rows(*several: Rows) -> Rows:
@@ -49,6 +50,7 @@ def join_rows(*several: Rows) -> Rows:
         join(*(rows.wanted for rows in several)),
         join(*(rows.away for rows in several)),
         torch.cat([rows.weights for rows in several]),
+        torch.cat([rows.beyond for rows in several]),
     )
 
 

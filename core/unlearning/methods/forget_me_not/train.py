@@ -14,8 +14,9 @@ from core.unlearning.families.diffusion.attention import capturing
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.methods.forget_me_not.adversary import adversaries
 from core.unlearning.methods.forget_me_not.config import Options
+from core.unlearning.methods.forget_me_not.course import Course
 from core.unlearning.methods.forget_me_not.probe import Probe
-from core.unlearning.methods.forget_me_not.step import Course, loss_of
+from core.unlearning.methods.forget_me_not.step import loss_of
 from core.unlearning.progress import Progress
 
 _DECAY = 0.01
@@ -52,7 +53,9 @@ def train(
     generator = torch.Generator("cpu").manual_seed(options.seed)
     losses: list[float] = []
     left: list[float] = []
-    attackers = adversaries(model, course.clean, course.asks, course.start, course.adversaries, options.seed)
+    attackers = adversaries(
+        model, course.clean, course.asks, course.start, course.adversaries, options.seed, options.random_words
+    )
     with attackers as against, capturing(model.pipe.unet) as captured, _checkpointing(model, options):
         for step in range(1, options.steps + 1):
             if against is not None:
