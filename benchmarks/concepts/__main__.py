@@ -40,7 +40,7 @@ where they are asked for. Means, ± one standard deviation over jobs. Pictures: 
 before (above) and after (below): target, its kind, other kinds.
 
 Jobs on one target each: {jobs}. A whole run has 45 jobs on 15 targets with `closed-form` and with
-`forget-me-not`, and 15 of each of the others. The seconds that passed hold whatever else the machine did."""
+`forget-me-not`, by name and of pictures only, and 15 of each of the others. The seconds that passed hold whatever else the machine did."""
 
 
 def main() -> int:
@@ -68,7 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--world", type=Path, default=WORLD, help="a folder with base, classifiers and retain_set")
     parser.add_argument("--methods", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
     parser.add_argument("--targets", type=int, default=5, help="of each kind")
-    parser.add_argument("--attacked", type=int, default=5, help="targets of each kind that are attacked, first seed")
+    parser.add_argument("--attacked", type=int, default=5, help="targets of each kind that are attacked")
     parser.add_argument("--scored", type=int, default=1, help="of those, how many have their M-Score taken")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--together", type=int, nargs="*", default=[5, 10], help="targets of one kind in one job")

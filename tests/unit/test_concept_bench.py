@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,9 @@ def listed(tmp_path: Path) -> Path:
 
 def test_targets_are_run_alone_and_together() -> None:
     known = [Concept(name=f"name {n}", kind="identity", prompts={}) for n in range(6)]
-    planned = list(cases(known, ["closed-form", "closed-form-pictures"], 2, [0, 1], [5]))
-    assert len(planned) == 2 * (2 + 1) + 2
+    planned = list(cases(known, ["closed-form", "closed-form-pictures", "forget-me-not-pictures"], 2, [0, 1], [5]))
+    by_contender = Counter(case.contender for case in planned)
+    assert by_contender == {"closed-form": 2 * (2 + 1), "closed-form-pictures": 2, "forget-me-not-pictures": 2 * 2}
     assert planned[-1].targets == tuple(f"name {n}" for n in range(5))
     assert len({case.name for case in planned}) == len(planned)
     assert Case("closed-form", ("Ada B.",), "identity", 3).name == "closed-form.identity.ada-b.3"

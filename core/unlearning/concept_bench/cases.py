@@ -27,13 +27,21 @@ class Contender:
     form: Form = "name"
     once: bool = False
     """Run with the first seed only, and never on several targets: there to be compared with."""
+    pressed: bool = False
+    """Attacked with every seed, since it is to hold out; never on several targets either."""
+
+    def runs(self, case: Case, first_seed: int) -> bool:
+        """Whether a whole run has the case."""
+        if len(case.targets) > 1:
+            return not (self.once or self.pressed)
+        return not self.once or case.seed == first_seed
 
 
 CONTENDERS: dict[str, Contender] = {
     "closed-form": Contender("closed-form", "closed-form"),
     "forget-me-not": Contender("forget-me-not", "forget-me-not"),
     "closed-form-pictures": Contender("closed-form, pictures only", "closed-form", form="pictures", once=True),
-    "forget-me-not-pictures": Contender("forget-me-not, pictures only", "forget-me-not", form="pictures", once=True),
+    "forget-me-not-pictures": Contender("forget-me-not, pictures only", "forget-me-not", form="pictures", pressed=True),
     "forget-me-not-unlisted": Contender(
         "forget-me-not, pictures that no classifier knows", "forget-me-not", form="unlisted", once=True
     ),
@@ -84,6 +92,5 @@ def cases(
         several = [tuple(names[:count]) for count in together if 1 < count < len(names)]
         for targets in (*alone, *several):
             for seed in seeds:
-                for contender in contenders:
-                    if not CONTENDERS[contender].once or (len(targets) == 1 and seed == seeds[0]):
-                        yield Case(contender, targets, kind, seed)
+                planned = [Case(contender, targets, kind, seed) for contender in contenders]
+                yield from (case for case in planned if CONTENDERS[case.contender].runs(case, seeds[0]))

@@ -41,7 +41,7 @@ class Bench:
     work: Path
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     attacked_seeds: Sequence[int] = (0,)
-    """Seeds whose cases are also attacked."""
+    """Seeds whose cases are also attacked, beside those of contenders that are with every seed."""
     attacked: Sequence[str] | None = None
     """Targets that are attacked; None: all."""
     scored: Sequence[str] = ()
@@ -119,7 +119,8 @@ class Bench:
 
     def _attacks(self, case: Case) -> bool:
         chosen = self.attacked is None or case.targets[0] in self.attacked
-        return chosen and case.seed in self.attacked_seeds and len(case.targets) == 1
+        asked = case.seed in self.attacked_seeds or CONTENDERS[case.contender].pressed
+        return chosen and asked and len(case.targets) == 1
 
     def _level(self, case: Case) -> Level:
         return "thorough" if self._attacks(case) else "standard"
