@@ -40,7 +40,8 @@ where they are asked for. Means, ± one standard deviation over jobs. Pictures: 
 before (above) and after (below): target, its kind, other kinds.
 
 Jobs on one target each: {jobs}. A whole run has 45 jobs on 15 targets with `closed-form` and with
-`forget-me-not`, by name and of pictures only, and 15 of each of the others. The seconds that passed hold whatever else the machine did."""
+`forget-me-not`, by name and of pictures only, and 15 of each of the others. The seconds that passed hold whatever else
+the machine did."""
 
 
 def main() -> int:
