@@ -19,6 +19,7 @@ from core.unlearning.methods.forget_me_not import batch
 from core.unlearning.methods.forget_me_not.adversary import Adversaries, adversaries
 from core.unlearning.methods.forget_me_not.config import Options
 from core.unlearning.methods.forget_me_not.course import Course
+from core.unlearning.methods.forget_me_not.probe import Probe
 from core.unlearning.methods.forget_me_not.rows import Prompts, kept
 from core.unlearning.methods.forget_me_not.step import loss_of
 from core.unlearning.methods.forget_me_not.train import _schedule
@@ -55,14 +56,21 @@ def _loss(model: DiffusionModel, course: Course, against: Adversaries | None, **
         return float(loss_of(model, course, captured, against, options, torch.Generator().manual_seed(5)))
 
 
-def test_each_part_is_its_weight_times_the_mean_distance_from_what_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, seen = DiffusionModel(pipeline()), list[Noised]()
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[Noised]:
+    """The rows of noise of every step, as they are made."""
+    made: list[Noised] = []
 
     def noticed(*given: Any) -> Noised:
-        seen.append(noised(*given))
-        return seen[-1]
+        made.append(noised(*given))
+        return made[-1]
 
     monkeypatch.setattr(batch, "noised", noticed)
+    return made
+
+
+def test_each_part_is_its_weight_times_the_mean_distance_from_what_is_wanted(seen: list[Noised]) -> None:
+    model = DiffusionModel(pipeline())
     course = _course(model)
     with (
         adapters.with_lora(model.pipe.unet, adapters.OUTPUTS, 2, seed=0),
@@ -101,14 +109,8 @@ def test_half_of_the_names_are_on_other_pictures_against_adversaries(monkeypatch
     assert seen == [0, 1, 0]
 
 
-def test_words_at_random_are_to_draw_the_anchor_and_change_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, seen = DiffusionModel(pipeline()), list[Noised]()
-
-    def noticed(*given: Any) -> Noised:
-        seen.append(noised(*given))
-        return seen[-1]
-
-    monkeypatch.setattr(batch, "noised", noticed)
+def test_words_at_random_are_to_draw_the_anchor_and_change_nothing_else(seen: list[Noised]) -> None:
+    model = DiffusionModel(pipeline())
     course = _course(model)
     with (
         adapters.with_lora(model.pipe.unet, adapters.OUTPUTS, 2, seed=0),
@@ -119,6 +121,14 @@ def test_words_at_random_are_to_draw_the_anchor_and_change_nothing_else(monkeypa
         shown = seen[-2]
         words, instead = _made(model, shown, "a <lethe-26> <lethe-27>"), _made(model, shown, "a pat")
     assert found - without == pytest.approx(5.0 * _mean(words - instead), rel=1e-3)
+
+
+def test_what_is_no_different_from_its_anchor_still_has_a_weight() -> None:
+    model = DiffusionModel(pipeline())
+    course = _course(model)
+    same = Prompts(course.forget.anchor, course.forget.anchor, course.forget.columns)
+    with adapters.with_lora(model.pipe.unet, adapters.OUTPUTS, 2, seed=0):
+        assert Probe(model, same, course.clean, seed=0).share() == 2.0
 
 
 @torch.no_grad()

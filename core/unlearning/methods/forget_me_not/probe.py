@@ -35,7 +35,8 @@ class Probe:
 
         About one for what takes a part of a picture. Less for a style, which is all of it, lest what is kept drowns.
         """
-        return min(_MOST, _USUAL / float(self._way.float().square().mean()))
+        way = float(self._way.float().square().mean())
+        return _USUAL / max(way, _USUAL / _MOST)
 
     @torch.no_grad()
     def left(self) -> float:
