@@ -86,6 +86,7 @@ def _minutes(results: Sequence[Result]) -> Iterator[Bar]:
         if result["case_processor_seconds"]:
             times[result["contender"]].append(result["case_processor_seconds"])
     whole = sum(fmean(found) for found in times.values()) * len(RATIOS) * _SEEDS
-    note = f"from the processor time of {sum(map(len, times.values()))} cases of {len(times)} contenders, nine of each"
+    cases = sum(map(len, times.values()))
+    note = f"level standard, from the processor time of {cases} cases of {len(times)} contenders, nine of each"
     bound = _MINUTES if set(times) == set(contenders()) else None
     yield Bar("the whole benchmark: minutes on two cores", whole / _CORES / 60, bound, note=note)
