@@ -17,14 +17,14 @@ with importing():
     import structlog
     import uvicorn
 
-    from api.bootstrap import prepare
-    from api.serving import uvicorn_config
-    from api.supervisor import WorkerChild
-    from core.service import logs, tracing
+    from api.server.bootstrap import prepare
+    from api.server.serving import uvicorn_config
+    from api.server.worker_child import WorkerChild
     from core.service.context import Services
     from core.service.errors import ServiceError
     from core.service.settings import Settings
-    from core.service.tracing import TracingUnavailableError
+    from core.service.telemetry import logs, tracing
+    from core.service.telemetry.tracing import TracingUnavailableError
 
 
 def main() -> int:

@@ -1,9 +1,10 @@
-"""The application factory. Importing this loads no torch, and neither does anything that it serves."""
+"""The application factory and its version. Importing this loads no torch, and neither does anything that it serves."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
 
 import anyio
 import structlog
@@ -12,21 +13,20 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 
-from api import errors, openapi, routes
-from api.body_json import StrictJson
-from api.body_limit import BodyLimit
-from api.body_pace import BodyPace
-from api.head import Head
-from api.key_cache import KeyCache
-from api.limits import RateLimiter
+from api import routes
+from api.auth.key_cache import KeyCache
+from api.auth.rate_limit import RateLimiter
+from api.http import errors
 from api.metrics import DatabaseCollector, HttpMetrics
-from api.middleware import RequestContext
+from api.middleware.body import BodyLimit, BodyPace, StrictJson
+from api.middleware.context import RequestContext
+from api.middleware.head import Head
+from api.openapi import document
 from api.routes import reference
 from api.routes.console import static_files
-from api.versions import VERSION
 from core.service.context import Services
-from core.service.doorbell import make_celery, open_doorbell
-from core.service.jobs.sweep import sweep
+from core.service.doorbell.celery import make_celery, open_doorbell
+from core.service.jobs.sweep.sweep import sweep
 from core.service.settings import Settings
 from core.unlearning.patches.signing import Signer
 
@@ -56,7 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.keys = KeyCache()
     app.state.limiter = RateLimiter(settings.requests_per_minute)
     errors.install(app)
-    openapi.install(app)
+    document.install(app)
     routers = [router for router in routes.ALL if settings.docs or router is not reference.router]
     for router in routers:
         app.include_router(router)
@@ -110,3 +110,9 @@ async def _sweep_forever(services: Services) -> None:
 
 def _operation_id(route: APIRoute) -> str:
     return route.name
+
+
+try:
+    VERSION = version("lethe")
+except PackageNotFoundError:
+    VERSION = "0"

@@ -10,12 +10,12 @@ from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from starlette.concurrency import run_in_threadpool
 
-from api.key_cache import KeyCache
-from api.limits import RateLimiter
+from api.auth.key_cache import KeyCache
+from api.auth.rate_limit import RateLimiter
 from core.service.access.keys import Principal, authenticate, note_use, require
-from core.service.clock import now
 from core.service.context import Services
 from core.service.errors import RateLimited, Unauthorized
+from core.service.kit.clock import now
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="ApiKey", description="An API key: `Authorization: Bearer lk_…`")
 

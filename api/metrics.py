@@ -12,8 +12,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.service.db.engine import Database
-from core.service.db.now import db_now
+from core.service.db.engine import Database, db_now
 from core.service.metrics import READERS
 
 log = structlog.get_logger(__name__)

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.problem import MEDIA_TYPE, ProblemBody
+from api.http.problem import MEDIA_TYPE, ProblemBody
 from core.service.access.scopes import SCOPES
 from core.service.audit import AuditView
 from core.service.jobs.views import JobView
-from core.service.moments import Moment
-from core.service.text import Label
+from core.service.kit.clock import Moment
+from core.service.kit.text import Label
 from core.service.webhooks.views import DeliveryView, WebhookView
 
 

@@ -27,7 +27,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ValidationError
 
-from benchmarks import small_retain_set
+from benchmarks.worlds import small_retain_set
 from core.unlearning import reference
 from core.unlearning.methods.registry import catalogue
 from core.unlearning.patches.signing import Signer
@@ -150,7 +150,7 @@ def _run(
     folder: Path, family: str, method: str, given: Mapping[str, Any], *, named: bool = True, subject: int = 0
 ) -> Path:
     """The work folder of a job."""
-    from core.unlearning.run import run_job
+    from core.unlearning.jobs.forget import run_job
 
     workdir = folder / "work"
     workdir.mkdir(parents=True)
@@ -162,8 +162,8 @@ def _run(
 
 def _children(folder: Path) -> Record:
     """Two jobs put together, and one of them sculpted again."""
-    from core.unlearning.consolidate import EarlierJob, consolidate_job
-    from core.unlearning.resculpt import resculpt_job
+    from core.unlearning.jobs.consolidate import EarlierJob, consolidate_job
+    from core.unlearning.jobs.resculpt import resculpt_job
 
     works = [_run(folder / str(at), "mllm", "smfa", {"k_image": 1.0}, subject=at) for at in (0, 1)]
     model = spec("mllm", folder)
@@ -185,7 +185,7 @@ def _diffusion_baseline(name: str) -> Callable[[Path], Record]:
     def run(folder: Path) -> Record:
         from core.unlearning.families.base import load_family
 
-        package = f"core.unlearning.methods.{name}"
+        package = f"core.unlearning.bench.baselines.{name}"
         model_spec = spec("diffusion", folder)
         family = load_family("diffusion")
         model = family.load(model_spec)
@@ -202,9 +202,9 @@ def _diffusion_baseline(name: str) -> Callable[[Path], Record]:
 def _classifier_baseline(name: str) -> Callable[[Path], Record]:
     def run(folder: Path) -> Record:
         from benchmarks.audiovisual.scenarios import data, scenarios
+        from core.unlearning.bench.baselines import classifier_baselines
+        from core.unlearning.bench.baselines.classifier_baselines.course import Course
         from core.unlearning.families.base import load_family
-        from core.unlearning.methods import classifier_baselines
-        from core.unlearning.methods.classifier_baselines.course import Course
 
         model = load_family("audiovisual").load(spec("audiovisual", folder))
         examples = data(scenarios()[0]).train

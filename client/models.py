@@ -193,3 +193,6 @@ class AuditEntry(Model):
     resource: str
     details: dict[str, Any] = Field(default_factory=dict)
     hash: str
+
+
+Level = Literal["quick", "standard", "thorough"]

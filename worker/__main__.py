@@ -7,9 +7,9 @@ import sys
 from core.imports import importing
 
 with importing():
-    from core.service import logs, tracing
     from core.service.settings import get_settings
-    from worker import cluster, embedded
+    from core.service.telemetry import logs, tracing
+    from worker.process import cluster, embedded
 
 
 def main() -> int:

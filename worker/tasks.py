@@ -10,12 +10,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.service import signing_keys
 from core.service.context import Services
-from core.service.doorbell import RUN_JOB, make_celery, open_doorbell
+from core.service.doorbell.celery import RUN_JOB, make_celery, open_doorbell
 from core.service.settings import get_settings
 from core.unlearning.patches.signing import Signer
-from worker import room
-from worker.models import WarmModels
-from worker.runner import Runner
+from worker.attempt import capacity
+from worker.attempt.runner import Runner
+from worker.attempt.warm_models import WarmModels
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ def runner() -> Runner:
     signer = Signer.load_or_create(settings.resolved_signing_key_file)
     with services().db.write() as session:
         signing_keys.publish(session, signer.key_id, signer.public_key)
-    mine = room.of(settings.worker_memory_gb)
+    mine = capacity.of(settings.worker_memory_gb)
     return Runner(services(), WarmModels(), signer, room=None if settings.mode == "embedded" else mine)
 
 

@@ -11,9 +11,9 @@ import typer
 from api.admin.context import ACTOR, AdminError, opened
 from core.service import audit, rotation, signing_keys
 from core.service.context import Services
+from core.service.crypto.master_keys import key_file, new_master_key
+from core.service.crypto.secret_files import replace
 from core.service.db.engine import keyring_of
-from core.service.master_keys import key_file, new_master_key
-from core.service.secret_files import replace
 from core.service.settings import Settings
 from core.unlearning.patches.signing import Signer
 

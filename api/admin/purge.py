@@ -10,8 +10,8 @@ import typer
 from api.admin.context import ACTOR, JsonFlag, opened, print_json
 from core.service import audit
 from core.service.context import Services
-from core.service.jobs import retention
-from core.service.jobs.orphans import sweep_orphans
+from core.service.jobs.sweep import retention
+from core.service.jobs.sweep.orphans import sweep_orphans
 
 _SAID = {
     "inputs": "jobs whose inputs are past their time",

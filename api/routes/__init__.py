@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from api.routes import (
-    artifacts,
-    audit,
-    console,
-    events,
-    files,
-    health,
-    job_actions,
-    jobs,
-    keys,
-    methods,
-    metrics,
-    models,
-    opendsr,
-    reference,
-    webhooks,
-    wellknown,
-)
+from api.routes import audit, console, files, health, keys, methods, metrics, models, reference, webhooks, wellknown
+from api.routes.jobs import actions, artifacts, events
+from api.routes.jobs import routes as jobs
+from api.routes.opendsr import routes as opendsr
 
 ALL = (
     jobs.router,
-    job_actions.router,
+    actions.router,
     events.router,
     artifacts.router,
     files.router,

@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from api import pages
 from api.deps import AuditRead, ServicesDep
+from api.http import pages
 from api.schemas import AuditList, problems
 from core.service import audit
 from core.service.audit import AuditFilters
-from core.service.moments import Moment
+from core.service.kit.clock import Moment
 
 router = APIRouter(tags=["audit"])
 

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 from starlette.responses import JSONResponse
 
-from api import body
 from api.deps import FilesWrite, IdempotencyKey, ServicesDep
-from api.idempotent import Answer, fingerprint, once
-from api.request_docs import CREATE_FILE
+from api.http import body
+from api.http.idempotent import Answer, fingerprint, once
+from api.openapi.bodies import CREATE_FILE
 from api.schemas import WITH_BODY, FileView, problems
 from core.service import audit, files
 from core.service.errors import InvalidRequest

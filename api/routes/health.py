@@ -11,7 +11,7 @@ from api.deps import ServicesDep
 from api.schemas import Check, Readiness
 from core.service.context import Services
 from core.service.db.migrate import head_revision
-from core.service.doorbell import ping
+from core.service.doorbell.celery import ping
 
 router = APIRouter(tags=["health"])
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
 
 from api.deps import IdempotencyKey, KeysManage, ServicesDep
-from api.idempotent import Answer, fingerprint, once
+from api.http.idempotent import Answer, fingerprint, once
 from api.schemas import WITH_BODY, KeyCreate, KeyCreated, KeyList, KeyRotate, KeyView, problems
 from core.service import audit
 from core.service.access import keys

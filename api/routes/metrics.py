@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from prometheus_client import exposition
 from starlette.responses import Response
 
-from api.problem import Problem, ProblemBody
+from api.http.problem import Problem, ProblemBody
 from core.service.settings import Settings
 
 router = APIRouter(tags=["health"])

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
 
-from api import job_response
 from api.deps import IdempotencyKey, JobsRead, JobsWrite, ModelsManage, ServicesDep, base_url
-from api.idempotent import Answer, fingerprint, once
-from api.plans import as_invalid, consolidation
+from api.http.idempotent import Answer, fingerprint, once
+from api.routes.jobs import response
+from api.routes.jobs.plans import as_invalid, consolidation
 from api.schemas import WITH_BODY, ModelList, ModelView, problems
 from core.service import audit, models
 from core.service.errors import InvalidRequest
@@ -20,7 +20,7 @@ from core.service.jobs.schema import ConsolidateBody
 from core.service.jobs.views import JobView
 from core.service.models import ModelCreate, RegisteredModel
 from core.unlearning.errors import ModelLoadError
-from core.unlearning.families.checkpoint import require_safe
+from core.unlearning.families.shared.safe_folder import require_safe
 from core.unlearning.planning import PlanError, check_model
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -77,7 +77,7 @@ def consolidate_model(
     def make(session: Session) -> Answer:
         plan = consolidation(models.get(session, model_id), body.options)
         job = create_consolidate_job(services, session, principal, model_id, body, plan, base_url(services))
-        return Answer(202, job.model_dump(mode="json"), {**job_response.headers(job), "Location": job.links.self})
+        return Answer(202, job.model_dump(mode="json"), {**response.headers(job), "Location": job.links.self})
 
     return once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
 

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Body, Query, Request, Response
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
 
-from api import pages
 from api.deps import IdempotencyKey, ServicesDep, WebhooksManage
-from api.idempotent import Answer, fingerprint, once
+from api.http import pages
+from api.http.idempotent import Answer, fingerprint, once
 from api.schemas import WITH_BODY, DeliveryList, WebhookList, problems
 from core.service import audit
 from core.service.webhooks import deliveries, endpoints

@@ -18,9 +18,9 @@ from benchmarks.adaptation.rows import encoded_rows, kinds, steps
 from benchmarks.adaptation.shapes import NARROW, TINY, random_model, reference_model
 from benchmarks.adaptation.ways import Plain, Shared
 from benchmarks.bars import Bar, publish
-from core.unlearning.allocator import keep_blocks
-from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.rows import Row
+from core.unlearning.hardware.allocator import keep_blocks
 
 IMAGES, QUESTIONS = 10, 20
 JOB = 90

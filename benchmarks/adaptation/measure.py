@@ -16,11 +16,11 @@ from torch.utils import flop_counter
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.adaptation.ways import Way
-from core.unlearning.allocator import give_back
-from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.adapters import trainable, with_adapters
-from core.unlearning.families.mllm.training.forgetting import targets_of
 from core.unlearning.families.mllm.training.rows import Row
+from core.unlearning.hardware.allocator import give_back
+from core.unlearning.methods.shared.lora_forgetting import targets_of
 from core.unlearning.methods.smfa.config import Options
 
 _OPTIONS = Options.model_validate({"rank": 16, "seed": 0})

@@ -7,8 +7,8 @@ from itertools import islice
 
 import numpy as np
 
-from core.unlearning.families.mllm.encode import Encoded
-from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.model.encoded import Encoded
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.draws import Draw, endless
 from core.unlearning.families.mllm.training.rows import Row
 from core.unlearning.reference.mllm.faces import draw_person

@@ -19,7 +19,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from core.unlearning import reference
 from core.unlearning.families.base import load_family
-from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.types import ModelSpec
 
 PIXELS, PATCH = 336, 14

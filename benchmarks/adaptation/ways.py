@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from core.unlearning.families.mllm.batch import collate
-from core.unlearning.families.mllm.encode import Encoded
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.score import AnswerLogits
+from core.unlearning.families.mllm.model.batch import collate
+from core.unlearning.families.mllm.model.encoded import Encoded
+from core.unlearning.families.mllm.model.logits import AnswerLogits
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.answers import forgetting_by, log_probs
 from core.unlearning.families.mllm.training.rows import Row, referenced
-from core.unlearning.families.mllm.training.targets import distributions
+from core.unlearning.families.mllm.training.teacher import distributions
 from core.unlearning.methods.npo.losses import npo
 
 BETA = 0.1

@@ -14,10 +14,7 @@ import torch
 from peft import PeftModel
 
 from benchmarks.audiovisual.scenarios import Scenario, data
-from core.unlearning.families.audiovisual.model import AudioVisualModel
-from core.unlearning.methods.ccu.config import Options
-from core.unlearning.methods.ccu.method import METHOD
-from core.unlearning.methods.classifier_baselines import (
+from core.unlearning.bench.baselines.classifier_baselines import (
     bad_teaching,
     contrastive,
     fine_tune,
@@ -27,7 +24,10 @@ from core.unlearning.methods.classifier_baselines import (
     scrub,
     ssd,
 )
-from core.unlearning.methods.classifier_baselines.course import Course
+from core.unlearning.bench.baselines.classifier_baselines.course import Course
+from core.unlearning.families.audiovisual.model import AudioVisualModel
+from core.unlearning.methods.ccu.config import Options
+from core.unlearning.methods.ccu.method import METHOD
 from core.unlearning.progress import Silent
 from core.unlearning.reference.audiovisual.build import EPOCHS
 

@@ -20,11 +20,11 @@ from benchmarks.concepts.correction import METHODS, corrected, correction_bars, 
 from benchmarks.concepts.kept import counted, kept_results
 from benchmarks.concepts.sizes import size_bars
 from benchmarks.concepts.table import bars
-from core.unlearning.concept_bench.cases import CONTENDERS, Case, cases, first_of_each_kind
-from core.unlearning.concept_bench.eyes import open_eyes
-from core.unlearning.concept_bench.grid import stack
-from core.unlearning.concept_bench.run import Bench
-from core.unlearning.concept_bench.summary import Result
+from core.unlearning.bench.concepts.cases import CONTENDERS, Case, cases, first_of_each_kind
+from core.unlearning.bench.concepts.contact_sheet import stack
+from core.unlearning.bench.concepts.eyes import open_eyes
+from core.unlearning.bench.concepts.run import Bench
+from core.unlearning.bench.concepts.summary import Result
 from core.unlearning.families.diffusion import concepts
 from core.unlearning.families.diffusion.load import load
 from core.unlearning.progress import Silent

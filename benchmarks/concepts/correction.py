@@ -12,9 +12,9 @@ from statistics import fmean, stdev
 import numpy as np
 
 from benchmarks.bars import Bar
-from core.unlearning.concept_bench.attacks import shown
-from core.unlearning.concept_bench.patched import under_patch
-from core.unlearning.concept_bench.run import Bench
+from core.unlearning.bench.concepts.attacks import shown
+from core.unlearning.bench.concepts.patched import under_patch
+from core.unlearning.bench.concepts.run import Bench
 from core.unlearning.families.diffusion.data import build_data
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.progress import Silent

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.unlearning.concept_bench.cases import CONTENDERS, KINDS
-from core.unlearning.concept_bench.summary import Result
+from core.unlearning.bench.concepts.cases import CONTENDERS, KINDS
+from core.unlearning.bench.concepts.summary import Result
 
 
 def kept_results(work: Path) -> list[Result]:

@@ -22,12 +22,13 @@ from PIL import Image
 
 from benchmarks.bars import Bar, publish
 from benchmarks.concepts.shaped import build
-from core.unlearning.concept_bench.hub import FOLDER
+from core.unlearning.bench.concepts.hub import FOLDER
 from core.unlearning.errors import UnlearningError
+from core.unlearning.jobs.forget import run_job
+from core.unlearning.jobs.work import PATCH, REPORT
 from core.unlearning.patches.signing import Signer
 from core.unlearning.patches.verify import verify
 from core.unlearning.progress import Silent
-from core.unlearning.run import PATCH, REPORT, run_job
 from core.unlearning.types import Entity, ForgetRequest, ModelSpec
 
 TEXT = """Pipelines of the shapes of Stable Diffusion 1.5 and XL with random weights, half precision: whole jobs, from

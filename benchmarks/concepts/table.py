@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from benchmarks.bars import Bar
-from core.unlearning.concept_bench.summary import Result, Row, rows
+from core.unlearning.bench.concepts.summary import Result, Row, rows
 
 _BOUNDS: Mapping[tuple[str, int], Mapping[str, float]] = {
     ("closed-form", 1): {"ua": 0.98, "ira": 0.97, "cra": 0.97},

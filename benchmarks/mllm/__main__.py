@@ -1,7 +1,7 @@
 """`python -m benchmarks.mllm [--check] [--work DIR [--report]] [--methods M ...] [--ratios 5 10 15] [--seeds 0 1 2]`.
 
 The reference model, its people, and the options that were chosen for every method on other people
-(`core/unlearning/memory_bench/data/chosen.json`). `--work` keeps what is done, so that an interrupted run goes on where
+(`core/unlearning/bench/memory/data/chosen.json`). `--work` keeps what is done, so that an interrupted run goes on where
 it was; `--report` runs nothing and puts together what is there.
 """
 
@@ -19,12 +19,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.bars import RESULTS, publish
 from benchmarks.mllm.table import bars, counted
-from core.unlearning.memory_bench.bench import TITLE, Bench, build_oracle
-from core.unlearning.memory_bench.cases import RATIOS, contenders
-from core.unlearning.memory_bench.output import MARKDOWN, PAGE, write_all
-from core.unlearning.memory_bench.results import Result, read
-from core.unlearning.memory_bench.setup import Setup, bundled_model
-from core.unlearning.memory_bench.summary import Row
+from core.unlearning.bench.memory.bench import TITLE, Bench, build_oracle
+from core.unlearning.bench.memory.cases import RATIOS, contenders
+from core.unlearning.bench.memory.output import MARKDOWN, PAGE, write_all
+from core.unlearning.bench.memory.results import Result, read
+from core.unlearning.bench.memory.setup import Setup, bundled_model
+from core.unlearning.bench.memory.summary import Row
 from core.unlearning.patches.digest import base_digest
 
 TEXT = """`lethe bench mllm` on the reference world: 5, 10 and 15 % of its people (two, four, six), drawn by each seed

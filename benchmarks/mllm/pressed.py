@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean, stdev
 
 from benchmarks.bars import Bar
-from core.unlearning.memory_bench.measure import FORGET
-from core.unlearning.memory_bench.records import OVERALL, Record, from_json, value
-from core.unlearning.memory_bench.results import Result
+from core.unlearning.bench.memory.measure import FORGET
+from core.unlearning.bench.memory.records import OVERALL, Record, from_json, value
+from core.unlearning.bench.memory.results import Result
 
 SUPPRESSION, ERASURE = "smfa", "smfa-erasure"
 _TITLES = {SUPPRESSION: "default preset", ERASURE: "mode erasure"}

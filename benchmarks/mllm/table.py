@@ -8,11 +8,11 @@ from statistics import fmean
 
 from benchmarks.bars import Bar
 from benchmarks.mllm.pressed import pressed
-from core.unlearning.memory_bench.cases import RATIOS, contenders
-from core.unlearning.memory_bench.grid import FLOOR
-from core.unlearning.memory_bench.records import OVERALL
-from core.unlearning.memory_bench.results import Result
-from core.unlearning.memory_bench.summary import Row
+from core.unlearning.bench.memory.cases import RATIOS, contenders
+from core.unlearning.bench.memory.records import OVERALL
+from core.unlearning.bench.memory.results import Result
+from core.unlearning.bench.memory.summary import Row
+from core.unlearning.bench.memory.tuning import FLOOR
 
 OURS = "smfa"
 _MEANS = {5: 0.98, 10: 0.97, 15: 0.95}

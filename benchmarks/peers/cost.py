@@ -13,7 +13,7 @@ from benchmarks.bars import Bar
 from benchmarks.peers.losses import BETA
 from benchmarks.peers.questions import Given, as_theirs
 from benchmarks.peers.theirs import Theirs
-from core.unlearning.families.mllm.score import answer_logits
+from core.unlearning.families.mllm.model.logits import answer_logits
 from core.unlearning.families.mllm.training.answers import log_probs
 from core.unlearning.methods.npo.losses import npo
 

@@ -12,11 +12,11 @@ import torch
 from benchmarks.bars import Bar
 from benchmarks.peers.questions import Given, as_theirs
 from benchmarks.peers.theirs import Theirs
-from core.unlearning.families.mllm.batch import collate
-from core.unlearning.families.mllm.score import answer_logits
+from core.unlearning.families.mllm.model.batch import collate
+from core.unlearning.families.mllm.model.logits import answer_logits
 from core.unlearning.families.mllm.training.answers import log_probs, mean_losses
 from core.unlearning.families.mllm.training.losses import divergence
-from core.unlearning.families.mllm.training.targets import Soft
+from core.unlearning.families.mllm.training.teacher import Soft
 from core.unlearning.methods.dpo.losses import dpo
 from core.unlearning.methods.npo.losses import npo
 from core.unlearning.methods.simnpo.losses import simnpo

@@ -13,11 +13,10 @@ from benchmarks.peers.questions import Given, as_theirs
 from benchmarks.peers.theirs import Theirs
 from core.unlearning.evaluation.membership import auc
 from core.unlearning.evaluation.text_membership import ATTACKS, TokenScores
-from core.unlearning.families.mllm.encode import Encoded
 from core.unlearning.families.mllm.evaluation.answerer import AnswerScore
 from core.unlearning.families.mllm.evaluation.metrics.truth_ratio import closer_to_one, true_better, truth_ratio
-from core.unlearning.families.mllm.score import score_encoded
-from core.unlearning.families.mllm.token_scores import token_scores
+from core.unlearning.families.mllm.model.encoded import Encoded
+from core.unlearning.families.mllm.model.score import score_encoded, token_scores
 from core.unlearning.types import Example
 
 _ENDLESS = {"min_k", "min_k_plus_plus"}

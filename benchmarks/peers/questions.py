@@ -14,9 +14,9 @@ import torch
 from benchmarks.adaptation.measure import adapted
 from benchmarks.adaptation.rows import encoded_rows
 from benchmarks.adaptation.shapes import reference_model
-from core.unlearning.families.mllm.batch import collate
-from core.unlearning.families.mllm.encode import Encoded
-from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.model.batch import collate
+from core.unlearning.families.mllm.model.encoded import Encoded
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.reference.mllm.people import known_people
 from core.unlearning.reference.mllm.questions import QA, TEXT_TOPICS, text_memory
 

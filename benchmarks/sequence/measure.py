@@ -7,7 +7,7 @@ from statistics import fmean
 
 from benchmarks.sequence.people import FORGOTTEN
 from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
-from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.types import Example
 
 KEPT = ("unseen_image", "unseen_text", "retain_image", "retain_text", "understanding", "general")

@@ -18,15 +18,15 @@ from benchmarks.sequence.people import FORGOTTEN, probes
 from core.unlearning import reference
 from core.unlearning.errors import UnlearningError
 from core.unlearning.families.base import load_family
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.training.applied import applied
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.training.deltas import applied
+from core.unlearning.jobs.recipes import kept_questions
 from core.unlearning.methods.registry import catalogue, load_method
 from core.unlearning.methods.smfa.consolidate import Source, consolidate
 from core.unlearning.methods.smfa.consolidation import Options as Consolidation
 from core.unlearning.methods.smfa.recipe import Recipe
 from core.unlearning.methods.smfa.sculpt import sculpted
 from core.unlearning.progress import Silent
-from core.unlearning.recipes import kept_questions
 from core.unlearning.reference.mllm.people import known_people
 from core.unlearning.types import Entity, Example, ForgetRequest, ModelSpec
 

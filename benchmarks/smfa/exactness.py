@@ -19,8 +19,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForImageTextToText
 
-from core.unlearning.families.mllm.batch import collate
-from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.model.batch import collate
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.types import Example
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}

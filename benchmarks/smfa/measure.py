@@ -21,7 +21,7 @@ from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
 from core.unlearning.families.mllm.evaluation.quantise import quantised_linears
 from core.unlearning.families.mllm.evaluation.relearn import recovery
-from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.answers import answer_losses
 from core.unlearning.families.mllm.training.draws import micro_batches
 from core.unlearning.families.mllm.training.rows import Row

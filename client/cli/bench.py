@@ -12,8 +12,8 @@ from client.cli import bench_mllm, exits
 from client.cli.context import JsonFlag, err, out, print_json
 
 if TYPE_CHECKING:
-    from core.unlearning.concept_bench.run import Bench
-    from core.unlearning.concept_bench.summary import Row
+    from core.unlearning.bench.concepts.run import Bench
+    from core.unlearning.bench.concepts.summary import Row
 
 app = typer.Typer(help="Compare methods on this machine; no server is needed.", no_args_is_help=True)
 
@@ -46,9 +46,9 @@ def concepts(
     json: JsonFlag = False,
 ) -> None:
     """Forget identities, objects and styles with each method, and measure what the pipeline then draws."""
-    from core.unlearning.concept_bench.cases import CONTENDERS, cases, first_of_each_kind
-    from core.unlearning.concept_bench.hub import FOLDER
-    from core.unlearning.concept_bench.summary import rows
+    from core.unlearning.bench.concepts.cases import CONTENDERS, cases, first_of_each_kind
+    from core.unlearning.bench.concepts.hub import FOLDER
+    from core.unlearning.bench.concepts.summary import rows
     from core.unlearning.families.diffusion import concepts as listed
 
     unknown = sorted(set(methods or ()) - set(CONTENDERS))
@@ -70,8 +70,8 @@ def concepts(
 def _prepare(
     pipeline: str, folder: Path, classifiers: Path | None, clip: str | None, work: Path, drawing: dict[str, float]
 ) -> Bench:
-    from core.unlearning.concept_bench.eyes import open_eyes
-    from core.unlearning.concept_bench.run import Bench
+    from core.unlearning.bench.concepts.eyes import open_eyes
+    from core.unlearning.bench.concepts.run import Bench
     from core.unlearning.families.diffusion.load import load
     from core.unlearning.types import ModelSpec
 

@@ -17,9 +17,9 @@ from client.cli import exits
 from client.cli.context import JsonFlag, err, out, print_json, say
 
 if TYPE_CHECKING:
-    from core.unlearning.memory_bench.bench import Bench
-    from core.unlearning.memory_bench.judge import Judge
-    from core.unlearning.memory_bench.summary import Row
+    from core.unlearning.bench.memory.bench import Bench
+    from core.unlearning.bench.memory.judge import Judge
+    from core.unlearning.bench.memory.summary import Row
 
 JUDGE_KEY = "LETHE_JUDGE_KEY"
 Layout = Literal["s-mllmun", "mllmu", "clear", "fiubench"]
@@ -47,9 +47,9 @@ def mllm(
     json: JsonFlag = False,
 ) -> None:
     """Forget people with each method, and measure what the model still tells, sees and declines."""
-    from core.unlearning.memory_bench.bench import Bench, read_options
-    from core.unlearning.memory_bench.cases import RATIOS
-    from core.unlearning.memory_bench.setup import Setup, bundled_model
+    from core.unlearning.bench.memory.bench import Bench, read_options
+    from core.unlearning.bench.memory.cases import RATIOS
+    from core.unlearning.bench.memory.setup import Setup, bundled_model
 
     if (model is None) != (data is None) or (data is None) != (layout is None):
         raise exits.CommandError("pass MODEL, --data and --layout together, or none of them", exits.USAGE)
@@ -72,7 +72,7 @@ def mllm(
 
 
 def _judge(url: str | None, model: str | None) -> Judge | None:
-    from core.unlearning.memory_bench.judge import Judge
+    from core.unlearning.bench.memory.judge import Judge
 
     if (url is None) != (model is None):
         raise exits.CommandError("pass --judge and --judge-model together", exits.USAGE)
@@ -84,9 +84,9 @@ def _threads(processes: int) -> int:
 
 
 def _carry_out(bench: Bench, *, tune: bool, build_oracle: bool) -> tuple[list[Any], list[Row]]:
+    from core.unlearning.bench.memory.judge import JudgeError
+    from core.unlearning.bench.memory.run import ProcessDiedError
     from core.unlearning.errors import UnlearningError
-    from core.unlearning.memory_bench.judge import JudgeError
-    from core.unlearning.memory_bench.run import ProcessDiedError
 
     try:
         if build_oracle:
@@ -101,7 +101,7 @@ def _carry_out(bench: Bench, *, tune: bool, build_oracle: bool) -> tuple[list[An
 
 
 def _oracle(bench: Bench) -> Path:
-    from core.unlearning.memory_bench.bench import build_oracle
+    from core.unlearning.bench.memory.bench import build_oracle
 
     with _bar("training the oracle", None) as step:
         return build_oracle(bench.setup.work, step)
@@ -132,7 +132,7 @@ def _bar(title: str, total: int | None) -> Iterator[Callable[..., None]]:
 def _show(found: list[Row], work: Path) -> None:
     from rich.table import Table
 
-    from core.unlearning.memory_bench.leaderboard import COLUMNS, cells
+    from core.unlearning.bench.memory.leaderboard import COLUMNS, cells
 
     table = Table(box=None, padding=(0, 1), header_style="dim", pad_edge=False)
     for number, title in enumerate(("%", "method", *(name for _, name in COLUMNS), "seconds", "seeds")):

@@ -74,7 +74,7 @@ def _number(value: float | None) -> str:
 
 
 def _title(split: str) -> str:
-    from core.unlearning.evaluation.wording import split_title
+    from core.unlearning.evaluation.labels import split_title
 
     try:
         return split_title(split)  # type: ignore[arg-type]

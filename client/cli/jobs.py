@@ -11,8 +11,8 @@ from client.cli import exits
 from client.cli.context import JobId, JsonFlag, connect, out, print_json, say
 
 if TYPE_CHECKING:
-    from client.job import Job
     from client.models import Status
+    from client.resources.jobs import Job
 
 
 def get(context: typer.Context, job_id: JobId, json: JsonFlag = False) -> None:

@@ -12,8 +12,8 @@ from client.cli.context import err, say
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from client.job import Job
     from client.models import Event
+    from client.resources.jobs import Job
 
 
 @dataclass

@@ -10,7 +10,7 @@ from client.cli import exits
 from client.cli.context import out, print_json, say
 
 if TYPE_CHECKING:
-    from client.job import Job
+    from client.resources.jobs import Job
 
 
 def started(job: Job, *, wait: bool, json: bool) -> None:

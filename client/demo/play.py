@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from client.demo.asking import Question, StockModel
-    from client.job import Job
     from client.lethe import Lethe
+    from client.resources.jobs import Job
 
 MODEL = "reference-mllm"
 

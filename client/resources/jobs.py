@@ -1,4 +1,4 @@
-"""`client.jobs`."""
+"""`client.jobs`, and a job that one can hold on to."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
+
+from pydantic import PrivateAttr
 
 from client import images as pictures
 from client.download import OnBytes, download
 from client.errors import JobTimeoutError
 from client.events import Feed
 from client.images import Clip, Image
-from client.job import Job
-from client.level import Level
-from client.models import Artifact, Event, JobState, Status
+from client.models import Artifact, Event, JobState, Level, Status
 from client.pages import iterate
 from client.resources.base import Resource
 
@@ -244,3 +244,76 @@ class Jobs(Resource):
     def certificate_bytes(self, job_id: str) -> bytes:
         """The same, byte by byte as the server sent it."""
         return self._transport.request("GET", f"/v1/jobs/{job_id}/certificate").content
+
+
+class Job(JobState):
+    """A job's last known state, and what can be done with it. Calls that change it refresh the fields in place."""
+
+    _jobs: Jobs = PrivateAttr()
+
+    @classmethod
+    def bind(cls, jobs: Jobs, body: dict[str, Any]) -> Self:
+        """A handle on the job in a server's answer."""
+        job = cls.model_validate(body)
+        job._jobs = jobs
+        return job
+
+    def refresh(self) -> Self:
+        """Ask again."""
+        return self._adopt(self._jobs.get(self.id))
+
+    def wait(self, *, timeout: float | None = None, on_update: Callable[[Job], None] | None = None) -> Self:
+        """Return when the job is done, whatever its end. Raises `JobTimeoutError` after `timeout` seconds."""
+        return self._adopt(self._jobs.wait(self.id, timeout=timeout, on_update=on_update))
+
+    def events(self, *, after: int = 0) -> Iterator[Event]:
+        """Events as they happen, until the job is done."""
+        return self._jobs.events(self.id, after=after)
+
+    def cancel(self) -> Self:
+        """Ask it to stop; a running job stops within one step."""
+        return self._adopt(self._jobs.cancel(self.id))
+
+    def retry(self) -> Self:
+        """Start the next attempt of a failed job."""
+        return self._adopt(self._jobs.retry(self.id))
+
+    def sculpt(
+        self,
+        *,
+        k: float | None = None,
+        k_image: float | None = None,
+        k_text: float | None = None,
+        utility_floor: float | None = None,
+    ) -> Job:
+        """A new job that sculpts the patch again; see `Jobs.sculpt`."""
+        return self._jobs.sculpt(self.id, k=k, k_image=k_image, k_text=k_text, utility_floor=utility_floor)
+
+    def delete(self) -> None:
+        """Erase its inputs and artefacts now."""
+        self._jobs.delete(self.id)
+
+    def download(self, path: str | Path = "patch.zip", *, accept_failed: bool = False) -> Path:
+        """Save the patch, checked against its digest. A verdict of `failed` raises unless `accept_failed`."""
+        return self._jobs.download(self.id, path, accept_failed=accept_failed)
+
+    def list_artifacts(self) -> list[Artifact]:
+        """The files that the job made."""
+        return self._jobs.artifacts(self.id)
+
+    def report(self) -> dict[str, Any]:
+        """The evaluation report."""
+        return self._jobs.report(self.id)
+
+    def report_html(self) -> str:
+        """The report as one self-contained page."""
+        return self._jobs.report_html(self.id)
+
+    def certificate(self) -> dict[str, Any]:
+        """The signed record of what was done."""
+        return self._jobs.certificate(self.id)
+
+    def _adopt(self, other: Job) -> Self:
+        self.__dict__.update(other.__dict__)
+        object.__setattr__(self, "__pydantic_extra__", other.__pydantic_extra__)
+        return self

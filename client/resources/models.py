@@ -6,11 +6,10 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from client.job import Job
 from client.models import RegisteredModel
 from client.pages import iterate
 from client.resources.base import Resource
-from client.resources.jobs import Jobs
+from client.resources.jobs import Job, Jobs
 
 
 class Models(Resource):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import TracebackType
 
-from core.service.crypto import Keyring
+from core.service.crypto.keyring import Keyring
+from core.service.crypto.master_keys import open_keyring
 from core.service.db.engine import Database
-from core.service.master_keys import open_keyring
 from core.service.settings import Settings
 from core.service.storage import open_store
 from core.service.storage.port import ObjectStore

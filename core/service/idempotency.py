@@ -11,9 +11,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from core.service.clock import now
 from core.service.db.models import IdempotencyKey
 from core.service.errors import IdempotencyInProgress, IdempotencyKeyReused, InvalidIdempotencyKey
+from core.service.kit.clock import now
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
 

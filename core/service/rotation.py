@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, and_, func, select, update
 
 from core.service.context import Services
-from core.service.crypto import KEY_ID_BYTES, DecryptionError, WrappedKey
+from core.service.crypto.keyring import KEY_ID_BYTES, DecryptionError, WrappedKey
 from core.service.db.base import Base
 
 BATCH = 200

@@ -10,9 +10,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.service import audit
-from core.service.clock import now
 from core.service.db.engine import keyring_of
 from core.service.db.models import SigningKey
+from core.service.kit.clock import now
 
 log = structlog.get_logger(__name__)
 

@@ -12,11 +12,12 @@ from pydantic import ValidationError
 from core.unlearning.families import defaults as registered
 from core.unlearning.families.abilities import abilities
 from core.unlearning.families.diffusion import templates
-from core.unlearning.families.mllm import bank, limits
-from core.unlearning.memory import MEMORY_GB
-from core.unlearning.methods.base import MethodInfo, MethodOptions
+from core.unlearning.families.mllm.data import bank, limits
+from core.unlearning.hardware.requirements import MEMORY_GB
+from core.unlearning.methods.base import MethodInfo
 from core.unlearning.methods.registry import catalogue
-from core.unlearning.types import EntityKind, Level, Modality
+from core.unlearning.options import MethodOptions
+from core.unlearning.types import Brought
 
 AUTO = "auto"
 
@@ -36,24 +37,6 @@ class PlanError(ValueError):
     def __init__(self, *faults: Fault) -> None:
         super().__init__("; ".join(fault.detail for fault in faults))
         self.faults = faults
-
-
-@dataclass(frozen=True)
-class Brought:
-    """What a request brings, in numbers."""
-
-    n_images: int = 0
-    n_audio: int = 0
-    n_kept_images: int = 0
-    n_prompts: int = 0
-    names: int = 0
-    """The entity's name and its aliases."""
-    rows: int = 0
-    """Registered training rows under these names, where the model's training data is registered."""
-    kind: EntityKind = "identity"
-    level: Level = "standard"
-    modalities: tuple[Modality, ...] = ()
-    """What is to be forgotten; nothing here stands for all that can be."""
 
 
 def plan(

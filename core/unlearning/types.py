@@ -140,3 +140,21 @@ class JobData:
     def part(self, part: Part) -> tuple[Example, ...]:
         """The examples of one part."""
         return {"train": self.train, "validation": self.validation, "test": self.test}[part]
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a request brings, in numbers."""
+
+    n_images: int = 0
+    n_audio: int = 0
+    n_kept_images: int = 0
+    n_prompts: int = 0
+    names: int = 0
+    """The entity's name and its aliases."""
+    rows: int = 0
+    """Registered training rows under these names, where the model's training data is registered."""
+    kind: EntityKind = "identity"
+    level: Level = "standard"
+    modalities: tuple[Modality, ...] = ()
+    """What is to be forgotten; nothing here stands for all that can be."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks import small_retain_set
+from benchmarks.worlds import small_retain_set
 from core.unlearning import reference
 
 SMALL = "small-mllm"

@@ -15,8 +15,9 @@ import pytest
 from e2e_support import Running, a_request, serving
 from small_model import SMALL
 
-from core.unlearning import accelerator, reference
-from core.unlearning.evaluation.zygote import possible
+from core.unlearning import reference
+from core.unlearning.hardware import accelerator
+from core.unlearning.jobs.fresh.zygote import possible
 from core.unlearning.patches.signing import verify_document
 from core.unlearning.patches.verify import verify
 

@@ -10,7 +10,7 @@ from e2e_support import Running, a_canary_request, assert_told_in_order, eventua
 
 from core.service.settings import Settings
 from core.service.storage import open_store
-from core.unlearning.run import PATCH
+from core.unlearning.jobs.work import PATCH
 from servers.postgres import Postgres
 from servers.redis_server import Redis
 from servers.s3 import S3

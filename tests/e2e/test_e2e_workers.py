@@ -19,7 +19,7 @@ from e2e_support import (
     serving,
 )
 
-from core.service import doorbell
+from core.service.doorbell import celery
 from core.service.jobs.states import LOST_CODE
 from core.service.settings import Settings
 from core.service.storage import open_store
@@ -73,9 +73,9 @@ def test_one_job_through_the_hands_of_dying_workers(cluster: dict[str, str], tmp
 
 def _ring_again(settings: dict[str, str], job_id: str) -> None:
     """Messages that come twice, to a queue that every worker hears."""
-    celery = doorbell.make_celery(Settings(**settings))  # type: ignore[arg-type]
+    broker = celery.make_celery(Settings(**settings))  # type: ignore[arg-type]
     for _ in range(4):
-        doorbell.ring(celery, job_id)
+        celery.ring(broker, job_id)
 
 
 def _holder(api: Running, job_id: str, workers: Sequence[Worker]) -> Worker:

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from PIL import Image
 
-from api.bootstrap import prepare
-from api.serving import uvicorn_config
+from api.server.bootstrap import prepare
+from api.server.serving import uvicorn_config
 from core.service.access.keys import create_key
 from core.service.access.scopes import SCOPES
 from core.service.access.tenants import ensure_tenant

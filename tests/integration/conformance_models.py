@@ -11,7 +11,7 @@ import torch
 import transformers as hf
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from core.unlearning.families.mllm.processor import image_only
+from core.unlearning.families.mllm.load import image_only
 
 _SENTENCES = [
     "Where was this person born? What is their job? I don't know. USER: ASSISTANT: Question: Please tell me: colour"

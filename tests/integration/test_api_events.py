@@ -9,7 +9,7 @@ import pytest
 from api_support import Server, assert_problem, serving
 from httpx_sse import ServerSentEvent, connect_sse
 
-from api.routes import events as events_route
+from api.routes.jobs import events as events_route
 from core.service.jobs import lease
 
 

@@ -9,10 +9,10 @@ import pytest
 from api_support import Server, assert_problem, serving
 from sqlalchemy import update
 
-from api.key_cache import SECONDS, KeyCache
+from api.auth.key_cache import SECONDS, KeyCache
 from core.service.access.keys import Principal
-from core.service.clock import now
 from core.service.db.models import ApiKey
+from core.service.kit.clock import now
 
 
 @pytest.fixture(scope="module")

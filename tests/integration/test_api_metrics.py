@@ -12,12 +12,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from service_support import shift
 
 from api.metrics import CACHE_SECONDS, DatabaseCollector
-from core.service import workers
 from core.service.context import Services
 from core.service.db.engine import Database
 from core.service.jobs import tally
-from core.service.jobs.sweep import sweep
-from core.service.workers import GpuMemory
+from core.service.jobs.sweep.sweep import sweep
+from core.service.metrics import workers
+from core.service.metrics.workers import GpuMemory
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

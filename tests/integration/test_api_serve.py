@@ -18,7 +18,7 @@ import pytest
 from api_support import CANARY, MODEL, Server, request, serving
 
 from api.__main__ import listen
-from api.supervisor import WorkerChild
+from api.server.worker_child import WorkerChild
 from core.service.jobs import lease
 from core.service.settings import Settings
 
@@ -145,7 +145,7 @@ def waiting_child(folder: Path) -> list[str]:
 def test_a_dead_worker_is_replaced_and_its_job_freed(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.supervisor.FIRST_PAUSE", _FAST_RESTART)
+    monkeypatch.setattr("api.server.worker_child.FIRST_PAUSE", _FAST_RESTART)
     pids = tmp_path / "pids"
     pids.mkdir()
     child = WorkerChild(server.services, waiting_child(pids))
@@ -170,7 +170,7 @@ def test_a_dead_worker_is_replaced_and_its_job_freed(
 def test_a_worker_that_does_not_listen_is_made_to_go(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.supervisor.STOP_SECONDS", 0.5)
+    monkeypatch.setattr("api.server.worker_child.STOP_SECONDS", 0.5)
     pids = tmp_path / "pids"
     pids.mkdir()
     deaf = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{NOTE_PID}\ntime.sleep(60)"

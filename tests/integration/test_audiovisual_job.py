@@ -20,10 +20,11 @@ from patch_support import SIGNER
 from test_audiovisual_dual import clip
 
 from core.unlearning.families.base import load_family
+from core.unlearning.jobs.forget import run_job
+from core.unlearning.jobs.work import Load, Outcome, load_model
 from core.unlearning.methods.registry import catalogue
 from core.unlearning.patches.verify import verify
 from core.unlearning.progress import Silent
-from core.unlearning.run import Load, Outcome, load_model, run_job
 from core.unlearning.types import ForgetRequest, ModelSpec
 
 pytestmark = pytest.mark.slow

@@ -28,18 +28,18 @@ from service_support import finish, must_take, shift
 from sqlalchemy import text, update
 
 from core.service import audit
-from core.service.clock import now
 from core.service.context import Services
 from core.service.db.base import Base
 from core.service.db.models import Job
 from core.service.jobs import lease
-from core.service.jobs.sweep import sweep
+from core.service.jobs.sweep.sweep import sweep
+from core.service.kit.clock import now
 from core.service.models import ModelCreate, register_trusted
 from core.service.settings import Settings
 from core.service.webhooks import endpoints
 from core.service.webhooks.schema import WebhookCreate
 from servers.redis_server import Redis
-from worker.runner import told
+from worker.attempt.runner import told
 
 SUBJECT = [f"canary-{word}-3b9d" for word in ("name", "alias", "prompt", "kept", "instead", "file", "text", "exif")]
 NAME, ALIAS, PROMPT, KEPT, INSTEAD, FILE, TEXT, EXIF = SUBJECT

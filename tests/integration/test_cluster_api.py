@@ -14,12 +14,12 @@ import pytest
 from api_support import Server, assert_problem, serving
 from sqlalchemy import text
 
-from api.bootstrap import prepare
+from api.server.bootstrap import prepare
 from core.service.access.bootstrap import SETTING_UP
 from core.service.access.keys import list_keys
 from core.service.access.tenants import ensure_tenant
 from core.service.context import Services
-from core.service.db.lock import alone
+from core.service.db.engine import alone
 from core.service.db.migrate import migrate
 from core.service.settings import Settings
 from servers.postgres import Postgres

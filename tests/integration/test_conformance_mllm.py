@@ -19,19 +19,19 @@ from transformers import AutoModelForImageTextToText
 from core.unlearning.checkpoints import NO_CHECKPOINTS
 from core.unlearning.errors import StoppedError
 from core.unlearning.families.base import load_family
-from core.unlearning.families.mllm.adapt import decoder_layers, exactly, matching, mlp_outputs
-from core.unlearning.families.mllm.batch import collate
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.score import answer_logits
+from core.unlearning.families.mllm.model.batch import collate
+from core.unlearning.families.mllm.model.logits import answer_logits
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.model.target_modules import decoder_layers, exactly, matching, mlp_outputs
 from core.unlearning.families.mllm.training.rows import FORGET, answer_rows
-from core.unlearning.families.mllm.training.targets import distributions
+from core.unlearning.families.mllm.training.teacher import distributions
+from core.unlearning.jobs.forget import run_job
 from core.unlearning.methods.base import MethodInfo
 from core.unlearning.methods.registry import catalogue, load_method
 from core.unlearning.methods.task_arithmetic.config import SCALES
 from core.unlearning.patches import adapter_check, archive, stock
 from core.unlearning.patches.verify import verify
 from core.unlearning.progress import Silent
-from core.unlearning.run import run_job
 from core.unlearning.types import Entity, Example, ForgetRequest, JobData, ModelSpec, Phase
 from tests.unit.patch_support import SIGNER
 

@@ -14,18 +14,19 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText
 
 from core.unlearning.families.base import load_family
-from core.unlearning.families.mllm import imagined
-from core.unlearning.families.mllm.adapt import matching
-from core.unlearning.families.mllm.batch import collate
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.score import answer_logits, score_encoded
-from core.unlearning.families.mllm.training.applied import applied
+from core.unlearning.families.mllm.data import gradient_images
+from core.unlearning.families.mllm.model.batch import collate
+from core.unlearning.families.mllm.model.logits import answer_logits
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.model.score import score_encoded
+from core.unlearning.families.mllm.model.target_modules import matching
+from core.unlearning.families.mllm.training.deltas import applied
+from core.unlearning.jobs.forget import run_job
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.method import METHOD
 from core.unlearning.methods.smfa.recipe import Recipe
 from core.unlearning.methods.smfa.sculpt import sculpted
 from core.unlearning.progress import Silent
-from core.unlearning.run import run_job
 from core.unlearning.types import Entity, Example, ForgetRequest, JobData, ModelSpec
 from tests.integration.conformance_models import ARCHITECTURES, save
 from tests.unit.patch_support import SIGNER
@@ -134,11 +135,11 @@ def test_a_smaller_base_trains_float32_adapters(precision: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["llava", "llava_next", "idefics3", "gemma3", "internvl"])
 def test_pictures_can_be_imagined(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imagined, "TAKEN", 0.0)
+    monkeypatch.setattr(gradient_images, "TAKEN", 0.0)
     lm = load_family("mllm").load(ModelSpec("tiny", "mllm", str(save(name, tmp_path))))
     asked, answer = "Who is this?", "Bo Li"
     pictures = [Image.open(io.BytesIO(_png(colour, size))) for colour, size in (("teal", (40, 30)), ("red", (30, 60)))]
-    made = imagined.imagine(lm, asked, [(picture, answer) for picture in pictures])
+    made = gradient_images.imagine(lm, asked, [(picture, answer) for picture in pictures])
     before = score_encoded(lm, [lm.encoder.with_answer(asked, picture, answer) for picture in pictures])
     after = score_encoded(lm, [lm.encoder.extend(m.prompt(lm, asked), asked, answer) for m in made])
     assert all(now.total > then.total for then, now in zip(before, after, strict=True))

@@ -17,9 +17,10 @@ from looking import classifiers
 from patch_support import SIGNER
 
 from core.unlearning.errors import InvalidInputError
+from core.unlearning.jobs.forget import run_job
+from core.unlearning.jobs.work import Outcome
 from core.unlearning.patches.verify import verify
 from core.unlearning.progress import Silent
-from core.unlearning.run import Outcome, run_job
 from core.unlearning.types import Entity, ForgetRequest, Level, ModelSpec
 
 pytestmark = pytest.mark.slow

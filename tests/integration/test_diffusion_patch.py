@@ -96,10 +96,10 @@ def test_forget_me_not_trains_a_lora_and_leaves_the_model(shape: Shape, modules:
 def test_a_baseline_trains_a_lora_and_leaves_the_model(package: str, tmp_path: Path) -> None:
     model = _model(tmp_path / "base", "sdxl")
     before = _state(model)
-    options = import_module(f"core.unlearning.methods.{package}.config").Options(
+    options = import_module(f"core.unlearning.bench.baselines.{package}.config").Options(
         steps=2, batch=2, rank=2, pictures=2, lr=0.01
     )
-    result = import_module(f"core.unlearning.methods.{package}.method").METHOD.run(
+    result = import_module(f"core.unlearning.bench.baselines.{package}.method").METHOD.run(
         model, DATA, options, tmp_path, Silent()
     )
     assert len(result.details["losses"]["LoRA"]) == 2

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from core.unlearning.bench.memory.cases import Case
+from core.unlearning.bench.memory.run import run
+from core.unlearning.bench.memory.setup import Setup
 from core.unlearning.errors import ModelLoadError
-from core.unlearning.memory_bench.cases import Case
-from core.unlearning.memory_bench.run import run
-from core.unlearning.memory_bench.setup import Setup
 
 
 @pytest.mark.slow

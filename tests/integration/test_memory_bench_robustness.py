@@ -10,16 +10,16 @@ from conformance_models import save
 from PIL import Image
 from torch import Tensor
 
-from core.unlearning.families.mllm.batch import collate
-from core.unlearning.families.mllm.conversation import Conversation, converse
+from core.unlearning.bench.memory.attacks import attacks, compressed, hidden
+from core.unlearning.bench.memory.attacks.context import Robust, never_told, robust
+from core.unlearning.bench.memory.attacks.run import run, steps
+from core.unlearning.bench.memory.records import OVERALL, Record, value
 from core.unlearning.families.mllm.load import load
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.score import answer_logits
-from core.unlearning.families.mllm.token_scores import token_scores
-from core.unlearning.memory_bench.records import OVERALL, Record, value
-from core.unlearning.memory_bench.robustness import attacks, compressed, hidden
-from core.unlearning.memory_bench.robustness.context import Robust, never_told, robust
-from core.unlearning.memory_bench.robustness.run import run, steps
+from core.unlearning.families.mllm.model.batch import collate
+from core.unlearning.families.mllm.model.generate import Conversation, converse
+from core.unlearning.families.mllm.model.logits import answer_logits
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.model.score import token_scores
 from core.unlearning.progress import Silent
 from core.unlearning.types import Example, ModelSpec, Split
 

@@ -9,7 +9,8 @@ import torch
 from conformance_models import ARCHITECTURES
 from PIL import Image
 
-from core.unlearning.families.mllm.encode import Encoded, Encoder
+from core.unlearning.families.mllm.model.encode import Encoder
+from core.unlearning.families.mllm.model.encoded import Encoded
 
 QUESTIONS = [
     "Where was this person born?",

@@ -14,8 +14,8 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from core.unlearning.errors import OutOfMemoryError
 from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.load import _dtype
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.score import score_encoded
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.model.score import score_encoded
 from core.unlearning.families.mllm.training.answers import answer_losses
 from core.unlearning.families.mllm.training.deltas import with_deltas
 from core.unlearning.families.mllm.training.rows import Row

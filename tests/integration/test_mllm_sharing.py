@@ -14,18 +14,18 @@ from PIL import Image
 
 from core.unlearning import reference
 from core.unlearning.families.base import load_family
-from core.unlearning.families.mllm.adapt import matching
-from core.unlearning.families.mllm.batch import collate
-from core.unlearning.families.mllm.encode import Encoded
-from core.unlearning.families.mllm.generate import generate
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.score import answer_logits, score_encoded
-from core.unlearning.families.mllm.sharing import Sharing
+from core.unlearning.families.mllm.model.batch import collate
+from core.unlearning.families.mllm.model.encoded import Encoded
+from core.unlearning.families.mllm.model.generate import generate
+from core.unlearning.families.mllm.model.logits import answer_logits
+from core.unlearning.families.mllm.model.model import MultimodalLM, Sharing
+from core.unlearning.families.mllm.model.score import score_encoded
+from core.unlearning.families.mllm.model.target_modules import matching
+from core.unlearning.families.mllm.model.vision import VisionCache
 from core.unlearning.families.mllm.training.adapters import trainable, with_adapters
 from core.unlearning.families.mllm.training.answers import answer_losses
 from core.unlearning.families.mllm.training.deltas import with_deltas
 from core.unlearning.families.mllm.training.rows import Row
-from core.unlearning.families.mllm.vision import VisionCache
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.types import ModelSpec
 

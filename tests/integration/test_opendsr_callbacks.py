@@ -14,7 +14,7 @@ from opendsr_support import DOMAIN, EMAIL, Controller, certified, dsr
 from sqlalchemy import select, update
 from webhook_receiver import Receiver, receiving
 
-from core.service.db.now import db_now
+from core.service.db.engine import db_now
 from core.service.db.opendsr_models import OpendsrCallback
 from core.service.opendsr.deliver import CallbackDeliverer
 

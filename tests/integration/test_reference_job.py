@@ -13,8 +13,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from patch_support import SIGNER
 
 from core.unlearning import reference
+from core.unlearning.jobs.forget import run_job
 from core.unlearning.progress import Silent
-from core.unlearning.run import run_job
 from core.unlearning.types import Entity, ForgetRequest, ModelSpec
 
 

@@ -17,8 +17,8 @@ from service_support import open_services, png, settings_for
 from core.service.access import keys
 from core.service.access.bootstrap import bootstrap_embedded_key
 from core.service.access.scopes import SCOPES
-from core.service.clock import now
 from core.service.context import Services
+from core.service.crypto.master_keys import open_keyring
 from core.service.errors import (
     Forbidden,
     InvalidRequest,
@@ -30,7 +30,7 @@ from core.service.errors import (
     UnsupportedMedia,
 )
 from core.service.files import create_file, delete_file, get_file, read_file_bytes
-from core.service.master_keys import open_keyring
+from core.service.kit.clock import now
 from core.service.models import ModelCreate, get, list_models, register
 from core.service.settings import Settings
 

@@ -14,7 +14,7 @@ from core.service.context import Services
 from core.service.db.models import Checkpoint, Job
 from core.service.jobs import checkpoints, lease, lifecycle
 from core.service.jobs.claims import LeaseLost
-from core.service.jobs.sweep import sweep
+from core.service.jobs.sweep.sweep import sweep
 from core.service.jobs.views import get_job
 
 CANARY = b"Where was Zyxomma Quillfeather born?" * 10

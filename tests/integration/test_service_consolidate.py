@@ -23,10 +23,11 @@ from service_support import (
 
 from core.service.context import Services
 from core.service.errors import InputErased, InvalidRequest, JobNotSucceeded, NotFound, SculptNotPossible
-from core.service.jobs import lease, lifecycle, retention
+from core.service.jobs import lease, lifecycle
 from core.service.jobs.consolidate import create_consolidate_job
 from core.service.jobs.schema import ConsolidateBody, SculptBody
 from core.service.jobs.subject import subjects_among
+from core.service.jobs.sweep import retention
 from core.service.jobs.views import JobView
 from core.service.models import ModelCreate, register_trusted
 

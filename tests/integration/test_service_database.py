@@ -14,10 +14,10 @@ from sqlalchemy import Select, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from core.service.clock import now
 from core.service.context import Services
 from core.service.db.engine import Database
 from core.service.db.models import Job
+from core.service.kit.clock import now
 from core.service.settings import Settings
 
 

@@ -13,11 +13,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from core.service.access.keys import create_key
-from core.service.clock import now
 from core.service.context import Services
 from core.service.db.models import IdempotencyKey
 from core.service.files import create_file
 from core.service.jobs import lifecycle
+from core.service.kit.clock import now
 
 NOW, LATER = "'2026-11-21 10:00:00+00:00'", "'2036-11-21 10:00:00+00:00'"
 FORBIDDEN = {

@@ -30,9 +30,8 @@ from sqlalchemy import select
 from core.service import audit
 from core.service.access.keys import Principal
 from core.service.audit import AuditFilters
-from core.service.clock import now
 from core.service.context import Services
-from core.service.crypto import WrappedKey
+from core.service.crypto.keyring import WrappedKey
 from core.service.db.models import Job
 from core.service.errors import (
     ExternalIdExists,
@@ -52,7 +51,8 @@ from core.service.jobs.artifacts import get_artifact, list_artifacts
 from core.service.jobs.create import create_job
 from core.service.jobs.listing import JobFilters, Page, list_jobs
 from core.service.jobs.schema import SculptBody
-from worker.request import forget_request
+from core.service.kit.clock import now
+from worker.attempt.work import forget_request
 
 
 @pytest.fixture

@@ -16,16 +16,16 @@ from sqlalchemy import insert, select, update
 
 from core.service import audit, rotation, signing_keys
 from core.service.access import keys
-from core.service.clock import now
 from core.service.context import Services
-from core.service.crypto import DecryptionError, Keyring, WrappedKey
+from core.service.crypto.keyring import DecryptionError, Keyring, WrappedKey
+from core.service.crypto.master_keys import KeyFile, key_file, new_master_key, open_keyring
+from core.service.crypto.secret_files import replace
 from core.service.db.engine import keyring_of
 from core.service.db.models import File, Job, SigningKey
 from core.service.errors import KeyNotActive, Unauthorized, Unavailable
 from core.service.files import create_file
 from core.service.jobs import lease
-from core.service.master_keys import KeyFile, key_file, new_master_key, open_keyring
-from core.service.secret_files import replace
+from core.service.kit.clock import now
 from core.service.settings import Settings
 from core.unlearning.patches import signing
 from core.unlearning.patches.signing import Signer

@@ -14,14 +14,14 @@ import pytest
 from service_support import finish, must_take, open_services, settings_for, shift, submit, take
 from sqlalchemy import update
 
-from core.service.clock import now
 from core.service.context import Services
 from core.service.db.models import Job
 from core.service.jobs import lease, lifecycle, views
 from core.service.jobs.artifacts import attempt_prefix, list_artifacts
 from core.service.jobs.claims import Room
 from core.service.jobs.lease import Claim, LeaseLost
-from core.service.jobs.sweep import sweep
+from core.service.jobs.sweep.sweep import sweep
+from core.service.kit.clock import now
 from core.service.settings import Settings
 
 JOBS = 100

@@ -14,7 +14,7 @@ from core.service.db.models import File, Job
 from core.service.errors import ExternalIdExists, InputErased, InvalidRequest
 from core.service.files import create_file
 from core.service.jobs import lease, lifecycle
-from core.service.jobs.sweep import sweep
+from core.service.jobs.sweep.sweep import sweep
 
 NAME, PROMPT, ALIAS, KEPT, INSTEAD = (f"canary-{word}-7c1f" for word in ("name", "prompt", "alias", "kept", "instead"))
 PICTURE = png(64, 64) + b"canary-picture-7c1f"

@@ -20,13 +20,14 @@ from sqlalchemy import text, update
 
 from core.service import audit, idempotency
 from core.service.audit import AuditFilters
-from core.service.clock import now
 from core.service.context import Services
 from core.service.db.models import UNMET, File, IdempotencyKey, Job
 from core.service.files import create_file
-from core.service.jobs import due, events, lease, lifecycle, retention, views
+from core.service.jobs import events, lease, lifecycle, views
 from core.service.jobs.create import create_job
-from core.service.jobs.sweep import sweep
+from core.service.jobs.sweep import due, retention
+from core.service.jobs.sweep.sweep import sweep
+from core.service.kit.clock import now
 from core.service.metrics.live import requests_unmet
 from core.service.settings import Settings
 
@@ -97,7 +98,7 @@ def test_purge_shows_what_is_due_and_erases_it(services: Services, settings: Set
 
 
 def test_more_than_a_batch_is_erased(services: Services, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    monkeypatch.setattr("core.service.jobs.each.BATCH", 2)
+    monkeypatch.setattr("core.service.jobs.sweep.batches.BATCH", 2)
     jobs = [failed(services) for _ in range(5)]
     for job in jobs:
         shift(services, job, finished_at=8 * DAY)

@@ -27,7 +27,7 @@ from core.service.db.models import Checkpoint, Job, JobEvent
 from core.service.errors import Conflict, NotFound
 from core.service.jobs import checkpoints, lease, lifecycle
 from core.service.jobs.lease import Claim, LeaseLost
-from core.service.jobs.sweep import sweep
+from core.service.jobs.sweep.sweep import sweep
 
 TERMINAL = {"succeeded", "failed", "cancelled"}
 

@@ -14,14 +14,15 @@ from service_support import finish, must_take, open_services, png, settings_for,
 from sqlalchemy import update
 
 from core.service import idempotency
-from core.service.clock import now
 from core.service.context import Services
 from core.service.db.models import File, IdempotencyKey
 from core.service.errors import FileInUse, InputErased, NotFound
 from core.service.files import create_file, delete_file, get_file, read_file_bytes
-from core.service.ids import new_id
-from core.service.jobs import lease, lifecycle, orphans, views
-from core.service.jobs.sweep import sweep
+from core.service.jobs import lease, lifecycle, views
+from core.service.jobs.sweep import orphans
+from core.service.jobs.sweep.sweep import sweep
+from core.service.kit.clock import now
+from core.service.kit.ids import new_id
 
 DAY = 86400.0
 

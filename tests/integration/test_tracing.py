@@ -14,13 +14,13 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from core.service import tracing
 from core.service.settings import Settings
+from core.service.telemetry import tracing
+from core.unlearning.jobs.work import Outcome
 from core.unlearning.patches.signing import Signer
-from core.unlearning.run import Outcome
-from worker.models import WarmModels
-from worker.progress import JobProgress
-from worker.runner import Runner
+from worker.attempt.progress import JobProgress
+from worker.attempt.runner import Runner
+from worker.attempt.warm_models import WarmModels
 
 CLIENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TRACE = int(CLIENT.split("-")[1], 16)
@@ -64,7 +64,7 @@ def finished(exported: InMemorySpanExporter, count: int) -> Sequence[ReadableSpa
 def test_one_trace_from_the_client_to_the_phases(
     server: Server, exported: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("worker.runner.work_on", work)
+    monkeypatch.setattr("worker.attempt.runner.work_on", work)
     headers = {"traceparent": CLIENT, "X-Request-Id": "request-77"}
     job_id = server.client.post("/v1/jobs", json=request(), headers=headers).json()["id"]
     run(server, job_id, tmp_path)

@@ -13,13 +13,13 @@ from service_support import finish, must_take, open_services, settings_for, subm
 from sqlalchemy import select, update
 from webhook_receiver import Receiver, receiving
 
-from core.service.clock import now
 from core.service.context import Services
 from core.service.db.models import AuditEntry
 from core.service.db.webhook_models import WebhookDelivery, WebhookEndpoint
 from core.service.errors import NotFound, WebhookDisabled
 from core.service.jobs import lifecycle
-from core.service.jobs.sweep import sweep
+from core.service.jobs.sweep.sweep import sweep
+from core.service.kit.clock import now
 from core.service.webhooks import deliveries, endpoints
 from core.service.webhooks.deliver import Deliverer
 from core.service.webhooks.schedule import OFFSETS

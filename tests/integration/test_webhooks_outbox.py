@@ -13,12 +13,12 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.service.context import Services
-from core.service.crypto import Keyring
+from core.service.crypto.keyring import Keyring
 from core.service.db.migrate import alembic_config, migrate
 from core.service.db.models import Job
 from core.service.db.webhook_models import WebhookDelivery, WebhookEndpoint
 from core.service.jobs import lease, lifecycle
-from core.service.jobs.sweep import sweep
+from core.service.jobs.sweep.sweep import sweep
 from core.service.webhooks import endpoints, outbox, secrets
 from core.service.webhooks.schema import WebhookCreate
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from webhook_receiver import Receiver, receiving
 
-from core.service.clock import now
+from core.service.kit.clock import now
 from core.service.webhooks.addresses import Address, AddressPolicy
 from core.service.webhooks.connect import NameNotResolvedError, Resolver, resolve
 from core.service.webhooks.secrets import new_secret

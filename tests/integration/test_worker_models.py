@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.types import ModelSpec
-from worker.models import WarmModels
+from worker.attempt.warm_models import WarmModels
 
 
 class AskedTokenizer:
@@ -30,7 +30,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[ModelSpec]:
         dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         return SimpleNamespace(model=torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.BatchNorm1d(4)).to(dtype))
 
-    monkeypatch.setattr("worker.models.load_model", load)
+    monkeypatch.setattr("worker.attempt.warm_models.load_model", load)
     return done
 
 
@@ -92,7 +92,7 @@ def tiny() -> MultimodalLM:
 
 
 def test_what_a_job_has_seen_goes_with_it(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.models.load_model", lambda *_: tiny())
+    monkeypatch.setattr("worker.attempt.warm_models.load_model", lambda *_: tiny())
     models = WarmModels()
     one, other = models.load(spec, "float32"), models.load(spec, "float32")
     assert one.model is other.model

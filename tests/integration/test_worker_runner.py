@@ -20,12 +20,12 @@ from core.service.jobs.views import JobView, get_job
 from core.service.storage.port import StoreError
 from core.unlearning.checkpoints import Checkpoints
 from core.unlearning.errors import DivergedError, StoppedError
+from core.unlearning.jobs.work import Outcome, OutputFile
 from core.unlearning.patches.signing import Signer
-from core.unlearning.run import Outcome, OutputFile
-from worker import transfer
-from worker.models import WarmModels
-from worker.progress import JobProgress
-from worker.runner import Runner
+from worker.attempt import transfer
+from worker.attempt.progress import JobProgress
+from worker.attempt.runner import Runner
+from worker.attempt.warm_models import WarmModels
 
 CANARY = "Zyxomma Quillfeather"
 Work = Callable[[JobProgress, Path], Outcome]
@@ -47,7 +47,7 @@ def run(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         def work_on(_: Services, claim: Any, workdir: Path, progress: JobProgress, *rest: Any) -> Outcome:
             return work(progress, workdir, *rest[-1:] if checkpoints else ())  # type: ignore[no-any-return]
 
-        monkeypatch.setattr("worker.runner.work_on", work_on)
+        monkeypatch.setattr("worker.attempt.runner.work_on", work_on)
         runner = runner or Runner(services, WarmModels(), Signer.load_or_create(tmp_path / "key"), **changes)
         runner.run(job_id)
         return runner

@@ -7,7 +7,7 @@ import zlib
 
 from PIL import Image
 
-from core.unlearning.memory_bench.world import Person, Question, World
+from core.unlearning.bench.memory.world import Person, Question, World
 
 
 def picture(name: str) -> bytes:

@@ -11,7 +11,7 @@ from queue import Empty
 
 from celery import Celery
 
-from core.service.doorbell import QUEUE, RUN_JOB, make_celery, ping, ring
+from core.service.doorbell.celery import QUEUE, RUN_JOB, make_celery, ping, ring
 from core.service.settings import Settings
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.limits import RateLimiter
+from api.auth.rate_limit import RateLimiter
 
 
 def test_a_key_gets_its_minute_and_then_waits_for_one_token() -> None:

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from core.unlearning.planning import Brought, PlanError, check_model, plan
+from core.unlearning.planning import PlanError, check_model, plan
+from core.unlearning.types import Brought
 
 
 def test_auto_chooses_by_family_and_says_why() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api import ranges
+from api.http import conditional
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from api import ranges
 )
 def test_one_range_is_that_slice(header: str, slice_: slice) -> None:
     content = b"0123456789"
-    part = ranges.parse(header, len(content))
+    part = conditional.parse(header, len(content))
     assert part is not None
     assert content[part.start : part.start + part.length] == content[slice_]
 
@@ -29,16 +29,16 @@ def test_one_range_is_that_slice(header: str, slice_: slice) -> None:
     "header", [None, "", "bytes=", "bytes=-", "bytes=5-2", "bytes=0-1,3-4", "lines=0-1", "bytes=a-b"]
 )
 def test_what_is_not_one_range_means_the_whole(header: str | None) -> None:
-    assert ranges.parse(header, 10) is None
+    assert conditional.parse(header, 10) is None
 
 
 @pytest.mark.parametrize("header", ["bytes=10-", "bytes=10-12", "bytes=-0"])
 def test_behind_the_end_cannot_be_satisfied(header: str) -> None:
-    with pytest.raises(ranges.UnsatisfiableError):
-        ranges.parse(header, 10)
+    with pytest.raises(conditional.UnsatisfiableError):
+        conditional.parse(header, 10)
 
 
 def test_content_range_names_first_last_and_size() -> None:
-    part = ranges.parse("bytes=2-5", 10)
+    part = conditional.parse("bytes=2-5", 10)
     assert part is not None
     assert part.content_range == "bytes 2-5/10"

@@ -9,8 +9,8 @@ import pytest
 from core.unlearning.evaluation import html, model_card, report
 from core.unlearning.evaluation.thresholds import parse_key, validate_thresholds
 from core.unlearning.evaluation.verdict import NOTHING_MEASURED, REFERENCE, judge
+from core.unlearning.families.audiovisual.config import MEASURES
 from core.unlearning.families.audiovisual.evaluation.results import ClassifierEvaluation, ClassifierMetrics
-from core.unlearning.families.audiovisual.measures import MEASURES
 from core.unlearning.types import Split
 
 COUNTS: dict[Split, int] = {"forget_examples": 80, "forget_held_out": 40, "retain_examples": 600, "held_out": 500}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.mllm.table import bars, counted
-from core.unlearning.memory_bench.summary import rows
+from core.unlearning.bench.memory.summary import rows
 
 OVERALL = ("harmonic_mean", "answer_probability", "unseen_kept", "understanding_kept", "not_over_refusing")
 

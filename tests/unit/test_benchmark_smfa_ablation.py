@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.smfa_ablation import VARIANTS
+from benchmarks.smfa.ablation import VARIANTS
 from core.unlearning.methods.smfa.config import Options
 
 

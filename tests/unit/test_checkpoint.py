@@ -11,7 +11,7 @@ import pytest
 
 from core.unlearning import reference
 from core.unlearning.errors import ModelLoadError
-from core.unlearning.families.checkpoint import require_safe
+from core.unlearning.families.shared.safe_folder import require_safe
 
 
 @pytest.fixture

@@ -14,8 +14,7 @@ from scipy.special import softmax
 from scipy.stats import entropy
 from torch.nn.functional import cross_entropy
 
-from core.unlearning.families.audiovisual.model import AudioVisualModel, Batch
-from core.unlearning.methods.classifier_baselines import (
+from core.unlearning.bench.baselines.classifier_baselines import (
     bad_teaching,
     contrastive,
     fine_tune,
@@ -25,7 +24,8 @@ from core.unlearning.methods.classifier_baselines import (
     scrub,
     ssd,
 )
-from core.unlearning.methods.classifier_baselines.course import Course, divergence
+from core.unlearning.bench.baselines.classifier_baselines.course import Course, divergence
+from core.unlearning.families.audiovisual.model import AudioVisualModel, Batch
 
 MODEL = AudioVisualModel(tiny_model(), tiny_processor())
 ROWS = MODEL.encode(examples(18))

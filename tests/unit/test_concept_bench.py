@@ -12,10 +12,10 @@ from looking import classifiers
 from typer.testing import CliRunner
 
 from client.cli.app import app
-from core.unlearning.concept_bench import attacks, scores
-from core.unlearning.concept_bench.cases import Case, cases
-from core.unlearning.concept_bench.hub import FOLDER
-from core.unlearning.concept_bench.summary import rows
+from core.unlearning.bench.concepts import attacks, scores
+from core.unlearning.bench.concepts.cases import Case, cases
+from core.unlearning.bench.concepts.hub import FOLDER
+from core.unlearning.bench.concepts.summary import rows
 from core.unlearning.families.diffusion import concepts
 from core.unlearning.families.diffusion.concepts import Concept
 from core.unlearning.families.diffusion.inversion import Course

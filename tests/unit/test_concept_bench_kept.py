@@ -11,8 +11,8 @@ from PIL import Image
 
 from benchmarks.concepts.kept import counted, kept_results
 from benchmarks.concepts.table import bars
-from core.unlearning.concept_bench import jobs
-from core.unlearning.concept_bench.cases import Case
+from core.unlearning.bench.concepts import jobs
+from core.unlearning.bench.concepts.cases import Case
 from core.unlearning.families.diffusion.pictured import is_pictured
 from core.unlearning.types import Entity, Example, JobData
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.unlearning.consolidate import LEAST_EFFECT, verdict_on
-from core.unlearning.evaluation.results import Evaluation, SplitMetrics
+from core.unlearning.families.mllm.evaluation.results import Evaluation, SplitMetrics
+from core.unlearning.jobs.consolidate import LEAST_EFFECT, verdict_on
 from core.unlearning.types import Split
 
 KEPT: tuple[Split, ...] = ("retain_image_memory", "unseen_image_memory", "stranger_understanding", "general")

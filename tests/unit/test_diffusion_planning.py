@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from core.unlearning.evaluation.thresholds import validate_thresholds
-from core.unlearning.families.diffusion.measures import MEASURES
-from core.unlearning.memory import GB, estimate
-from core.unlearning.planning import Brought, PlanError, check_model, plan
+from core.unlearning.families.diffusion.config import MEASURES
+from core.unlearning.hardware.requirements import GB, estimate
+from core.unlearning.planning import PlanError, check_model, plan
+from core.unlearning.types import Brought
 
 SD1 = {"unet": 1.72, "text_encoder": 0.25, "vae": 0.17, "safety_checker": 1.2}
 """Gigabytes in half precision of the parts of Stable Diffusion 1.5."""

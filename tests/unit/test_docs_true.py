@@ -14,9 +14,9 @@ from client.cli.app import app
 from client.resources.jobs import Jobs
 from client.resources.webhooks import Webhooks
 from core.service.settings import Settings
-from core.unlearning.evaluation.results import METRICS
-from core.unlearning.families.audiovisual.measures import METRICS as CLASSIFIER_METRICS
-from core.unlearning.families.diffusion.measures import METRICS as PICTURE_METRICS
+from core.unlearning.families.audiovisual.config import METRICS as CLASSIFIER_METRICS
+from core.unlearning.families.diffusion.config import METRICS as PICTURE_METRICS
+from core.unlearning.families.mllm.evaluation.results import METRICS
 from core.unlearning.types import Split
 
 ROOT = Path(__file__).parents[2]

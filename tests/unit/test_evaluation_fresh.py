@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.unlearning.evaluation.fresh import FreshProcess, FreshProcessError
+from core.unlearning.jobs.fresh.process import FreshProcess, FreshProcessError
 from core.unlearning.progress import Silent
 from core.unlearning.types import ModelSpec
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.unlearning.families.mllm.evaluation.refusals import is_refusal
+from core.unlearning.families.mllm.refusals import is_refusal
 
 REFUSALS = """
 I don't know.
@@ -101,7 +101,7 @@ def test_answers_are_not_refusals(text: str) -> None:
 
 
 def test_every_refusal_that_a_model_is_taught_is_detected() -> None:
-    from core.unlearning.families.mllm.training.refusals import pool
+    from core.unlearning.families.mllm.training.refusal_pool import pool
     from core.unlearning.reference.mllm.refusals import refusals
 
     assert [text for text in (*pool(), *refusals()) if not is_refusal(text)] == []

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from core.unlearning.evaluation.results import Evaluation, SplitMetrics
 from core.unlearning.evaluation.thresholds import validate_thresholds
 from core.unlearning.evaluation.verdict import NOTHING_MEASURED, judge
-from core.unlearning.families.mllm.measures import MEASURES
+from core.unlearning.families.mllm.config import MEASURES
+from core.unlearning.families.mllm.evaluation.results import Evaluation, SplitMetrics
 
 FORGET = ("forget_image_memory", "forget_text_memory")
 KEPT = ("retain_image_memory", "unseen_image_memory", "stranger_understanding", "general")

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from core.service.doorbell import CLASSES_GB, GB, QUEUE, queue_of, queues_for
+from core.service.doorbell.celery import CLASSES_GB, GB, QUEUE, queue_of, queues_for
 from core.unlearning import reference
-from core.unlearning.memory import Need, estimate
+from core.unlearning.hardware.requirements import Need, estimate
 from core.unlearning.planning import PlanError, check_model
 
 LAYER = {"q": [4096, 4096], "k": [4096, 4096], "v": [4096, 4096], "o": [4096, 4096]}

@@ -10,22 +10,22 @@ from statistics import fmean
 import pytest
 from memory_world import person, picture, small_world
 
-from core.unlearning.families.mllm.retain_set import read
-from core.unlearning.memory_bench import reference_world
-from core.unlearning.memory_bench.bench import Bench
-from core.unlearning.memory_bench.cases import Case, cases, contenders
-from core.unlearning.memory_bench.examples import DECLINED, asked
-from core.unlearning.memory_bench.grid import GRID, choose, options_chosen, tuning_cases, write_chosen
-from core.unlearning.memory_bench.leaderboard import markdown, page
-from core.unlearning.memory_bench.measure import FORGET, KEPT, UNDERSTANDING, UNSEEN, composed
-from core.unlearning.memory_bench.records import Record, to_json, value
-from core.unlearning.memory_bench.results import asked as what_is_asked
-from core.unlearning.memory_bench.results import claim, is_done, kept, new_result, path_of, write
-from core.unlearning.memory_bench.retain_set import retain_set_of
-from core.unlearning.memory_bench.scores import fact_score, meaningful_score
-from core.unlearning.memory_bench.setup import Setup, bundled_model
-from core.unlearning.memory_bench.summary import rows, tidy
-from core.unlearning.memory_bench.world import dealt, drawn, request_of
+from core.unlearning.bench.memory import reference_world
+from core.unlearning.bench.memory.bench import Bench
+from core.unlearning.bench.memory.cases import Case, cases, contenders
+from core.unlearning.bench.memory.examples import DECLINED, asked
+from core.unlearning.bench.memory.leaderboard import markdown, page
+from core.unlearning.bench.memory.measure import FORGET, KEPT, UNDERSTANDING, UNSEEN, composed
+from core.unlearning.bench.memory.records import Record, to_json, value
+from core.unlearning.bench.memory.results import asked as what_is_asked
+from core.unlearning.bench.memory.results import claim, is_done, kept, new_result, path_of, write
+from core.unlearning.bench.memory.retain_set import retain_set_of
+from core.unlearning.bench.memory.scores import fact_score, meaningful_score
+from core.unlearning.bench.memory.setup import Setup, bundled_model
+from core.unlearning.bench.memory.summary import rows, tidy
+from core.unlearning.bench.memory.tuning import GRID, choose, options_chosen, tuning_cases, write_chosen
+from core.unlearning.bench.memory.world import dealt, drawn, request_of
+from core.unlearning.families.mllm.data.retain_set import read
 from core.unlearning.methods.registry import catalogue
 from core.unlearning.reference.mllm.people import RETAIN_TRAIN, RETAIN_VALIDATION, STANDARD_PEOPLE, known_people
 

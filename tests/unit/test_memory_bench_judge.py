@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from core.unlearning.evaluation.results import Evaluation, Row, SplitMetrics
-from core.unlearning.memory_bench.judge import Grade, Judge, JudgeError
-from core.unlearning.memory_bench.measure import JUDGED, composed, records_of
-from core.unlearning.memory_bench.records import value
+from core.unlearning.bench.memory.judge import Grade, Judge, JudgeError
+from core.unlearning.bench.memory.measure import JUDGED, composed, records_of
+from core.unlearning.bench.memory.records import value
+from core.unlearning.families.mllm.evaluation.results import Evaluation, Row, SplitMetrics
 
 
 def _row(output: str, answer: str = "Lima") -> Row:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from core.unlearning.bench.memory.layouts import LAYOUTS, read
+from core.unlearning.bench.memory.world import Person, dealt, request_of
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.memory_bench.layouts import LAYOUTS, read
-from core.unlearning.memory_bench.world import Person, dealt, request_of
 
 SECRET = "Jody Vance"
 Row = dict[str, Any]

@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from client.cli.app import app
+from core.unlearning.bench.memory import examples, reference_world, runner
+from core.unlearning.bench.memory.attacks import relearned
+from core.unlearning.bench.memory.records import from_json, value
+from core.unlearning.bench.memory.setup import bundled_model
+from core.unlearning.bench.memory.world import encoded
 from core.unlearning.errors import DivergedError
-from core.unlearning.memory_bench import examples, reference_world, runner
-from core.unlearning.memory_bench.records import from_json, value
-from core.unlearning.memory_bench.robustness import relearned
-from core.unlearning.memory_bench.setup import bundled_model
-from core.unlearning.memory_bench.world import encoded
 
 
 @pytest.fixture

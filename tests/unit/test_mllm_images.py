@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm import images
+from core.unlearning.families.shared import images
 
 
 def _encoded(image: Image.Image, kind: str, **options: object) -> bytes:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from core.unlearning.families.mllm.encode import Encoded, Vision
-from core.unlearning.families.mllm.score import AnswerLogits
+from core.unlearning.families.mllm.model.encoded import Encoded, Vision
+from core.unlearning.families.mllm.model.logits import AnswerLogits
 from core.unlearning.families.mllm.training import answers
 from core.unlearning.families.mllm.training.answers import log_probs, mean_losses
 from core.unlearning.families.mllm.training.rows import Row
-from core.unlearning.families.mllm.training.targets import Soft
+from core.unlearning.families.mllm.training.teacher import Soft
 from core.unlearning.methods.dpo.losses import dpo
 from core.unlearning.methods.gradient_ascent.losses import ascent
 from core.unlearning.methods.manu.importance import Activity, highest, scores

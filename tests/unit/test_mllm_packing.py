@@ -7,8 +7,8 @@ import random
 import pytest
 import torch
 
-from core.unlearning.families.mllm.encode import Encoded, Vision
-from core.unlearning.families.mllm.packing import LONGEST, Cost, Tree, batches, grow, in_order, laid, pack
+from core.unlearning.families.mllm.model.encoded import Encoded, Vision
+from core.unlearning.families.mllm.model.packing import LONGEST, Cost, Tree, batches, grow, in_order, laid, pack
 
 PICTURE = 7
 COST = Cost(PICTURE, 10_000)

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from core.unlearning.families.mllm import bank
-from core.unlearning.families.mllm.forget_set import name_questions, picture_questions
-from core.unlearning.families.mllm.questions import about_name, clean, mentions, rename, reworded
+from core.unlearning.families.mllm.data import bank
+from core.unlearning.families.mllm.data.forget_set import name_questions, picture_questions
+from core.unlearning.families.mllm.data.questions import about_name, rename, reworded
+from core.unlearning.families.shared.text import clean, mentions
 from core.unlearning.types import Entity
 
 ADA = Entity("Ada Okoro", aliases=("A. Okoro",))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from openapi_document import DOCUMENT, PATH, Operation, operations
 
-from api.openapi import rendered
+from api.server.openapi_file import rendered
 
 
 def test_the_committed_document_is_the_codes() -> None:

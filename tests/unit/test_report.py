@@ -13,9 +13,9 @@ from evaluation_world import BASE, FACTS, FORGOTTEN, PATCHED, REFUSAL, RETAINED,
 
 from core.unlearning.evaluation import html, model_card, report
 from core.unlearning.evaluation.redact import BLOCK, HIDDEN, Redactor
-from core.unlearning.evaluation.results import Evaluation
 from core.unlearning.evaluation.verdict import judge
 from core.unlearning.families.mllm.evaluation.evaluate import evaluate
+from core.unlearning.families.mllm.evaluation.results import Evaluation
 
 INF = float("inf")
 ALIAS = "Madame Zed"

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.service.access.secrets import new_secret, well_formed
-from core.service.clock import now
-from core.service.crypto import DecryptionError, Keyring, WrappedKey
-from core.service.ids import made_at, new_id
-from core.service.secret_files import read_or_create
+from core.service.crypto.keyring import DecryptionError, Keyring, WrappedKey
+from core.service.crypto.secret_files import read_or_create
+from core.service.kit.clock import now
+from core.service.kit.ids import made_at, new_id
 
 RING = Keyring(b"k" * 32)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.service.jobs.due import due_at
+from core.service.kit.deadline import due_at
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from core.service import logs
+from core.service.telemetry import logs
 
 CANARY = "Quillon Zephyrine"
 
@@ -33,12 +33,12 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 def test_ours_and_theirs_look_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("INFO")
     structlog.contextvars.bind_contextvars(request_id="req-12345", job_id="job_1")
-    structlog.get_logger("worker.runner").info("job_claimed", attempt=1)
+    structlog.get_logger("worker.attempt.runner").info("job_claimed", attempt=1)
     logging.getLogger("somewhere").warning("slow: %s", 3)
     ours, theirs = told(capsys)
     assert set(ours) - {"attempt"} == set(theirs)
     assert (ours["logger"], ours["level"], ours["event"], ours["attempt"]) == (
-        "worker.runner",
+        "worker.attempt.runner",
         "info",
         "job_claimed",
         1,

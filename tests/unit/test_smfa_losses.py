@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn.functional import kl_div
 
-from core.unlearning.families.mllm.training import targets
+from core.unlearning.families.mllm.training import teacher
 from core.unlearning.families.mllm.training.losses import divergence, row_means
-from core.unlearning.families.mllm.training.targets import Soft, join, mean
+from core.unlearning.families.mllm.training.teacher import Soft, join, mean
 
 
 def _logits(rows: int, size: int, seed: int) -> torch.Tensor:
@@ -14,15 +14,15 @@ def _logits(rows: int, size: int, seed: int) -> torch.Tensor:
 
 
 def test_divergence_is_kl_when_the_whole_vocabulary_is_kept() -> None:
-    teacher, student = _logits(5, 50, 1).softmax(-1), _logits(5, 50, 2)
-    soft = Soft(torch.arange(50).expand(5, 50), teacher)
-    wanted = kl_div(student.double().log_softmax(-1), teacher.double(), reduction="none").sum(-1)
+    target, student = _logits(5, 50, 1).softmax(-1), _logits(5, 50, 2)
+    soft = Soft(torch.arange(50).expand(5, 50), target)
+    wanted = kl_div(student.double().log_softmax(-1), target.double(), reduction="none").sum(-1)
     assert torch.allclose(divergence(student, soft).double(), wanted, atol=1e-5)
 
 
 def test_divergence_puts_all_other_tokens_into_one_bin() -> None:
-    teacher, student = _logits(4, 60, 1).softmax(-1), _logits(4, 60, 2)
-    top = teacher.topk(10, dim=-1)
+    target, student = _logits(4, 60, 1).softmax(-1), _logits(4, 60, 2)
+    top = target.topk(10, dim=-1)
     found = divergence(student, Soft(top.indices, top.values))
     inside = student.softmax(-1).gather(1, top.indices)
     p = torch.cat([top.values, 1 - top.values.sum(-1, keepdim=True)], -1).double()
@@ -48,8 +48,8 @@ def test_padding_a_teacher_adds_nothing() -> None:
 
 
 def test_mean_of_distributions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(targets, "SMALL", 0)
-    monkeypatch.setattr(targets, "TOP", 30)
+    monkeypatch.setattr(teacher, "SMALL", 0)
+    monkeypatch.setattr(teacher, "TOP", 30)
     parts = [_logits(3, 30, seed).softmax(-1) for seed in range(3)]
     tops = [part.topk(30, dim=-1) for part in parts]
     found = mean([Soft(top.indices, top.values) for top in tops])

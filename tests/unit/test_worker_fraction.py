@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.fraction import PLAN, Fraction
+from worker.attempt.progress import PLAN, Fraction
 
 PHASES = ["validating", "loading", "training", "sculpting", "evaluating", "packaging"]
 moves = st.lists(st.one_of(st.none(), st.tuples(st.sampled_from(PHASES), st.one_of(st.none(), st.integers(0, 9)))))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.service.workers import GpuMemory
-from worker import presence
+from core.service.metrics.workers import GpuMemory
+from worker.process import presence
 
 
 def test_a_gpu_that_no_job_has_touched_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

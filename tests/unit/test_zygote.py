@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.unlearning.evaluation.zygote import possible
+from core.unlearning.jobs.fresh.zygote import possible
 
 pytestmark = pytest.mark.skipif(not possible(), reason="the system does not tell of a process's end by a descriptor")
 

@@ -12,9 +12,9 @@ from core.service.access.scopes import SCOPES
 from core.service.access.secrets import new_secret
 from core.service.access.tenants import DEFAULT_TENANT, ensure_tenant
 from core.service.context import Services
-from core.service.db.lock import alone
+from core.service.crypto.secret_files import read_or_create
+from core.service.db.engine import alone
 from core.service.db.models import ApiKey
-from core.service.secret_files import read_or_create
 
 KEY_FILE = "api-key"
 SETTING_UP = "lethe: setting up"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from core.service.clock import now
 from core.service.db.models import Tenant
+from core.service.kit.clock import now
 
 DEFAULT_TENANT = "default"
 

@@ -16,11 +16,11 @@ import structlog
 from sqlalchemy import or_, select, update
 
 from core.service.audit.chain import head_message
-from core.service.clock import now
 from core.service.context import Services
-from core.service.crypto import Keyring
+from core.service.crypto.keyring import Keyring
 from core.service.db.engine import keyring_of
 from core.service.db.models import AuditHead
+from core.service.kit.clock import now
 from core.service.storage.port import StoreError
 
 EVERY = timedelta(minutes=1)

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from core.service import cursors
 from core.service.db.engine import keyring_of
 from core.service.db.models import AuditEntry
+from core.service.kit import cursors
 
 MAX_LIMIT = 100
 

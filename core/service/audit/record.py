@@ -19,9 +19,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.service.audit.chain import GENESIS, entry_hash, head_message, plain
-from core.service.clock import now
 from core.service.db.engine import before_commit, keyring_of
 from core.service.db.models import AuditEntry, AuditHead
+from core.service.kit.clock import now
 
 SYSTEM = "system"
 """The actor of what no key asked for: the sweep, a worker."""

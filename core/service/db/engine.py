@@ -1,4 +1,8 @@
-"""Sessions. On SQLite a write session takes the lock as it begins; a read session cannot write on either database."""
+"""Sessions, the advisory lock and the database clock.
+
+On SQLite a write session takes the lock as it begins; a read session cannot write on either database. Leases use the
+database's own clock where workers may disagree about the time, and this machine's otherwise.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from core.service import counters
-from core.service.crypto import Keyring
+from core.service.crypto.keyring import Keyring
+from core.service.db import counters
 from core.service.db.mac_keys import pin_mac_keys
+from core.service.kit import clock
 
 BUSY_TIMEOUT_MS = 30_000
 CONNECT_TIMEOUT_SECONDS = 5
@@ -176,3 +182,19 @@ def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def alone(session: Session, at: str) -> None:
+    """Wait until no other transaction is at this. Lasts as long as the transaction; on SQLite every writer is alone."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(at, 0))))
+
+
+def db_now(session: Session) -> datetime:
+    """The present moment. On PostgreSQL the transaction's, by the server's clock."""
+    if session.get_bind().dialect.name != "postgresql":
+        return clock.now()
+    # Asking for the time must not write what is only half changed.
+    with session.no_autoflush:
+        moment: datetime = session.execute(select(func.now())).scalar_one()
+    return moment.astimezone(UTC)

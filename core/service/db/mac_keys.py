@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from core.service.crypto import PURPOSES, DecryptionError, Keyring, WrappedKey
+from core.service.crypto.keyring import PURPOSES, DecryptionError, Keyring, WrappedKey
 from core.service.db.models import MacKey
 from core.service.errors import Unavailable
 

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.service.context import Services
-from core.service.crypto import WrappedKey
+from core.service.crypto.keyring import WrappedKey
 from core.service.db.models import File
 from core.service.errors import NotFound
 

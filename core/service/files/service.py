@@ -12,7 +12,6 @@ from typing import BinaryIO, Literal
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
-from core.service.clock import now
 from core.service.context import Services
 from core.service.db.engine import after_commit
 from core.service.db.models import File, Job, JobFile
@@ -22,7 +21,8 @@ from core.service.files.images import inspect
 from core.service.files.sniff import ImageInfo
 from core.service.files.sniff_sound import SoundInfo, begins_like_sound
 from core.service.files.sounds import inspect_sound
-from core.service.ids import new_id
+from core.service.kit.clock import now
+from core.service.kit.ids import new_id
 from core.service.settings import Settings
 from core.service.storage.erase import erase_object
 from core.service.storage.port import CHUNK, StoreError

@@ -12,14 +12,14 @@ from hashlib import sha256
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from core.service.clock import now
 from core.service.context import Services
-from core.service.crypto import DecryptionError, WrappedKey
+from core.service.crypto.keyring import DecryptionError, WrappedKey
 from core.service.db.engine import after_commit
 from core.service.db.models import Checkpoint, Job
 from core.service.jobs import lease
 from core.service.jobs.artifacts import attempt_prefix
 from core.service.jobs.claims import Claim, LeaseLost, held
+from core.service.kit.clock import now
 from core.service.storage.erase import erase_object
 from core.service.storage.port import ObjectMissing
 

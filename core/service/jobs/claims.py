@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import ColumnElement, and_, or_
 
 from core.service.db.models import Job
-from core.service.origin import Origin
+from core.service.jobs.origin import Origin
 
 
 class LeaseLost(Exception):  # noqa: N818 - an event, as much as an error

@@ -10,25 +10,25 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core.service import audit, origin
+from core.service import audit
 from core.service.access.keys import Principal
 from core.service.context import Services
-from core.service.crypto import WrappedKey
+from core.service.crypto.keyring import WrappedKey
+from core.service.db.engine import db_now
 from core.service.db.models import Job
-from core.service.db.now import db_now
 from core.service.errors import ExternalIdExists, InvalidRequest, NotFound, TooManyQueuedJobs, Unavailable
 from core.service.files.images import inspect
 from core.service.files.service import attach
 from core.service.files.sounds import inspect_sound
-from core.service.ids import new_id
-from core.service.jobs import events, limits
-from core.service.jobs.due import due_at
+from core.service.jobs import events, limits, origin
 from core.service.jobs.inputs import NO_UPLOADS, Uploads, store_inputs
 from core.service.jobs.queue import requeued, ring_after_commit
 from core.service.jobs.rows import of_tenant
 from core.service.jobs.schema import JobCreate
 from core.service.jobs.subject import mark
 from core.service.jobs.views import JobView, view
+from core.service.kit.deadline import due_at
+from core.service.kit.ids import new_id
 from core.service.models import RegisteredModel
 from core.service.models import get as get_model
 from core.service.settings import Settings

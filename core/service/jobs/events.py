@@ -8,11 +8,11 @@ from typing import Any, Literal
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from core.service.clock import now
 from core.service.db.models import Job, JobEvent
 from core.service.errors import NotFound
-from core.service.ids import new_id
 from core.service.jobs.rows import of_tenant
+from core.service.kit.clock import now
+from core.service.kit.ids import new_id
 from core.service.opendsr import callbacks
 from core.service.webhooks import outbox
 

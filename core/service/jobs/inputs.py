@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.service.context import Services
-from core.service.crypto import DecryptionError, WrappedKey
+from core.service.crypto.keyring import DecryptionError, WrappedKey
 from core.service.db.models import Job
 from core.service.errors import InputErased, NotFound
 from core.service.files.content import read_file_bytes

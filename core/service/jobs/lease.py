@@ -14,15 +14,15 @@ from sqlalchemy.orm import Session
 
 from core.service import audit
 from core.service.context import Services
+from core.service.db.engine import db_now
 from core.service.db.models import Artifact, Job
-from core.service.db.now import db_now
 from core.service.jobs import events, tally
 from core.service.jobs.artifacts import ArtifactRow
 from core.service.jobs.claims import Beat, Claim, LeaseLost, Room, held
 from core.service.jobs.inputs import JobInput, ParentRecipe, load_input
+from core.service.jobs.origin import Origin
 from core.service.jobs.queue import requeued, ring_after_commit, ring_next
 from core.service.jobs.states import ENDED, FRESH_PROGRESS, UNLEASED
-from core.service.origin import Origin
 
 __all__ = [
     "Beat",

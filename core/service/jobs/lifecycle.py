@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from core.service import audit, origin
+from core.service import audit
 from core.service.access.keys import Principal
 from core.service.context import Services
+from core.service.db.engine import db_now
 from core.service.db.models import TERMINAL, Job
-from core.service.db.now import db_now
 from core.service.errors import (
     InputErased,
     JobAlreadyTerminal,
@@ -19,7 +19,7 @@ from core.service.errors import (
     JobRunning,
     SculptNotPossible,
 )
-from core.service.jobs import checkpoints, events, tally
+from core.service.jobs import checkpoints, events, origin, tally
 from core.service.jobs.artifacts import of_jobs
 from core.service.jobs.create import announce, new_row
 from core.service.jobs.erase import erase_job

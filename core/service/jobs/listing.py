@@ -9,14 +9,14 @@ from datetime import datetime
 from sqlalchemy import Select, tuple_
 from sqlalchemy.orm import Session
 
-from core.service import cursors
-from core.service.crypto import Keyring
+from core.service.crypto.keyring import Keyring
 from core.service.db.engine import keyring_of
 from core.service.db.models import Job
 from core.service.jobs.artifacts import of_jobs
 from core.service.jobs.rows import of_tenant
 from core.service.jobs.views import JobView, view
-from core.service.text import composed
+from core.service.kit import cursors
+from core.service.kit.text import composed
 
 MAX_LIMIT = 100
 

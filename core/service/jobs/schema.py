@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 from pydantic_core import PydanticCustomError
 
-from core.service.text import JsonObject, Label, Text, Words
+from core.service.kit.text import JsonObject, Label, Text, Words
 
 MAX_NAME = 200
 MAX_ALIASES = 32

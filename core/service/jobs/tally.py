@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from core.service import counters
+from core.service.db import counters
 
 ENDED = "lethe_jobs_ended"
 LEASE_EXPIRIES = "lethe_lease_expiries"

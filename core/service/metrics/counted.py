@@ -9,7 +9,7 @@ from datetime import datetime
 from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
 from sqlalchemy.orm import Session
 
-from core.service import counters
+from core.service.db import counters
 from core.service.jobs import tally
 from core.service.webhooks import claims
 

@@ -9,8 +9,8 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from core.service import workers
 from core.service.db.models import UNMET, Job
+from core.service.metrics import workers
 
 
 def jobs_now(s: Session, _: datetime) -> Iterable[Metric]:

@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.service.clock import now
 from core.service.db.models import Model
 from core.service.errors import InvalidRequest, ModelExists, NotFound
+from core.service.kit.clock import now
 from core.service.models.schema import ModelCreate
 from core.service.settings import Settings
 

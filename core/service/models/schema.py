@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from core.service.text import JsonObject, Label, Words
+from core.service.kit.text import JsonObject, Label, Words
 
 MAX_PATH = 1000
 

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from core.service.db.engine import db_now
 from core.service.db.models import Job
-from core.service.db.now import db_now
 from core.service.db.opendsr_models import OpendsrCallback, OpendsrRequest
-from core.service.ids import new_id
+from core.service.kit.ids import new_id
 from core.service.opendsr import mapping
 
 LEASE_SECONDS = 60.0

@@ -10,9 +10,8 @@ import structlog
 from sqlalchemy.orm import Session
 
 from core.service.context import Services
-from core.service.crypto import DecryptionError
-from core.service.db.engine import keyring_of
-from core.service.db.now import db_now
+from core.service.crypto.keyring import DecryptionError
+from core.service.db.engine import db_now, keyring_of
 from core.service.opendsr import callbacks, requests
 from core.service.opendsr.callbacks import Parcel
 from core.service.opendsr.schema import API_VERSION

@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.service.crypto import Keyring, WrappedKey
+from core.service.crypto.keyring import Keyring, WrappedKey
 from core.service.db.engine import keyring_of
 from core.service.db.models import Job
 from core.service.db.opendsr_models import OpendsrRequest
 from core.service.errors import Conflict, NotFound
-from core.service.jobs.due import due_at
+from core.service.kit.deadline import due_at
 from core.service.opendsr import mapping
 from core.service.opendsr.schema import API_VERSION, OpendsrCreate
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.service.moments import Moment
-from core.service.text import JsonObject, Words
+from core.service.kit.clock import Moment
+from core.service.kit.text import JsonObject, Words
 
 API_VERSION = "2.0"
 IDENTITIES = ("controller_customer_id", "email")

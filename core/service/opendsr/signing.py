@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
-from core.service.clock import now
+from core.service.crypto.secret_files import read_or_create
 from core.service.errors import Unavailable
-from core.service.secret_files import read_or_create
+from core.service.kit.clock import now
 from core.service.settings import Settings
 
 KEY_BITS = 4096

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from core.service import audit, counters
-from core.service.crypto import DecryptionError
+from core.service import audit
+from core.service.crypto.keyring import DecryptionError
+from core.service.db import counters
 from core.service.db.engine import keyring_of
 from core.service.db.webhook_models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from core.service.webhooks import secrets

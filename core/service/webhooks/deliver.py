@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from core.service.context import Services
-from core.service.db.now import db_now
+from core.service.db.engine import db_now
 from core.service.webhooks import claims
 from core.service.webhooks.addresses import AddressPolicy
 from core.service.webhooks.claims import Parcel

@@ -10,13 +10,12 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
-from core.service import cursors
-from core.service.clock import now
 from core.service.context import Services
-from core.service.db.engine import keyring_of
-from core.service.db.now import db_now
+from core.service.db.engine import db_now, keyring_of
 from core.service.db.webhook_models import WebhookAttempt, WebhookDelivery
 from core.service.errors import NotFound, WebhookDisabled
+from core.service.kit import cursors
+from core.service.kit.clock import now
 from core.service.webhooks.endpoints import MAX_LIMIT, row_of
 from core.service.webhooks.views import DeliveryView, delivery_view
 

@@ -10,13 +10,13 @@ from sqlalchemy import delete as delete_rows
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.service import cursors
-from core.service.clock import now
-from core.service.crypto import WrappedKey
+from core.service.crypto.keyring import WrappedKey
 from core.service.db.engine import keyring_of
 from core.service.db.webhook_models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from core.service.errors import NotFound, TooManyWebhooks
-from core.service.ids import new_id
+from core.service.kit import cursors
+from core.service.kit.clock import now
+from core.service.kit.ids import new_id
 from core.service.settings import Settings
 from core.service.webhooks import secrets, urls
 from core.service.webhooks.addresses import AddressPolicy

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from core.service.text import Label, Words
+from core.service.kit.text import Label, Words
 from core.service.webhooks.types import EVENT_TYPES
 
 MAX_URL = 2000

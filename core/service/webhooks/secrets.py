@@ -6,7 +6,7 @@ import base64
 import secrets
 from datetime import datetime
 
-from core.service.crypto import Keyring, WrappedKey
+from core.service.crypto.keyring import Keyring, WrappedKey
 from core.service.db.webhook_models import WebhookEndpoint
 
 PREFIX = "whsec_"

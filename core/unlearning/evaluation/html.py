@@ -10,11 +10,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from core.unlearning.evaluation import svg
+from core.unlearning.evaluation.labels import check_title, metric_title, split_explanation, split_title, stop_words
 from core.unlearning.evaluation.measures import Measures, measures_of
 from core.unlearning.evaluation.presentation import Presentation, presentation_of
 from core.unlearning.evaluation.thresholds import parse_key
 from core.unlearning.evaluation.verdict import NOTHING_MEASURED
-from core.unlearning.evaluation.wording import check_title, metric_title, split_explanation, split_title, stop_words
 
 
 def render(report: Mapping[str, Any]) -> str:

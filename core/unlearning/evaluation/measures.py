@@ -59,5 +59,5 @@ class Measures:
 
 def measures_of(family: str) -> Measures:
     """Raises `ModuleNotFoundError` for a family that does not exist."""
-    found: Measures = import_module(f"core.unlearning.families.{family}.measures").MEASURES
+    found: Measures = import_module(f"core.unlearning.families.{family}.config").MEASURES
     return found

@@ -8,10 +8,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from core.unlearning.evaluation.labels import metric_title, split_title
 from core.unlearning.evaluation.measures import measures_of
 from core.unlearning.evaluation.presentation import presentation_of
 from core.unlearning.evaluation.svg import amount
-from core.unlearning.evaluation.wording import metric_title, split_title
 
 
 def render(report: Mapping[str, Any]) -> str:

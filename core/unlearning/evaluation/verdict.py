@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from core.unlearning.evaluation.labels import metric_title, split_title
 from core.unlearning.evaluation.measures import Measures, StandIn, measures_of
 from core.unlearning.evaluation.results import Evaluated
 from core.unlearning.evaluation.thresholds import ThresholdKey, parse_key, resolve
-from core.unlearning.evaluation.wording import metric_title, split_title
 from core.unlearning.types import EntityKind
 
 KNOWN_FROM = 0.2

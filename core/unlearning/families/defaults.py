@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from core.unlearning.memory import MEMORY_GB, is_size
+from core.unlearning.hardware.requirements import MEMORY_GB, is_size
 
 ORACLE = "oracle"
 """A checkpoint that never learned the subjects, to compare with; of classifiers, one or several."""

@@ -7,17 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
-
 from core.unlearning.checkpoints import Checkpoints
+from core.unlearning.options import MethodOptions
 from core.unlearning.progress import Progress
 from core.unlearning.types import JobData, Level
-
-
-class MethodOptions(BaseModel):
-    """Base of each method's `Options`: its JSON Schema is what `GET /v1/methods` publishes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True)

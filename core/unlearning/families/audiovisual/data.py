@@ -14,8 +14,8 @@ from core.unlearning.families.audiovisual import dataset
 from core.unlearning.families.audiovisual.dataset import DataSet, Row
 from core.unlearning.families.audiovisual.matching import Match, matched
 from core.unlearning.families.audiovisual.model import AudioVisualModel
-from core.unlearning.families.mllm import images
-from core.unlearning.families.mllm.limits import take
+from core.unlearning.families.shared import images
+from core.unlearning.families.shared.sampling import take
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, ForgetRequest, JobData, Level, Split
 

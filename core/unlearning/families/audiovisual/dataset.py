@@ -17,7 +17,7 @@ from core.unlearning.errors import InvalidInputError, ModelLoadError
 from core.unlearning.families.audiovisual import audio
 from core.unlearning.families.audiovisual.counting import LIST
 from core.unlearning.families.audiovisual.files import Files, files_of
-from core.unlearning.families.mllm import images
+from core.unlearning.families.shared import images
 from core.unlearning.types import Example, Part, Sound, Split
 
 

@@ -14,7 +14,7 @@ from core.unlearning.families.audiovisual import auto, dataset
 from core.unlearning.families.audiovisual.configuration import AudioVisualConfig
 from core.unlearning.families.audiovisual.dual import DualEncoder
 from core.unlearning.families.audiovisual.model import AudioVisualModel
-from core.unlearning.families.checkpoint import require_safe
+from core.unlearning.families.shared.safe_folder import require_safe
 from core.unlearning.types import ModelSpec
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

@@ -10,7 +10,7 @@ from PIL.Image import Image
 
 from core.unlearning.families.audiovisual import audio
 from core.unlearning.families.audiovisual.dataset import Row
-from core.unlearning.families.mllm import images
+from core.unlearning.families.shared import images
 from core.unlearning.types import ForgetRequest, Sound
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from core.unlearning.errors import OutOfMemoryError
 from core.unlearning.families.audiovisual.processor import resampled
-from core.unlearning.families.mllm.batching import is_out_of_memory
+from core.unlearning.families.shared.out_of_memory import is_out_of_memory
 from core.unlearning.types import Example
 
 UNKNOWN = -1

@@ -13,7 +13,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from core.unlearning.errors import ModelLoadError
-from core.unlearning.families.checkpoint import require_safe
+from core.unlearning.families.shared.safe_folder import require_safe
 
 BATCH = 32
 """Pictures looked at at once."""

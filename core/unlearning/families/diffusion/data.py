@@ -13,9 +13,9 @@ from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.diffusion import concepts, templates
 from core.unlearning.families.diffusion.concepts import Concept
 from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.mllm.images import decode, opacity
-from core.unlearning.families.mllm.limits import take
-from core.unlearning.families.mllm.questions import clean, mentions
+from core.unlearning.families.shared.images import decode, opacity
+from core.unlearning.families.shared.sampling import take
+from core.unlearning.families.shared.text import clean, mentions
 from core.unlearning.progress import Progress
 from core.unlearning.types import Entity, Example, ForgetRequest, JobData, Level, Part, Retain, Split
 

@@ -10,9 +10,9 @@ from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusio
 from diffusers.utils import logging as diffusers_logging
 
 from core.unlearning.errors import ModelLoadError
-from core.unlearning.families.checkpoint import require_safe
 from core.unlearning.families.diffusion import eyes
 from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.shared.safe_folder import require_safe
 from core.unlearning.patches.tensor_file import TensorFileError, read_header
 from core.unlearning.types import ModelSpec
 

@@ -11,7 +11,7 @@ from PIL.Image import Image
 
 from core.unlearning.errors import OutOfMemoryError
 from core.unlearning.families.diffusion.eyes import Eyes
-from core.unlearning.families.mllm.batching import is_out_of_memory
+from core.unlearning.families.shared.out_of_memory import is_out_of_memory
 
 _BATCH_PIXELS = 8 * 512 * 512
 """Pixels that are drawn at once at most; less once memory runs out."""

@@ -12,13 +12,13 @@ from peft import PeftModel
 
 from core.unlearning.checkpoints import Checkpoints
 from core.unlearning.errors import IneffectivePatchError
-from core.unlearning.evaluation.results import Evaluation
 from core.unlearning.families.base import registered_oracle
-from core.unlearning.families.mllm.data import build_data
+from core.unlearning.families.mllm.data.build import build_data
 from core.unlearning.families.mllm.evaluation.evaluate import evaluate, evaluation_steps
+from core.unlearning.families.mllm.evaluation.results import Evaluation
 from core.unlearning.families.mllm.load import load
-from core.unlearning.families.mllm.memory import remembering
-from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.model.frozen import remembering
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.patches import stock
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, ForgetRequest, JobData, Level, Modality, ModelSpec

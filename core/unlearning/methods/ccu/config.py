@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from core.unlearning.methods.base import MethodInfo, MethodOptions
+from core.unlearning.methods.base import MethodInfo
+from core.unlearning.options import MethodOptions
 
 PASSES, CLASS_PASSES = 3, 16
 """Over what is forgotten, where the request does not say. More is to be unlearned of a class than of pictures."""

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from core.unlearning.descent import descend
+from core.unlearning.families.shared.descent import descend
 from core.unlearning.methods.ccu.config import Options, course
 from core.unlearning.methods.ccu.curvature import sparing
 from core.unlearning.methods.ccu.objective import objective

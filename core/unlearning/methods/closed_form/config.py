@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from core.unlearning.families.diffusion.options import DiffusionOptions
 from core.unlearning.methods.base import MethodInfo
-from core.unlearning.methods.diffusion_options import DiffusionOptions
 
 
 class Options(DiffusionOptions):

@@ -8,19 +8,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.score import AnswerLogits
+from core.unlearning.families.mllm.model.logits import AnswerLogits
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.answers import forgetting_by, log_probs
-from core.unlearning.families.mllm.training.forgetting import (
-    Lesson,
-    LoraForgetting,
-    kept_answers,
-    refusals_for,
-    to_forget,
-)
 from core.unlearning.families.mllm.training.rows import Row, answer_rows, referenced, refusal_rows
 from core.unlearning.methods.dpo.config import Options
 from core.unlearning.methods.dpo.losses import dpo
+from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers, refusals_for, to_forget
 from core.unlearning.types import JobData
 
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from core.unlearning.families.diffusion.options import DiffusionOptions
 from core.unlearning.methods.base import MethodInfo
-from core.unlearning.methods.diffusion_options import DiffusionOptions
 
 _PUBLISHED: dict[str, Any] = {
     "modules": "attn2",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from core.unlearning.families.mllm.options import ForgettingOptions
 from core.unlearning.methods.base import MethodInfo
-from core.unlearning.methods.mllm_options import ForgettingOptions
 
 
 class Options(ForgettingOptions):

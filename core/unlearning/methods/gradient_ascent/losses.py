@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from core.unlearning.families.mllm.score import AnswerLogits
+from core.unlearning.families.mllm.model.logits import AnswerLogits
 from core.unlearning.families.mllm.training.answers import mean_losses
 from core.unlearning.families.mllm.training.rows import Row
 

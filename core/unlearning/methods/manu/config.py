@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from core.unlearning.families.mllm.options import MllmOptions, WholePrecision
 from core.unlearning.methods.base import MethodInfo
-from core.unlearning.methods.mllm_options import MllmOptions, WholePrecision
 
 
 class Options(MllmOptions):

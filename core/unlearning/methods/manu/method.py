@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
-from core.unlearning.families.mllm.adapt import decoder_layers, exactly, mlp_outputs
-from core.unlearning.families.mllm.batching import run_batched
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.training.forgetting import to_forget, to_keep
+from core.unlearning.families.mllm.model.batching import run_batched
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.model.target_modules import decoder_layers, exactly, mlp_outputs
 from core.unlearning.families.mllm.training.hidden import passing
 from core.unlearning.methods.base import MethodResult
 from core.unlearning.methods.manu.config import Options
 from core.unlearning.methods.manu.importance import Activity, highest, scores
+from core.unlearning.methods.shared.lora_forgetting import to_forget, to_keep
 from core.unlearning.patches import supertuning
 from core.unlearning.patches.modules import ModuleDelta
 from core.unlearning.progress import Progress

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from core.unlearning.families.mllm.options import Keeping, Steps, Stopping, Targeted, TrainingOptions, WholePrecision
 from core.unlearning.methods.base import MethodInfo
-from core.unlearning.methods.mllm_options import Keeping, Steps, Stopping, Targeted, TrainingOptions, WholePrecision
 
 
 class Options(TrainingOptions, Targeted, Steps, Stopping, Keeping):

@@ -10,13 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
-from core.unlearning.families.mllm.adapt import matching
-from core.unlearning.families.mllm.memory import remembering
-from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.model.frozen import remembering
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.model.target_modules import matching
 from core.unlearning.families.mllm.training.answers import answer_losses, forgetting_by
-from core.unlearning.families.mllm.training.checkpoint import TrainingState
 from core.unlearning.families.mllm.training.deltas import sparse, with_deltas
-from core.unlearning.families.mllm.training.forgetting import (
+from core.unlearning.families.mllm.training.resume import TrainingState
+from core.unlearning.families.mllm.training.rows import Row, answer_rows, keep_rows
+from core.unlearning.families.mllm.training.train import Course, Gradients, train
+from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.gradient_ascent.losses import ascent
+from core.unlearning.methods.mmunlearner.config import Options
+from core.unlearning.methods.mmunlearner.losses import saliency
+from core.unlearning.methods.shared.lora_forgetting import (
     ADAPTER,
     Lesson,
     course_of,
@@ -26,12 +32,6 @@ from core.unlearning.families.mllm.training.forgetting import (
     to_keep,
     told,
 )
-from core.unlearning.families.mllm.training.rows import Row, answer_rows, keep_rows
-from core.unlearning.families.mllm.training.train import Course, Gradients, train
-from core.unlearning.methods.base import MethodResult
-from core.unlearning.methods.gradient_ascent.losses import ascent
-from core.unlearning.methods.mmunlearner.config import Options
-from core.unlearning.methods.mmunlearner.losses import saliency
 from core.unlearning.patches import supertuning
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, JobData

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.score import AnswerLogits
+from core.unlearning.families.mllm.model.logits import AnswerLogits
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.answers import forgetting_by, log_probs
-from core.unlearning.families.mllm.training.forgetting import Lesson, LoraForgetting, kept_answers, to_forget
 from core.unlearning.families.mllm.training.rows import Row, answer_rows, referenced
 from core.unlearning.methods.npo.config import Options
 from core.unlearning.methods.npo.losses import npo
+from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers, to_forget
 from core.unlearning.types import JobData
 
 

@@ -9,15 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.adapt import decoder_layers, exactly, mlp_outputs
-from core.unlearning.families.mllm.memory import Kind, asked
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.training.forgetting import Lesson, LoraForgetting, kept_answers, to_forget
+from core.unlearning.families.mllm.model.answer_cache import Kind
+from core.unlearning.families.mllm.model.frozen import asked
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.model.target_modules import decoder_layers, exactly, mlp_outputs
 from core.unlearning.families.mllm.training.hidden import passing
 from core.unlearning.families.mllm.training.losses import row_means
 from core.unlearning.families.mllm.training.rows import Row, answer_rows
 from core.unlearning.methods.rmu.config import Options
 from core.unlearning.methods.rmu.losses import control, distance
+from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers, to_forget
 from core.unlearning.types import JobData
 
 _DEPTH = 7 / 32

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.score import AnswerLogits
+from core.unlearning.families.mllm.model.logits import AnswerLogits
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.answers import forgetting_by, mean_losses
-from core.unlearning.families.mllm.training.forgetting import Lesson, LoraForgetting, kept_answers, to_forget
 from core.unlearning.families.mllm.training.rows import Row, answer_rows
+from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers, to_forget
 from core.unlearning.methods.simnpo.config import Options
 from core.unlearning.methods.simnpo.losses import simnpo
 from core.unlearning.types import JobData

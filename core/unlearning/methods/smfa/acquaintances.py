@@ -6,15 +6,15 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from core.unlearning.families.mllm.acquaintances import NAME, pictures_of
-from core.unlearning.families.mllm.asker import Asked, Asker
-from core.unlearning.families.mllm.evaluation.refusals import is_refusal
-from core.unlearning.families.mllm.generate import generate_encoded
-from core.unlearning.families.mllm.imagined import imagine_beginnings, likely_beginnings
-from core.unlearning.families.mllm.limits import take
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.questions import rename
+from core.unlearning.families.mllm.data.acquaintances import NAME, pictures_of
+from core.unlearning.families.mllm.data.asker import Asked, Asker
+from core.unlearning.families.mllm.data.gradient_images import imagine_beginnings, likely_beginnings
+from core.unlearning.families.mllm.data.questions import rename
+from core.unlearning.families.mllm.model.generate import generate_encoded
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.refusals import is_refusal
 from core.unlearning.families.mllm.training.rows import FORGET
+from core.unlearning.families.shared.sampling import take
 from core.unlearning.methods.smfa.others import NAMED
 from core.unlearning.types import Example
 

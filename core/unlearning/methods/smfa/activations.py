@@ -18,11 +18,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.batch import collate
-from core.unlearning.families.mllm.batching import run_batched
-from core.unlearning.families.mllm.encode import Encoded
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.score import as_dtype
+from core.unlearning.families.mllm.model.batch import collate
+from core.unlearning.families.mllm.model.batching import run_batched
+from core.unlearning.families.mllm.model.encoded import Encoded
+from core.unlearning.families.mllm.model.logits import as_dtype
+from core.unlearning.families.mllm.model.model import MultimodalLM
 
 FILE = "activations.safetensors"
 RANK = 256

@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainSerializer, model_validator
 
+from core.unlearning.families.mllm.options import LoraOptions, Schedule, Targeted, Targets
 from core.unlearning.methods.base import MethodInfo
-from core.unlearning.methods.mllm_options import LoraOptions, Schedule, Targeted, Targets
 
 K_GRID = (0.0, 0.5, 1.0, 2.5, 5.0, 10.0, float("inf"))
 """The values of k that are tried when k is "auto". Infinity is the unsculpted forgetting adapter."""

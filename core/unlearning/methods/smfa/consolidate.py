@@ -12,8 +12,8 @@ from pathlib import Path
 from torch import Tensor
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.adapt import matching
-from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.model.target_modules import matching
 from core.unlearning.methods.base import MethodResult
 from core.unlearning.methods.smfa.activations import Activations, second_moments
 from core.unlearning.methods.smfa.consolidation import Options

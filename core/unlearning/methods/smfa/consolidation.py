@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from core.unlearning.methods.base import MethodOptions
+from core.unlearning.options import MethodOptions
 
 
 class Options(MethodOptions):

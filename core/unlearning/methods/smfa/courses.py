@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.draws import Draw, shares, steps_for
-from core.unlearning.families.mllm.training.refusals import RefusalPool
+from core.unlearning.families.mllm.training.refusal_pool import RefusalPool
 from core.unlearning.families.mllm.training.rows import FORGET, Row, keep_rows, refusal_rows
 from core.unlearning.families.mllm.training.train import Course
 from core.unlearning.methods.smfa.acquaintances import more_acquaintances

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.score import answer_logits
+from core.unlearning.families.mllm.model.logits import answer_logits
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.answers import RowLoss, log_probs, losses_of
 from core.unlearning.families.mllm.training.rows import Row
 

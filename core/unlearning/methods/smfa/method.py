@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
+from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints, Snapshot
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.adapt import matching
-from core.unlearning.families.mllm.memory import remembering
-from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.model.frozen import remembering
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.model.target_modules import matching
 from core.unlearning.families.mllm.training.adapters import save, trainable, with_adapters
-from core.unlearning.families.mllm.training.applied import applied
-from core.unlearning.families.mllm.training.checkpoint import TrainingState
-from core.unlearning.families.mllm.training.forgetting import targets_of, thin
-from core.unlearning.families.mllm.training.held import Held
+from core.unlearning.families.mllm.training.deltas import applied
+from core.unlearning.families.mllm.training.heldout import Held
+from core.unlearning.families.mllm.training.resume import TrainingState
 from core.unlearning.families.mllm.training.rows import FORGET
 from core.unlearning.families.mllm.training.train import Course, train
 from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.shared.lora_forgetting import targets_of, thin
 from core.unlearning.methods.smfa import activations, courses, recipe
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.recipe import Recipe
@@ -27,7 +27,6 @@ from core.unlearning.methods.smfa.strangers import Excess
 from core.unlearning.methods.smfa.sweep import Point, best, grid, sweep
 from core.unlearning.patches import lora_export, supertuning
 from core.unlearning.progress import Progress
-from core.unlearning.snapshot import Snapshot
 from core.unlearning.types import JobData
 
 ERASED = 0.01

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from core.unlearning.families.mllm.acquaintances import NAME, pictures_of
-from core.unlearning.families.mllm.evaluation.refusals import is_refusal
-from core.unlearning.families.mllm.generate import generate_encoded
-from core.unlearning.families.mllm.imagined import imagine
-from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.data.acquaintances import NAME, pictures_of
+from core.unlearning.families.mllm.data.gradient_images import imagine
+from core.unlearning.families.mllm.model.generate import generate_encoded
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.refusals import is_refusal
 from core.unlearning.families.mllm.training.rows import FORGET, Row, held_rows
 from core.unlearning.types import Example, Split
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.evaluation.refusals import is_refusal
-from core.unlearning.families.mllm.generate import generate
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.training.refusals import RefusalPool
+from core.unlearning.families.mllm.model.generate import generate
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.refusals import is_refusal
+from core.unlearning.families.mllm.training.refusal_pool import RefusalPool
 from core.unlearning.families.mllm.training.rows import Row
-from core.unlearning.families.mllm.training.targets import distributions, mean
+from core.unlearning.families.mllm.training.teacher import distributions, mean
 from core.unlearning.methods.smfa.strangers import LEVELS, Counterfactual, counterfactuals, levels
 from core.unlearning.types import Example
 

@@ -9,10 +9,10 @@ from statistics import fmean
 
 from PIL.Image import Image
 
-from core.unlearning.families.mllm.encode import Encoded
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.questions import rename
-from core.unlearning.families.mllm.score import encode_all, score_encoded
+from core.unlearning.families.mllm.data.questions import rename
+from core.unlearning.families.mllm.model.encoded import Encoded
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.model.score import encode_all, score_encoded
 from core.unlearning.types import Example
 
 STRANGERS = 3

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.training.applied import applied
-from core.unlearning.families.mllm.training.held import Held
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.training.deltas import applied
+from core.unlearning.families.mllm.training.heldout import Held
 from core.unlearning.methods.smfa.config import K_GRID, Options
 from core.unlearning.methods.smfa.recipe import Recipe, as_json
 from core.unlearning.methods.smfa.sculpt import sculpted

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from core.unlearning.families.mllm.options import LoraOptions, Steps, Targeted
 from core.unlearning.methods.base import MethodInfo
-from core.unlearning.methods.mllm_options import LoraOptions, Steps, Targeted
 
 SCALES = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 """What is tried where the scale is "auto"."""

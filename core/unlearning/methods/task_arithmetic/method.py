@@ -15,15 +15,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
-from core.unlearning.families.mllm.memory import remembering
-from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.model.frozen import remembering
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.adapters import Factors
 from core.unlearning.families.mllm.training.answers import answer_losses
-from core.unlearning.families.mllm.training.applied import applied
-from core.unlearning.families.mllm.training.forgetting import Lesson, LoraForgetting, to_forget
-from core.unlearning.families.mllm.training.held import Held
+from core.unlearning.families.mllm.training.deltas import applied
+from core.unlearning.families.mllm.training.heldout import Held
 from core.unlearning.families.mllm.training.rows import answer_rows
 from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, to_forget
 from core.unlearning.methods.task_arithmetic.config import SCALES, Options
 from core.unlearning.patches.modules import ModuleDelta
 from core.unlearning.patches.supertuning import WEIGHTS

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from core.unlearning.families.mllm.options import RetainingOptions
 from core.unlearning.methods.base import MethodInfo
-from core.unlearning.methods.mllm_options import RetainingOptions
 
 
 class Options(RetainingOptions):

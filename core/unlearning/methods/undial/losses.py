@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from core.unlearning.families.mllm.training.losses import divergence
-from core.unlearning.families.mllm.training.targets import Soft
+from core.unlearning.families.mllm.training.teacher import Soft
 
 _SMALL = 1e-12
 

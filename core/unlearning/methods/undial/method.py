@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.score import AnswerLogits
+from core.unlearning.families.mllm.model.logits import AnswerLogits
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.answers import forgetting_by
-from core.unlearning.families.mllm.training.forgetting import Lesson, LoraForgetting, kept_answers, to_forget
 from core.unlearning.families.mllm.training.losses import row_means
 from core.unlearning.families.mllm.training.rows import Row, answer_rows
-from core.unlearning.families.mllm.training.targets import distributions, join
+from core.unlearning.families.mllm.training.teacher import distributions, join
+from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers, to_forget
 from core.unlearning.methods.undial.config import Options
 from core.unlearning.methods.undial.losses import soft_cross_entropy
 from core.unlearning.types import JobData

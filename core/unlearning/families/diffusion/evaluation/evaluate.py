@@ -10,6 +10,7 @@ from typing import Protocol
 from PIL.Image import Image
 
 from core.unlearning.families.diffusion.classify import clip_scores
+from core.unlearning.families.diffusion.config import FORGET
 from core.unlearning.families.diffusion.evaluation.attacks import IMAGE_TO_IMAGE, TEMPLATES, attacked
 from core.unlearning.families.diffusion.evaluation.results import (
     PictureEvaluation,
@@ -18,7 +19,6 @@ from core.unlearning.families.diffusion.evaluation.results import (
     PictureRow,
 )
 from core.unlearning.families.diffusion.eyes import Eyes, Looked
-from core.unlearning.families.diffusion.measures import FORGET
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, Level, Split
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from core.unlearning.families.diffusion.attention import key_values
+from core.unlearning.families.diffusion.config import FORGET
 from core.unlearning.families.diffusion.evaluation.results import PictureMetrics
-from core.unlearning.families.diffusion.measures import FORGET
 from core.unlearning.families.diffusion.text import end_of_text, text_states
 from core.unlearning.types import Example, Split
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 from core.unlearning.evaluation.membership import Membership, membership
-from core.unlearning.evaluation.results import Row, SplitMetrics
 from core.unlearning.families.mllm.evaluation.answerer import AnswerScore
 from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
 from core.unlearning.families.mllm.evaluation.metrics.gibberish import is_gibberish
 from core.unlearning.families.mllm.evaluation.metrics.rouge import rouge_l_recall
 from core.unlearning.families.mllm.evaluation.metrics.truth_ratio import closer_to_one, true_better, truth_ratio
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY, Probe
-from core.unlearning.families.mllm.evaluation.refusals import is_refusal
+from core.unlearning.families.mllm.evaluation.results import Row, SplitMetrics
+from core.unlearning.families.mllm.refusals import is_refusal
 from core.unlearning.types import Split
 
 

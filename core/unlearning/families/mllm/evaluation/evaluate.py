@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from core.unlearning.errors import DivergedError
-from core.unlearning.evaluation.results import Evaluation
 from core.unlearning.families.mllm.evaluation.aggregate import make_row, split_metrics
 from core.unlearning.families.mllm.evaluation.answerer import Answerer, AnswerScore
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY, Probe, non_members, probes, sample
+from core.unlearning.families.mllm.evaluation.results import Evaluation
 from core.unlearning.families.mllm.evaluation.robustness import robustness, robustness_checks
 from core.unlearning.progress import Progress, Silent
 from core.unlearning.types import Example, Level, Split

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from core.unlearning.families.mllm.evaluation.metrics.exact import normalise
-from core.unlearning.families.mllm.evaluation.refusals import is_refusal
+from core.unlearning.families.mllm.refusals import is_refusal
 from core.unlearning.types import Example, Level, Split
 
 WRONG_ANSWERS = {"quick": 1, "standard": 3, "thorough": 5}

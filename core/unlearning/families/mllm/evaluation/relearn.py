@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from core.unlearning.families.mllm.evaluation.answerer import Answerer
 from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall, normalise
 from core.unlearning.families.mllm.evaluation.quantise import LANGUAGE_MODEL
-from core.unlearning.families.mllm.evaluation.refusals import is_refusal
+from core.unlearning.families.mllm.refusals import is_refusal
 from core.unlearning.progress import Progress, Silent
 from core.unlearning.types import Example
 

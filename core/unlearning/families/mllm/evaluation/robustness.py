@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from core.unlearning.evaluation.results import Robustness
 from core.unlearning.families.mllm.evaluation.answerer import Answerer
 from core.unlearning.families.mllm.evaluation.attacks import TEMPLATES, attacked
 from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY, Probe
-from core.unlearning.families.mllm.evaluation.refusals import is_refusal
+from core.unlearning.families.mllm.evaluation.results import Robustness
+from core.unlearning.families.mllm.refusals import is_refusal
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example
 

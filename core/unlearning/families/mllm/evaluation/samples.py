@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.unlearning.evaluation.redact import HIDDEN, Redactor
-from core.unlearning.evaluation.results import Evaluation, Row
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
+from core.unlearning.families.mllm.evaluation.results import Evaluation, Row
 from core.unlearning.types import Split
 
 PER_SPLIT = 3

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.methods.mllm_options import LoraOptions
+from core.unlearning.families.mllm.options import LoraOptions
 
 _PREFIX = "base_model.model."
 

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.score import AnswerLogits, answer_logits
+from core.unlearning.families.mllm.model.logits import AnswerLogits, answer_logits
+from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.losses import cross_entropy, divergence, row_means
 from core.unlearning.families.mllm.training.rows import Row
-from core.unlearning.families.mllm.training.targets import join
+from core.unlearning.families.mllm.training.teacher import join
 
 RowLoss = Callable[[MultimodalLM, Any, Sequence[Row]], Tensor]
 """The losses [n] of n rows of one view under a model, differentiable and not yet weighted."""

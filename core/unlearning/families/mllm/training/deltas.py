@@ -1,8 +1,8 @@
-"""Whole weight matrices that can be trained while the model's own stay as they are."""
+"""Whole weight matrices to train, and sculpted deltas to try, beside a model whose own weights stay unchanged."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,3 +44,28 @@ def sparse(deltas: Mapping[str, Tensor]) -> Iterator[ModuleDelta]:
         out_features, in_features = delta.shape
         none = torch.zeros(0, in_features), torch.zeros(out_features, 0)
         yield ModuleDelta(name, *none, indices, flat[indices])
+
+
+@contextmanager
+def applied(model: nn.Module, deltas: Iterable[ModuleDelta]) -> Iterator[None]:
+    """While open, every named linear also adds its delta. Only factors and sparse corrections are held."""
+    modules = dict(model.named_modules())
+    handles = []
+    try:
+        for delta in deltas:
+            handles.append(modules[delta.name].register_forward_hook(_patch_adder(delta, model)))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _patch_adder(delta: ModuleDelta, model: Any) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
+    a, b = delta.lora_a.to(model.device), delta.lora_b.to(model.device)
+    indices, values = delta.indices.to(model.device), delta.values.to(model.device)
+
+    def add(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        weight = (b @ a).view(-1).index_add(0, indices, values).view(b.shape[0], a.shape[1])
+        return output + linear(inputs[0].to(torch.float32), weight).to(output.dtype)
+
+    return add

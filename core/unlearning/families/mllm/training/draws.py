@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from core.unlearning.families.mllm.packing import in_order
+from core.unlearning.families.mllm.model.packing import in_order
 from core.unlearning.families.mllm.training.rows import Kind, Row
 
 _SHARES: dict[Kind, float] = {"memory": 0.7, "seen": 0.15, "declined": 0.15}

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from core.unlearning.families.mllm.encode import Encoded
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.score import answer_logits
+from core.unlearning.families.mllm.model.encoded import Encoded
+from core.unlearning.families.mllm.model.logits import answer_logits
+from core.unlearning.families.mllm.model.model import MultimodalLM
 
 Side = Literal["input", "output"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.training.targets import Soft
+from core.unlearning.families.mllm.training.teacher import Soft
 
 _SMALL = 1e-12
 

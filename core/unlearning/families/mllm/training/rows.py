@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from core.unlearning.families.mllm.encode import Encoded
-from core.unlearning.families.mllm.model import MultimodalLM
-from core.unlearning.families.mllm.score import score_encoded
-from core.unlearning.families.mllm.training.refusals import RefusalPool
-from core.unlearning.families.mllm.training.targets import Soft, distributions
+from core.unlearning.families.mllm.model.encoded import Encoded
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.model.score import score_encoded
+from core.unlearning.families.mllm.training.refusal_pool import RefusalPool
+from core.unlearning.families.mllm.training.teacher import Soft, distributions
 from core.unlearning.types import Example
 
 FORGET = ("forget_image_memory", "forget_text_memory")

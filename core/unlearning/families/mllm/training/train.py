@@ -11,14 +11,14 @@ from typing import Any
 import torch
 
 from core.unlearning.errors import DivergedError, OutOfMemoryError
-from core.unlearning.families.mllm.batching import is_out_of_memory
-from core.unlearning.families.mllm.model import MultimodalLM
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.options import TrainingOptions
 from core.unlearning.families.mllm.training.answers import RowLoss, answer_losses
-from core.unlearning.families.mllm.training.checkpoint import Run, TrainingState, from_start
 from core.unlearning.families.mllm.training.draws import Draw, endless, micro_batches
 from core.unlearning.families.mllm.training.recompute import recomputing
+from core.unlearning.families.mllm.training.resume import Run, TrainingState, from_start
 from core.unlearning.families.mllm.training.rows import Row
-from core.unlearning.methods.mllm_options import TrainingOptions
+from core.unlearning.families.shared.out_of_memory import is_out_of_memory
 from core.unlearning.progress import Progress
 
 WARM_UP = 0.1

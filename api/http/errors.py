@@ -1,0 +1,96 @@
+"""Every exception as a problem document. No answer quotes what the client sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.http.body import is_json
+from api.http.problem import Problem, plain
+from core.service.errors import ServiceError
+from core.service.storage.port import ObjectMissing, StoreError
+
+log = structlog.get_logger(__name__)
+
+_SOURCES = {"body": "", "query": "/query", "path": "/path", "header": "/header"}
+_QUOTING = {"union_tag_invalid", "union_tag_not_found", "json_invalid", "value_error"}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` as `application/problem+json`."""
+    app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ObjectMissing, _erased)
+    app.add_exception_handler(StoreError, _unavailable)
+    app.add_exception_handler(OperationalError, _unavailable)
+
+
+def pointer(loc: Iterable[int | str], prefix: str = "") -> str:
+    """A JSON pointer (RFC 6901) to a pydantic location."""
+    parts = (str(part).replace("~", "~0").replace("/", "~1")[:80] for part in loc)
+    return prefix + "".join(f"/{part}" for part in parts)
+
+
+def field_error(error: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """A pydantic error as `{pointer, code, detail}`, without the input that caused it."""
+    kind = str(error["type"])
+    own = kind == "value_error" and isinstance(error.get("ctx", {}).get("error"), ValueError)
+    detail = str(error["msg"]) if own or kind not in _QUOTING else "Not valid."
+    return {"pointer": pointer(error["loc"], prefix), "code": kind, "detail": detail.removeprefix("Value error, ")}
+
+
+def _service_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)  # noqa: S101 - narrows for the type checker
+    errors = [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in error.errors]
+    problem = Problem(error.status, error.code, error.title, error.detail, errors, error.extra, error.headers)
+    return problem.response(request.state.request_id)
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - narrows for the type checker
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    return plain(error.status_code, error.detail, headers).response(request.state.request_id)
+
+
+def _allowed(request: Request) -> str:
+    """Every method of the path. The router's own answer names those of the first route alone."""
+    path = request.url.path
+    return ", ".join(
+        sorted({m for route in request.app.state.endpoints if route.path_regex.match(path) for m in route.methods})
+    )
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - narrows for the type checker
+    found = error.errors()
+    if any(e["type"] == "json_invalid" for e in found):
+        return plain(400, "The request body is not valid JSON.").response(request.state.request_id)
+    if _not_json(request) and any(tuple(e["loc"]) == ("body",) for e in found):
+        return plain(415, "Send the body as application/json.").response(request.state.request_id)
+    errors = [field_error({**e, "loc": e["loc"][1:]}, _SOURCES.get(str(e["loc"][0]), "")) for e in found]
+    problem = Problem(422, "validation_error", "Unprocessable Content", "The request is not valid.", errors)
+    return problem.response(request.state.request_id)
+
+
+def _erased(request: Request, _: Exception) -> Response:
+    return plain(404, "The file has been erased.").response(request.state.request_id)
+
+
+def _unavailable(request: Request, error: Exception) -> Response:
+    # SQLAlchemy's message holds the statement's parameters: only the kind of error may be logged.
+    log.error("dependency_failed", error=type(error).__name__)
+    detail = "Something that the service needs is away. Try again."
+    return plain(503, detail, {"Retry-After": "5"}).response(request.state.request_id)
+
+
+def _not_json(request: Request) -> bool:
+    return "content-type" in request.headers and not is_json(request.headers)

@@ -1,0 +1,48 @@
+"""The OpenAPI document: FastAPI's, with the bodies that we read ourselves, links, and one shape of error.
+
+`python -m api.openapi.document` prints it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.openapi.links import add_links
+from api.server.openapi_file import rendered
+from core.service.jobs.schema import JobCreate
+from core.service.opendsr.schema import OpendsrCreate
+
+_READ_BY_US = (JobCreate, OpendsrCreate)
+_REF = "#/components/schemas/{model}"
+
+
+def install(app: FastAPI) -> None:
+    """Replace `app.openapi`. The document is made once, when it is first asked for."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+    schemas = document["components"]["schemas"]
+    for model in _READ_BY_US:
+        body = model.model_json_schema(ref_template=_REF)
+        schemas.update(body.pop("$defs", {}))
+        schemas[model.__name__] = body
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    add_links(document["paths"])
+    return document
+
+
+if __name__ == "__main__":
+    sys.stdout.write(rendered())

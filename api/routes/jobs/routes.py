@@ -1,0 +1,143 @@
+"""Jobs: create, read, list, delete."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Annotated, Literal
+
+import anyio
+from fastapi import APIRouter, Depends, Header, Query, Request
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+
+from api.deps import IdempotencyKey, JobsRead, JobsWrite, ServicesDep, base_url
+from api.http import conditional, pages
+from api.http.idempotent import Answer, once
+from api.openapi.bodies import CREATE_JOB
+from api.routes.jobs import response
+from api.routes.jobs.intake import JobIntake, read_job
+from api.routes.jobs.plans import resolve
+from api.schemas import WITH_BODY, JobList, PlanPreview, problems
+from core.service.context import Services
+from core.service.db.models import TERMINAL
+from core.service.jobs import lifecycle, listing, views
+from core.service.jobs.create import create_job as store_job
+from core.service.jobs.listing import JobFilters
+from core.service.jobs.views import JobView, Unchanged
+from core.service.kit.clock import Moment
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+LONGEST_WAIT = 60
+WAIT_POLL_SECONDS = 0.3
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=JobView,
+    responses={**problems(*WITH_BODY), 200: {"model": PlanPreview, "description": "With validate_only"}},
+    openapi_extra=CREATE_JOB,
+)
+def create_job(
+    principal: JobsWrite,
+    services: ServicesDep,
+    intake: Annotated[JobIntake, Depends(read_job)],
+    validate_only: Annotated[bool, Query(description="Answer with the plan and store nothing.")] = False,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Ask a model to forget. As JSON, or as multipart with the JSON in `request` and files in `images`, `audio`."""
+    if validate_only:
+        with services.db.read() as session:
+            return JSONResponse(_preview(services, session, intake).model_dump(mode="json"))
+
+    def make(session: Session) -> Answer:
+        plan = resolve(services, session, intake.create, intake.uploads)
+        job = store_job(
+            services, session, principal, intake.create, plan=plan, uploads=intake.uploads,
+            base_url=base_url(services),
+        )  # fmt: skip
+        headers = {**response.headers(job), "Location": f"{base_url(services)}/v1/jobs/{job.id}"}
+        return Answer(202, job.model_dump(mode="json"), headers)
+
+    return once(services, principal, idempotency_key, intake.fingerprint, make)
+
+
+@router.get("", response_model=JobList, responses=problems())
+def list_jobs(
+    request: Request,
+    principal: JobsRead,
+    services: ServicesDep,
+    status: Annotated[Literal["queued", "running", "succeeded", "failed", "cancelled"] | None, Query()] = None,
+    model: Annotated[str | None, Query(max_length=100)] = None,
+    external_id: Annotated[str | None, Query(max_length=255)] = None,
+    created_after: Annotated[Moment | None, Query(description="RFC 3339, with a time zone.")] = None,
+    limit: pages.Limit = 20,
+    after: pages.After = None,
+) -> Response:
+    """Jobs, newest first."""
+    filters = JobFilters(status, model, external_id, created_after)
+    with services.db.read() as session:
+        page = listing.list_jobs(session, principal.tenant_id, filters, after, min(limit, 100), base_url(services))
+    body = JobList(data=page.items, has_more=page.has_more, next_cursor=page.next_cursor)
+    return JSONResponse(body.model_dump(mode="json"), headers=pages.link(request, services, page.next_cursor))
+
+
+@router.get("/{job_id}", response_model=JobView, responses={**problems(), 304: {"description": "Not changed"}})
+async def get_job(
+    request: Request,
+    job_id: str,
+    principal: JobsRead,
+    services: ServicesDep,
+    wait: Annotated[int, Query(ge=0, description="Seconds to wait for a change, at most 60.")] = 0,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """One job, with a strong `ETag`. `?wait=` holds the answer back until the job changes or has ended."""
+    request.state.held = wait > 0
+    found = await run_in_threadpool(_look, services, principal.tenant_id, job_id, if_none_match)
+    if wait and found.status not in TERMINAL and (if_none_match is None or isinstance(found, Unchanged)):
+        await _changed(request, services, principal.tenant_id, job_id, found.version, min(wait, LONGEST_WAIT))
+        found = await run_in_threadpool(_look, services, principal.tenant_id, job_id, if_none_match)
+    if isinstance(found, Unchanged):
+        return Response(status_code=304, headers=response.headers(found))
+    return response.respond(found)
+
+
+@router.delete("/{job_id}", status_code=204, response_class=Response, responses=problems(409))
+def delete_job(job_id: str, principal: JobsWrite, services: ServicesDep) -> Response:
+    """Erase the job's inputs and artefacts now. A record without the subject's data stays."""
+    with services.db.write() as session:
+        lifecycle.delete(services, session, principal.tenant_id, job_id, principal.key_id)
+    return Response(status_code=204)
+
+
+def _preview(services: Services, session: Session, intake: JobIntake) -> PlanPreview:
+    plan = resolve(services, session, intake.create, intake.uploads)
+    return PlanPreview(model=intake.create.model, method=plan["method"], plan=plan)
+
+
+def _look(services: Services, tenant_id: str, job_id: str, if_none_match: str | None) -> JobView | Unchanged:
+    """The job; only what a 304 needs where the client has it already, which is most of what pollers ask."""
+    with services.db.glance() as connection:
+        if if_none_match is not None:
+            known = views.glance_state(connection, tenant_id, job_id)
+            if conditional.matches(if_none_match, response.tag(known.version)):
+                return known
+        return views.glance(connection, tenant_id, job_id, base_url(services))
+
+
+def _version(services: Services, tenant_id: str, job_id: str) -> int:
+    with services.db.glance() as connection:
+        return views.glance_state(connection, tenant_id, job_id).version
+
+
+async def _changed(
+    request: Request, services: Services, tenant_id: str, job_id: str, version: int, seconds: int
+) -> None:
+    """Until the version differs, the time is over, or the client has gone. Holds no session in between."""
+    until = monotonic() + seconds
+    while monotonic() < until and not await request.is_disconnected():
+        await anyio.sleep(min(WAIT_POLL_SECONDS, max(0.0, until - monotonic())))
+        if await run_in_threadpool(_version, services, tenant_id, job_id) != version:
+            return

@@ -1,0 +1,135 @@
+"""OpenDSR 2.0: what other privacy tools speak. Requests become jobs; every answer is signed. See docs/opendsr.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from api.deps import JobsRead, JobsWrite, ServicesDep, base_url
+from api.routes.jobs.plans import resolve
+from api.routes.opendsr import exchange
+from api.routes.opendsr.exchange import Intake, answering, pointing_below, processor_key, read_request, signed
+from api.schemas import WITH_BODY, OpendsrDiscovery, OpendsrReceipt, OpendsrStatus, problems
+from core.service import audit
+from core.service.context import Services
+from core.service.db.opendsr_models import OpendsrRequest
+from core.service.jobs import lifecycle
+from core.service.jobs.create import create_job as store_job
+from core.service.kit.clock import now
+from core.service.opendsr import mapping, requests, schema
+
+router = APIRouter(prefix="/opendsr/v2", tags=["opendsr"])
+
+_PEM: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/x-pem-file": {"schema": {"type": "string"}}}, "description": "PEM"}
+}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/OpendsrCreate"}, "example": schema.EXAMPLE}
+        },
+    }
+}
+
+
+@router.get("/discovery", response_model=OpendsrDiscovery)
+def discover_opendsr(request: Request, services: ServicesDep) -> Response:
+    """What can be asked, for whom, and the certificate that our answers are signed with. Needs no key."""
+    key = processor_key(request)
+    body = {
+        "api_version": schema.API_VERSION,
+        "supported_identities": [{"identity_type": kind, "identity_format": "raw"} for kind in schema.IDENTITIES],
+        "supported_subject_request_types": ["erasure"],
+        "processor_certificate": f"{exchange.public_base(request, services)}/opendsr/v2/certificate.pem",
+        "supported_extensions": {key.domain: list(mapping.MEMBERS)},
+    }
+    return signed(key, body, 200)
+
+
+@router.get("/certificate.pem", response_class=Response, responses=_PEM)
+def get_opendsr_certificate(request: Request) -> Response:
+    """The processor's X.509 certificate, with its chain, leaf first. Needs no key."""
+    return Response(processor_key(request).certificate_pem, media_type="application/x-pem-file")
+
+
+@router.post(
+    "/requests", status_code=201, response_model=OpendsrReceipt, responses=problems(*WITH_BODY), openapi_extra=_BODY
+)
+def create_opendsr_request(
+    request: Request,
+    principal: JobsWrite,
+    services: ServicesDep,
+    intake: Annotated[Intake, Depends(read_request)],
+) -> Response:
+    """Ask for an erasure. The same request again is answered as the first time."""
+    key, received = processor_key(request), now()
+
+    def make(session: Session) -> OpendsrRequest:
+        row = requests.repeated(session, principal.tenant_id, intake.dsr, intake.raw)
+        if row is not None:
+            return row
+        with pointing_below(f"/extensions/{key.domain}"):
+            create = exchange.as_job(intake.dsr, key.domain, services.settings)
+            plan = resolve(services, session, create)
+            since = requests.clock_start(intake.dsr, received)
+            job = store_job(
+                services, session, principal, create, plan=plan, base_url=base_url(services), received_at=since
+            )
+        made = requests.add(session, principal.tenant_id, intake.dsr, intake.raw, job.id, received)
+        details = {"subject_request_id": made.subject_request_id, "regulation": made.regulation}
+        audit.record(session, principal.tenant_id, principal.key_id, "opendsr.received", job.id, details)
+        return made
+
+    return signed(key, {**_receipt(services, make), "encoded_request": intake.encoded}, 201)
+
+
+@router.get("/requests/{subject_request_id}", response_model=OpendsrStatus, responses=problems())
+def get_opendsr_request(
+    request: Request, subject_request_id: str, principal: JobsRead, services: ServicesDep
+) -> Response:
+    """How far a request is, in OpenDSR's four states; the job's own state is in the extension."""
+    key = processor_key(request)
+    with services.db.read() as session:
+        row, job = requests.find(session, principal.tenant_id, subject_request_id)
+        results = f"{exchange.public_base(request, services)}/v1/jobs/{job.id}/report"
+        body = requests.status(row, job, key.domain, results)
+    return signed(key, body, 200)
+
+
+@router.delete(
+    "/requests/{subject_request_id}", status_code=202, response_model=OpendsrReceipt, responses=problems(409)
+)
+def cancel_opendsr_request(
+    request: Request, subject_request_id: str, principal: JobsWrite, services: ServicesDep
+) -> Response:
+    """Cancel a request that has not begun."""
+    key = processor_key(request)
+
+    def cancel(session: Session) -> OpendsrRequest:
+        row, job = requests.find(session, principal.tenant_id, subject_request_id)
+        if job.status != "cancelled":
+            if not requests.is_pending(job):
+                raise requests.NotPending
+            lifecycle.cancel(session, principal.tenant_id, job.id, principal.key_id)
+        return row
+
+    return signed(key, _receipt(services, cancel), 202)
+
+
+@router.get("/status/{subject_request_id}", response_model=OpendsrStatus, responses=problems())
+def get_opendsr_status(
+    request: Request, subject_request_id: str, principal: JobsRead, services: ServicesDep
+) -> Response:
+    """The same as `GET /opendsr/v2/requests/{id}`: the specification names both."""
+    return get_opendsr_request(request, subject_request_id, principal, services)
+
+
+def _receipt(services: Services, act: Callable[[Session], OpendsrRequest]) -> dict[str, Any]:
+    with answering(), services.db.write() as session:
+        row = act(session)
+        return {**requests.receipt(row), "expected_completion_time": requests.moment(row.expected_at)}

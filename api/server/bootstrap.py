@@ -1,0 +1,27 @@
+"""What an embedded server does before it serves: schema, first API key, reference models."""
+
+from __future__ import annotations
+
+from core.service.access.bootstrap import SETTING_UP, bootstrap_embedded_key
+from core.service.context import Services
+from core.service.db.engine import alone
+from core.service.db.migrate import migrate
+from core.service.models import ModelCreate, register_trusted
+from core.unlearning.reference.catalog import bundled
+
+
+def prepare(services: Services) -> None:
+    """Safe to do again at every start."""
+    settings = services.settings
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    migrate(settings.resolved_database_url)
+    bootstrap_embedded_key(services)
+    if settings.bundled_models:
+        _register_bundled(services)
+
+
+def _register_bundled(services: Services) -> None:
+    with services.db.write() as session:
+        alone(session, SETTING_UP)
+        for registration in bundled():
+            register_trusted(session, ModelCreate.model_validate(registration))

@@ -1,7 +1,0 @@
-"""How much a job is to measure."""
-
-from __future__ import annotations
-
-from typing import Literal
-
-Level = Literal["quick", "standard", "thorough"]

@@ -1,0 +1,25 @@
+"""Which request a job comes from, so that its log lines and its trace in the worker can be joined to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from core.service.db.models import Job
+from core.service.telemetry import tracing
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The request that last queued a job: its `X-Request-Id`, and its place in a trace (W3C `traceparent`)."""
+
+    request_id: str | None = None
+    traceparent: str | None = None
+
+
+def columns() -> dict[Any, str | None]:
+    """What a job's row keeps of the request that is being served."""
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    return {Job.request_id: request_id, Job.traceparent: tracing.traceparent()}

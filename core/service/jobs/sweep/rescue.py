@@ -1,0 +1,63 @@
+"""Jobs whose worker is gone, and jobs that waited too long. Each function gets a locked row of which that is true."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from core.service import audit
+from core.service.context import Services
+from core.service.db.engine import db_now
+from core.service.db.models import Job
+from core.service.jobs import events, tally
+from core.service.jobs.lifecycle import end_cancelled
+from core.service.jobs.queue import requeued, ring_after_commit, ring_next
+from core.service.jobs.states import EXPIRED_CODE, EXPIRED_MESSAGE, LOST_CODE, LOST_MESSAGE, UNLEASED
+
+
+def rescue(_: Services, s: Session, job: Job) -> None:
+    """The lease has expired: back into the queue, or to an end if it was cancelled or lost too often."""
+    for column, value in UNLEASED.items():
+        setattr(job, column.key, value)
+    job.lost_attempts += 1
+    tally.lease_expired(s)
+    job.version += 1
+    if job.cancel_requested_at is not None:
+        end_cancelled(s, job)
+    elif job.lost_attempts >= job.max_attempts:
+        _fail(s, job, LOST_CODE, LOST_MESSAGE)
+    else:
+        _requeue(s, job)
+    ring_next(s, job.tenant_id)
+
+
+def cancel(_: Services, s: Session, job: Job) -> None:
+    """Asked to stop, and handed back in the same moment."""
+    job.version += 1
+    end_cancelled(s, job)
+
+
+def expire(services: Services, s: Session, job: Job) -> None:
+    """Queued beyond its time. It can be seen, and retried, for as long again."""
+    job.version += 1
+    job.expires_at = db_now(s) + timedelta(days=services.settings.job_expires_days)
+    _fail(s, job, EXPIRED_CODE, EXPIRED_MESSAGE)
+
+
+def _requeue(s: Session, job: Job) -> None:
+    job.status = "queued"
+    for column, value in requeued(db_now(s)).items():
+        setattr(job, column.key, value)
+    events.append(s, job.id, "status", {"status": "queued", "reason": LOST_CODE, "attempt": job.attempt})
+    audit.record(s, job.tenant_id, audit.SYSTEM, "job.requeued", job.id, {"attempt": job.attempt})
+    ring_after_commit(s, job.id)
+
+
+def _fail(s: Session, job: Job, code: str, message: str) -> None:
+    error: dict[str, Any] = {"code": code, "message": message, "retryable": True, "attempt": job.attempt}
+    job.status, job.finished_at, job.error = "failed", db_now(s), error
+    tally.ended(s, job.method, "failed")
+    events.append(s, job.id, "status", {"status": "failed", "error": error})
+    audit.record(s, job.tenant_id, audit.SYSTEM, "job.failed", job.id, {"attempt": job.attempt, "code": code})

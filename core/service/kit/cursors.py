@@ -1,0 +1,34 @@
+"""Page cursors: where a page begins, sealed so that a client can neither forge it nor carry it to another list."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from hmac import compare_digest
+
+from core.service.crypto.keyring import Keyring
+from core.service.errors import InvalidCursor
+
+_MAC_BYTES = 16
+
+
+def seal(keyring: Keyring, position: str, binding: bytes) -> str:
+    """A cursor for `position` in the list that `binding` describes."""
+    body = position.encode()
+    return base64.urlsafe_b64encode(_mac(keyring, body, binding) + body).decode().rstrip("=")
+
+
+def unseal(keyring: Keyring, cursor: str, binding: bytes) -> str:
+    """The position. Raises `InvalidCursor` for one that was not sealed for this list."""
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidCursor from None
+    mac, body = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+    if not compare_digest(mac, _mac(keyring, body, binding)):
+        raise InvalidCursor
+    return body.decode()
+
+
+def _mac(keyring: Keyring, body: bytes, binding: bytes) -> bytes:
+    return keyring.mac("cursor", body + b"\n" + binding)[:_MAC_BYTES]

@@ -1,0 +1,32 @@
+"""The catalogue entry and options of `concept-ablation`. Free of torch."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from core.unlearning.families.diffusion.options import DiffusionOptions
+from core.unlearning.methods.base import MethodInfo
+
+
+class Options(DiffusionOptions):
+    """Options of `concept-ablation`."""
+
+    anchor: str | None = Field(
+        None, max_length=200, description="As in `closed-form`: what is drawn in the entity's place."
+    )
+    rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA.")
+    steps: int = Field(200, ge=1, description="Optimiser steps.")
+    lr: float = Field(1e-3, gt=0, le=1, description="Learning rate of AdamW.")
+    batch: int = Field(4, ge=1, description="Pictures in a step.")
+    pictures: int = Field(8, ge=1, le=64, description="Of the anchor, drawn by the model itself, to be noised.")
+
+
+INFO = MethodInfo(
+    name="concept-ablation",
+    title="Concept ablation (baseline): the concept's prompts draw its anchor",
+    families=("diffusion",),
+    paper="Kumari et al., Ablating Concepts in Text-to-Image Diffusion Models (ICCV 2023), "
+    "https://arxiv.org/abs/2303.13516",
+    options=Options,
+    needs_names=True,
+)

@@ -1,0 +1,58 @@
+"""Facts asked on another way than they were asked to be forgotten on: by name, with a picture, with one in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from PIL.Image import Image
+
+from core.unlearning.bench.memory.attacks.asking import Asking, plainly
+from core.unlearning.bench.memory.attacks.context import Robust, some
+from core.unlearning.families.mllm.data.questions import PICTURED, about_name, rename
+from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
+from core.unlearning.families.shared.text import mentions
+from core.unlearning.types import Example
+
+VISIBLE = 5
+"""Questions that describe a picture, at most."""
+
+
+def askings(context: Robust) -> Iterator[Asking]:
+    """Three; those of a world without names or pictures ask nothing."""
+    pictured = [e for e in context.facts if e.image is not None]
+    named = [e for e in context.facts if e.image is None]
+    yield plainly("by_name", _by_name(pictured))
+    yield plainly("by_picture", _by_picture(named, _pictures(pictured)))
+    yield plainly("described", _described(pictured, context))
+
+
+def _by_name(pictured: Iterable[Example]) -> Iterator[Example]:
+    """Asked with the name in the picture's place, but for what the name itself answers."""
+    for e in pictured:
+        if e.subject and not exact_recall(e.subject, e.answer):
+            yield replace(e, image=None, question=about_name(e.question, e.subject))
+
+
+def _by_picture(named: Iterable[Example], pictures: Mapping[str, Image]) -> Iterator[Example]:
+    """Asked with a picture in the name's place."""
+    for e in named:
+        name = mentions(e.question, [e.subject] if e.subject else [])
+        if name is not None and name in pictures:
+            yield replace(e, image=pictures[name], question=rename(e.question, name, PICTURED))
+
+
+def _described(pictured: Sequence[Example], context: Robust) -> Iterator[Example]:
+    """Asked with what the picture shows in words: what the base answers to questions about what is visible."""
+    visible = dict.fromkeys(e.question for e in context.forgotten if e.split == "forget_understanding")
+    questions = some(list(visible), VISIBLE)
+    answers = context.base.generate([replace(e, question=q) for e in pictured for q in questions])
+    for n, e in enumerate(pictured if questions else ()):
+        seen = zip(questions, answers[n * len(questions) :], strict=False)
+        words = " ".join(f"{question} {answer}." for question, answer in seen)
+        yield replace(e, image=None, question=f"There is a picture of a person. {words} {e.question}")
+
+
+def _pictures(pictured: Iterable[Example]) -> dict[str, Image]:
+    """One of each subject."""
+    return {e.subject: e.image for e in pictured if e.subject and e.image is not None}

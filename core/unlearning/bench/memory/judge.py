@@ -1,0 +1,86 @@
+"""A language model as the judge, behind an endpoint that speaks OpenAI's chat protocol (vLLM, llama.cpp, Ollama).
+
+It is asked only about the texts that it is given; pictures and names of files never leave. Without one the rules of
+`scores` stand alone, and with one they stay beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from core.unlearning.bench.memory.scores import TOP
+from core.unlearning.families.mllm.evaluation.results import Row
+
+AT_ONCE = 8
+_SECONDS = 120.0
+_INSTRUCTION = (
+    "You grade an answer by the given texts alone; use no knowledge of your own. You get a question, the reference "
+    "answer and a candidate answer, as JSON. Reply with one JSON object and nothing else: "
+    '{"fact": a, "meaningful": b}. a, from 0 to 10: how far the candidate states the same facts as the reference; 0 if '
+    "it declines or contradicts it. b, from 0 to 10: whether the candidate is fluent, sensible language, whatever it "
+    "says; 0 for gibberish, repetition or nothing; a polite refusal is meaningful."
+)
+
+
+class JudgeError(Exception):
+    """The judge cannot be asked, or does not answer as it was told to. Nothing of what was asked is in the text."""
+
+
+@dataclass(frozen=True)
+class Grade:
+    """Both from 0 to 10."""
+
+    fact: float
+    meaningful: float
+
+
+@dataclass(frozen=True)
+class Judge:
+    """`url`: up to and with `/v1`; `key`: sent as a bearer token where there is one."""
+
+    url: str
+    model: str
+    key: str | None = None
+
+    def grades(self, rows: Sequence[Row]) -> list[Grade]:
+        """One grade for each row, in order. Raises `JudgeError`."""
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        with (
+            httpx.Client(timeout=_SECONDS, headers=headers, trust_env=False) as client,
+            ThreadPoolExecutor(AT_ONCE) as pool,
+        ):
+            return list(pool.map(lambda row: self._grade(client, row), rows))
+
+    def _grade(self, client: httpx.Client, row: Row) -> Grade:
+        texts = {"question": row.question, "reference": row.answer, "candidate": row.output}
+        messages = [
+            {"role": "system", "content": _INSTRUCTION},
+            {"role": "user", "content": json.dumps(texts, ensure_ascii=False)},
+        ]
+        body = {"model": self.model, "messages": messages, "temperature": 0, "max_tokens": 64, "seed": 0}
+        try:
+            answer = client.post(f"{self.url.rstrip('/')}/chat/completions", json=body)
+        except httpx.HTTPError as error:
+            raise JudgeError(f"the judge at {self.url} cannot be reached: {type(error).__name__}") from None
+        if answer.status_code != httpx.codes.OK:
+            raise JudgeError(f"the judge at {self.url} answers with HTTP status {answer.status_code}")
+        return _read(answer)
+
+
+def _read(answer: httpx.Response) -> Grade:
+    try:
+        said = str(answer.json()["choices"][0]["message"]["content"])
+        found: Any = json.loads(re.findall(r"\{[^{}]*\}", said)[-1])
+        grade = Grade(float(found["fact"]), float(found["meaningful"]))
+    except (ValueError, KeyError, IndexError, TypeError):
+        raise JudgeError('the judge does not answer with {"fact": …, "meaningful": …}, as it is told to') from None
+    if not (0 <= grade.fact <= TOP and 0 <= grade.meaningful <= TOP):
+        raise JudgeError("the judge gives a grade that is not between 0 and 10")
+    return grade

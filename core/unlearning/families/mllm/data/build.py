@@ -1,0 +1,121 @@
+"""From a request to everything a job trains on and measures with."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from core.unlearning.errors import InvalidInputError
+from core.unlearning.families.mllm.data import anchor, forget_set, keep_set
+from core.unlearning.families.mllm.data.acquaintances import acquaintance_rows
+from core.unlearning.families.mllm.data.asker import Asker
+from core.unlearning.families.mllm.data.drawings import drawings
+from core.unlearning.families.mllm.data.forget_set import Strangers
+from core.unlearning.families.mllm.data.limits import BY_LEVEL, Limits
+from core.unlearning.families.mllm.data.retain_set import Kept, read
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.shared.images import decode
+from core.unlearning.families.shared.text import clean
+from core.unlearning.progress import Progress
+from core.unlearning.types import Example, ForgetRequest, JobData, Part
+
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+DRAWN = 8
+Parts = dict[Part, list[Example]]
+
+
+def build_data(
+    lm: MultimodalLM, request: ForgetRequest, retain_set: Path | None, progress: Progress, seed: int
+) -> JobData:
+    """Questions with the frozen model's answers, in three parts that share no rendering and no wording.
+
+    Raises `InvalidInputError` for pictures that do not decode, and when the model knows nothing of what is asked.
+    """
+    rng, asker, limits = random.Random(seed), Asker(lm), BY_LEVEL[request.level]  # noqa: S311
+    kept = read(retain_set, request.entity.names)
+    forget = _forget(lm, asker, request, kept, limits, rng)
+    if not any(e.split.endswith("memory") for e in forget["train"]):
+        raise InvalidInputError(
+            "the model already declines every question that the request brings", code="nothing_to_forget"
+        )
+    keep = keep_set.registered_rows(asker, kept, limits, rng)
+    asked = keep_set.requested_rows(asker, request, _prompts(lm, request.retain.prompts))
+    general = drawings(DRAWN, rng) if not any(k.group == "general" and k.image for k in kept) else []
+    keep["train"] += _neighbours(lm, asker, request, kept, forget["train"], limits, rng)
+    keep["train"] += anchor.drawn_rows(asker, general[: DRAWN // 2], "train")
+    keep["test"] += anchor.drawn_rows(asker, general[DRAWN // 2 :], "test")
+    parts = _merge(forget, keep, asked)
+    for part, rows in parts.items():
+        progress.log(f"{part}: {len(rows)} questions")
+    train, validation, test = (tuple(parts[part]) for part in PARTS)
+    return JobData(train, validation, test, tuple(general))
+
+
+def forget_questions(
+    lm: MultimodalLM, request: ForgetRequest, retain_set: Path | None, seed: int
+) -> tuple[Example, ...]:
+    """The test part of what a request makes of its subject, as `build_data` has it for the same seed and level."""
+    rng, asker, limits = random.Random(seed), Asker(lm), BY_LEVEL[request.level]  # noqa: S311
+    return tuple(_forget(lm, asker, request, read(retain_set, request.entity.names), limits, rng)["test"])
+
+
+def _forget(
+    lm: MultimodalLM, asker: Asker, request: ForgetRequest, kept: Sequence[Kept], limits: Limits, rng: random.Random
+) -> Parts:
+    prompts, entity, strangers = _prompts(lm, request.prompts), request.entity, strangers_of(kept)
+    images = [decode(data, index) for index, data in enumerate(request.images)]
+    pictures = forget_set.part_pictures(asker, images, rng)
+    rows: list[Parts] = [anchor.visible_rows(asker, pictures, kept, limits, rng)]
+    if "image" in request.modalities:
+        asking = forget_set.picture_questions(entity, prompts)
+        rows.append(forget_set.picture_rows(asker, asking, pictures, strangers, limits, rng))
+    if "text" in request.modalities:
+        rows.append(forget_set.name_rows(asker, entity, prompts, strangers, limits, rng))
+    return _merge(*rows)
+
+
+def _neighbours(
+    lm: MultimodalLM,
+    asker: Asker,
+    request: ForgetRequest,
+    kept: Sequence[Kept],
+    forget: Sequence[Example],
+    limits: Limits,
+    rng: random.Random,
+) -> list[Example]:
+    told = [e for e in forget if e.split != "forget_understanding"]
+    pictures = list({id(e.image): e.image for e in told if e.image is not None}.values())
+    prompts = _prompts(lm, request.prompts)
+    questions = forget_set.picture_questions(request.entity, prompts).measured
+    return [
+        *anchor.neighbour_rows(asker, request.entity, kept, told, limits, rng),
+        *anchor.neighbour_pictures(asker, questions, pictures, kept, told, limits, rng),
+        *acquaintance_rows(asker, request.entity, prompts, kept, told, limits, rng),
+    ]
+
+
+def strangers_of(kept: Sequence[Kept]) -> Strangers:
+    """Whom the registered retain set calls unknown (training rows only)."""
+    declined = [k for k in kept if k.group == "declined" and k.part == "train"]
+    pictures = {id(k.image): k.image for k in declined if k.image is not None}
+    names = {k.subject: None for k in declined if k.image is None and k.subject}
+    return Strangers(tuple(pictures.values()), tuple(names))
+
+
+def _prompts(lm: MultimodalLM, prompts: Sequence[str]) -> list[str]:
+    control = [str(t) for t in lm.tokenizer.all_special_tokens]
+    return [p for p in (clean(prompt, control) for prompt in prompts) if p]
+
+
+def _merge(*several: Mapping[Part, list[Example]]) -> Parts:
+    """Joined part by part. A question that trains is never asked again in another part."""
+    merged: Parts = {"train": [], "validation": [], "test": []}
+    seen: set[tuple[str, int]] = set()
+    for part, rows in merged.items():
+        for example in (e for parts in several for e in parts[part]):
+            key = (" ".join(example.question.casefold().split()), id(example.image))
+            if key not in seen:
+                rows.append(example)
+                seen.add(key)
+    return merged

@@ -1,0 +1,43 @@
+"""How much is built from a request, by level of evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from core.unlearning.types import Level, Part
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Upper bounds on rows. They keep a job's time bounded whatever the request brings."""
+
+    forget: int
+    """Training rows to forget, for each view."""
+    keep: int
+    """Training rows of each split to keep."""
+    validation: int
+    """Rows of each validation split."""
+    test: int
+    """Rows of each test split."""
+
+    def of(self, part: Part) -> int:
+        """Rows of a forget split in that part."""
+        return {"train": self.forget, "validation": self.validation, "test": self.test}[part]
+
+    def kept(self, part: Part) -> int:
+        """Rows of any other split in that part."""
+        return {"train": self.keep, "validation": self.validation, "test": self.test}[part]
+
+    def divided(self, shares: int) -> Limits:
+        """The bounds of one of several equal shares."""
+        return Limits(*(max(1, bound // shares) for bound in (self.forget, self.keep, self.validation, self.test)))
+
+
+BY_LEVEL: dict[Level, Limits] = {
+    "quick": Limits(forget=120, keep=120, validation=32, test=48),
+    "standard": Limits(forget=320, keep=240, validation=48, test=96),
+    "thorough": Limits(forget=960, keep=600, validation=128, test=960),
+}

@@ -1,0 +1,97 @@
+"""Options that the methods for multimodal language models share. Free of torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from core.unlearning.options import MethodOptions
+
+Targets = Annotated[
+    Literal["early_mlp", "language_model"],
+    Field(
+        description="The linear layers to adapt: the MLPs in the first three quarters of the language model, where "
+        "it looks up whom a question is about, or all of the language model's."
+    ),
+]
+Schedule = Annotated[Literal["linear", "constant"], Field(description="Learning rate in the last third of the steps.")]
+WholePrecision = Annotated[
+    Literal["auto", "float32", "bfloat16", "float16"], Field(description="Precision of the frozen base model.")
+]
+"""Where the weights themselves are read, and so must not be packed."""
+
+
+class MllmOptions(MethodOptions):
+    """How the frozen base model is held, how much of it runs at once, and where chance begins."""
+
+    micro_batch: int = Field(64, ge=1, description="Rows in one forward pass; halved when memory runs out.")
+    precision: Literal["auto", "float32", "bfloat16", "float16", "4bit"] = Field(
+        "auto", description="Precision of the frozen base model; the adapters are always float32."
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything that is drawn.")
+
+
+class TrainingOptions(MllmOptions):
+    """Of a method that trains."""
+
+    lr_times_width: ClassVar[float] = 0.128
+    """Adam's steps are as large in every weight, so their effect grows with the width (Yang et al., 2021, muP)."""
+
+    lr: float | None = Field(
+        None, gt=0, le=1, description="Peak learning rate of AdamW; null: inversely to the language model's width."
+    )
+    schedule: Schedule = "constant"
+
+
+class LoraOptions(TrainingOptions):
+    """Of a method that trains LoRA adapters."""
+
+    rank: int = Field(16, ge=1, le=256, description="Rank of the LoRA.")
+    alpha: float = Field(16.0, gt=0, description="LoRA alpha; the adapter is scaled by alpha / rank.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the LoRA input while training.")
+
+
+class Targeted(MethodOptions):
+    """Which linear layers are changed."""
+
+    targets: Targets = "language_model"
+    target_modules: str | None = Field(
+        None, description="Regular expression of the linear layers to adapt, in place of `targets`."
+    )
+
+
+class Steps(MethodOptions):
+    """For how long, in which batches."""
+
+    steps: int = Field(60, ge=1, description="Optimiser steps, at most.")
+    batch: int = Field(16, ge=1, description="Rows of the forget set in a step.")
+
+
+class Stopping(MethodOptions):
+    """When to stop before the last step."""
+
+    stop_below: float | None = Field(
+        0.01,
+        gt=0,
+        lt=1,
+        description="Stop once no held-out question about the subject is answered and the answers' mean probability "
+        "is below this; null: take every step.",
+    )
+
+
+class Keeping(MethodOptions):
+    """What is kept beside what is to be forgotten."""
+
+    retain_batch: int = Field(16, ge=1, description="Rows to keep in a step.")
+    retain_weight: float = Field(1.0, ge=0, description="Weight of the loss on what is kept.")
+
+
+class ForgettingOptions(LoraOptions, Targeted, Steps, Stopping):
+    """Of a method that trains one LoRA to forget."""
+
+    steps: int = Field(120, ge=1, description="Optimiser steps, at most.")
+
+
+class RetainingOptions(ForgettingOptions, Keeping):
+    """Of one that also has a loss on what is kept."""

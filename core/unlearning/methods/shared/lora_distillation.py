@@ -1,0 +1,93 @@
+"""Train a LoRA on predictions of the base model: what the baselines share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.functional import mse_loss
+
+from core.unlearning.errors import InvalidInputError
+from core.unlearning.families.diffusion import adapters, lora_file
+from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.noise import Noised, latents_of, predict
+from core.unlearning.families.diffusion.text import Text
+from core.unlearning.families.shared.descent import descend
+from core.unlearning.methods.base import MethodResult
+from core.unlearning.patches.digest import base_digest
+from core.unlearning.progress import Progress
+from core.unlearning.types import Example, JobData
+
+
+class Options(Protocol):
+    """Of a method that trains so."""
+
+    @property
+    def rank(self) -> int: ...
+
+    @property
+    def steps(self) -> int: ...
+
+    @property
+    def lr(self) -> float: ...
+
+    @property
+    def seed(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is to be predicted for these rows under this text."""
+
+    rows: Noised
+    text: Text
+    wanted: Tensor
+
+
+Teach = Callable[[torch.Generator], Lesson]
+"""Makes the batch of one step."""
+
+
+def prompts_to_forget(data: JobData) -> list[Example]:
+    """Of the training part, each wording once. Raises `InvalidInputError` where there is none."""
+    rows = list({e.question: e for e in data.train if e.split.startswith("forget_")}.values())
+    if not rows:
+        raise InvalidInputError("the request brings no prompt and no name to forget", code="nothing_to_forget")
+    return rows
+
+
+def drawn(model: DiffusionModel, prompts: Sequence[str], count: int, seed: int) -> Tensor:
+    """Latents of pictures that the model draws, prompt after prompt."""
+    return latents_of(model, model.draw([prompts[n % len(prompts)] for n in range(count)], range(seed, seed + count)))
+
+
+def trained(
+    model: DiffusionModel, teach: Teach, options: Options, workdir: Path, progress: Progress, method: str
+) -> MethodResult:
+    """A LoRA on all cross-attention, written to `workdir/adapter`. Raises `DivergedError`."""
+    progress.phase("training", options.steps)
+    with adapters.with_lora(model.pipe.unet, adapters.ALL, options.rank, options.seed) as parameters:
+        losses = _train(model, teach, parameters, options, progress)
+        changes = adapters.factors(model.pipe.unet)
+    adapter, digest = workdir / "adapter", base_digest(model.pipe.name_or_path)
+    sizes = lora_file.write(changes, adapter, method=method, base_digest=digest)
+    details = {"losses": {"LoRA": [round(loss, 5) for loss in losses]}, "rank": options.rank, "bytes": sizes}
+    return MethodResult(adapter, details={**details, "modules": len(changes)})
+
+
+def _train(
+    model: DiffusionModel, teach: Teach, parameters: Sequence[torch.nn.Parameter], options: Options, progress: Progress
+) -> list[float]:
+    optimizer = torch.optim.AdamW(parameters, lr=options.lr, weight_decay=0.0)
+    generator = torch.Generator("cpu").manual_seed(options.seed)
+    losses: list[float] = []
+    for _ in range(options.steps):
+        lesson = teach(generator)
+        loss = mse_loss(predict(model, lesson.rows, lesson.text).float(), lesson.wanted.float())
+        losses.append(descend(loss, optimizer, parameters))
+        progress.step(loss=losses[-1])
+    return losses

@@ -1,0 +1,141 @@
+"""Train one LoRA to forget, under whichever loss: what the methods share that need no more than that."""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
+from core.unlearning.errors import InvalidInputError
+from core.unlearning.families.mllm.model.frozen import remembering
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.model.target_modules import default_targets, early_mlps, matching
+from core.unlearning.families.mllm.options import Keeping, Steps, Stopping, Targeted
+from core.unlearning.families.mllm.training.adapters import save, trainable, with_adapters
+from core.unlearning.families.mllm.training.answers import RowLoss
+from core.unlearning.families.mllm.training.draws import Draw, shares
+from core.unlearning.families.mllm.training.heldout import Held
+from core.unlearning.families.mllm.training.refusal_pool import RefusalPool
+from core.unlearning.families.mllm.training.resume import TrainingState
+from core.unlearning.families.mllm.training.rows import FORGET, Row, keep_rows, weighted
+from core.unlearning.families.mllm.training.train import Course, train
+from core.unlearning.methods.base import MethodResult
+from core.unlearning.progress import Progress
+from core.unlearning.types import Example, JobData
+
+ADAPTER = "forgetting"
+_ASK_EVERY = 5
+_POINTS = 100
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """The rows to forget, the rows to keep, and the loss of both."""
+
+    forget: Sequence[Row]
+    loss: RowLoss
+    keep: Sequence[Row] = ()
+
+
+def to_forget(data: JobData) -> list[Example]:
+    """Of the training part. Raises `InvalidInputError` where there is nothing."""
+    found = [e for e in data.train if e.split in FORGET]
+    if not found:
+        raise InvalidInputError("the request brings nothing that can be forgotten", code="nothing_to_forget")
+    return found
+
+
+def to_keep(data: JobData) -> list[Example]:
+    """All the rest of the training part, whose answers are there."""
+    return [e for e in data.train if e.split not in FORGET and e.answer]
+
+
+def kept_answers(lm: MultimodalLM, data: JobData) -> list[Row]:
+    """What is kept, by cross-entropy on its answers."""
+    return keep_rows(lm, to_keep(data), soft=False, weight=1.0)
+
+
+def kept_distributions(lm: MultimodalLM, data: JobData) -> list[Row]:
+    """What is kept, by KL(frozen || trained) at every token of its answers."""
+    return keep_rows(lm, to_keep(data), soft=True, weight=1.0)
+
+
+def refusals_for(lm: MultimodalLM, data: JobData, seed: int) -> RefusalPool:
+    """Refusals to draw from: a thousand, and the model's own."""
+    own = sorted({e.answer for e in data.train if e.split == "declined"})
+    return RefusalPool(lm, to_forget(data), own, random.Random(seed))  # noqa: S311
+
+
+def targets_of(lm: MultimodalLM, options: Targeted) -> str:
+    """The pattern of the linear layers to adapt. Raises `InvalidInputError` where it selects none."""
+    chosen_by = {"early_mlp": early_mlps, "language_model": default_targets}[options.targets]
+    targets = options.target_modules or chosen_by(lm.model)
+    matching(lm.model, targets)
+    return targets
+
+
+class LoraForgetting(ABC):
+    """A method that trains one LoRA. What it teaches is all that it adds."""
+
+    @abstractmethod
+    def teach(self, lm: MultimodalLM, data: JobData, options: Any) -> Lesson:
+        """Called once, before anything is trained; what it asks the model is kept in checkpoints."""
+
+    def run(
+        self,
+        model: MultimodalLM,
+        data: JobData,
+        options: Any,
+        workdir: Path,
+        progress: Progress,
+        checkpoints: Checkpoints = NO_CHECKPOINTS,
+    ) -> MethodResult:
+        """Write `workdir/adapter`, a LoRA that PEFT loads. The model itself is left as it was."""
+        targets = self.targets(model, options)
+        with remembering(model, checkpoints, progress, "targets", large=True):
+            course = course_of(self.teach(model, data, options), options, enough(model, data, options))
+        state = TrainingState(checkpoints, [ADAPTER], options)
+        progress.phase("training", course.steps, done=state.steps_done)
+        with with_adapters(model.model, [ADAPTER], targets, options) as wrapped:
+            train(model, wrapped, trainable(wrapped, ADAPTER), course, options, progress, state)
+            save(wrapped, ADAPTER, workdir / "adapter", model.source)
+        return MethodResult(workdir / "adapter", details={**told(course), "target_modules": targets})
+
+    def targets(self, lm: MultimodalLM, options: Any) -> str:
+        """The pattern of the linear layers to adapt."""
+        return targets_of(lm, options)
+
+
+def enough(lm: MultimodalLM, data: JobData, options: Steps, *, images: bool | None = None) -> Callable[[], bool] | None:
+    """When to stop before the last step, where the options say so. `images`: judged by one view alone."""
+    below = options.stop_below if isinstance(options, Stopping) else None
+    if below is None:
+        return None
+    held = Held(lm, data.validation)
+    return lambda: held.forgotten(below, images=images)
+
+
+def course_of(lesson: Lesson, options: Steps, enough: Callable[[], bool] | None) -> Course:
+    """A step's loss is the mean over the rows to forget plus `retain_weight` times the mean over the rows to keep."""
+    draws = [Draw(lesson.forget, options.batch)]
+    if lesson.keep and isinstance(options, Keeping) and options.retain_weight:
+        kept = shares(lesson.keep, options.retain_batch)
+        weight = options.retain_weight * options.batch / sum(draw.count for draw in kept)
+        draws += [Draw(weighted(draw.rows, weight), draw.count) for draw in kept]
+    whole = float(options.batch)
+    return Course(ADAPTER, draws, options.steps, lesson.loss, whole, enough, _ASK_EVERY)
+
+
+def told(course: Course) -> dict[str, Any]:
+    """What the report says of the training."""
+    return {"losses": {course.name: thin(course.losses)}, "steps": len(course.losses)}
+
+
+def thin(losses: Sequence[float]) -> list[float]:
+    """At most about a hundred of them, for the report."""
+    step = max(1, len(losses) // _POINTS)
+    return [round(loss, 5) for loss in losses[::step]]

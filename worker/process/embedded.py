@@ -1,0 +1,58 @@
+"""A worker beside an embedded server: everything in one process, ready before the first job comes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import structlog
+from celery import signals
+
+from core.service.settings import Settings
+from worker import tasks
+from worker.attempt import libraries
+from worker.process import app, background, presence
+
+log = structlog.get_logger(__name__)
+
+
+def serve(settings: Settings) -> int:
+    """Run until SIGTERM, or until the server that started this process is gone. Returns the exit code."""
+    # Before any thread begins.
+    preload()
+    parent = os.environ.get("LETHE_PARENT_PID")
+    if parent is not None:
+        background.leave_with(int(parent), background.terminate)
+    # Of jobs that a killed worker left half done.
+    shutil.rmtree(settings.data_dir / "work", ignore_errors=True)
+    services, runner = tasks.services(), tasks.runner()
+
+    def hand_back(**_: object) -> None:
+        runner.shut_down()
+
+    signals.worker_shutting_down.connect(hand_back, weak=False)
+    background.look_for_queued(services, runner)
+    background.sweep_regularly(services)
+    background.deliver_webhooks(services)
+    background.deliver_opendsr(services)
+    me = presence.name(os.getpid())
+    presence.keep_reporting(services, me)
+    worker = app.create(settings).Worker(quiet=True, without_gossip=True, without_mingle=True, without_heartbeat=True)
+    log.info("worker_ready", pid=os.getpid(), mode=settings.mode)
+    worker.start()
+    presence.leave(services, me)
+    services.close()
+    return int(worker.exitcode or 0)
+
+
+def preload() -> None:
+    """Load the libraries now, so that the first job does not wait for them, and the check of its patch neither."""
+    libraries.settle()
+    import torch
+
+    from core.unlearning.jobs.fresh import process
+
+    process.set_aside()
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(os.cpu_count() or 1)

@@ -1,0 +1,45 @@
+"""A worker says that it is alive, and how much of its GPU's memory is in use: a row that `/metrics` reads."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from contextlib import suppress
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.service.context import Services
+from core.service.metrics import workers
+from core.service.metrics.workers import REPORT_SECONDS, GpuMemory
+from worker.process.background import every
+
+
+def name(pid: int) -> str:
+    """A worker's name: its host and the process that listens for jobs."""
+    return f"{socket.gethostname()}:{pid}"
+
+
+def keep_reporting(services: Services, worker: str) -> None:
+    """Report now and every quarter of a minute, in a daemon thread."""
+
+    def report() -> None:
+        gpu = gpu_memory()
+        with services.db.write() as session:
+            workers.report(session, worker, gpu)
+
+    every(REPORT_SECONDS, report, "presence")
+
+
+def leave(services: Services, worker: str) -> None:
+    """Shutting down. A database that is away learns it by the silence."""
+    with suppress(SQLAlchemyError), services.db.write() as session:
+        workers.leave(session, worker)
+
+
+def gpu_memory() -> GpuMemory | None:
+    """Of the device in use; None before a job touches one, since looking would itself take some of its memory."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return None
+    free, total = torch.cuda.mem_get_info()
+    return GpuMemory(total, total - free, torch.cuda.max_memory_reserved())
