@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.unlearning.checkpoints import Snapshot
+from core.unlearning.snapshot import Snapshot
 
 
 def test_what_was_packed_comes_back() -> None:

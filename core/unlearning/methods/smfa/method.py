@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints, Snapshot
+from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.mllm.model.frozen import remembering
 from core.unlearning.families.mllm.model.model import MultimodalLM
@@ -27,6 +27,7 @@ from core.unlearning.methods.smfa.strangers import Excess
 from core.unlearning.methods.smfa.sweep import Point, best, grid, sweep
 from core.unlearning.patches import lora_export, supertuning
 from core.unlearning.progress import Progress
+from core.unlearning.snapshot import Snapshot
 from core.unlearning.types import JobData
 
 ERASED = 0.01

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from torch import Tensor
 
-from core.unlearning.checkpoints import Checkpoints, Snapshot
+from core.unlearning.checkpoints import Checkpoints
 from core.unlearning.families.mllm.model.encoded import Encoded, digest
 from core.unlearning.progress import Progress
+from core.unlearning.snapshot import Snapshot
 
 if TYPE_CHECKING:
     pass

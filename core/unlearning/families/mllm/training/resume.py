@@ -10,9 +10,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints, Snapshot
+from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.errors import StoppedError
 from core.unlearning.families.mllm.options import TrainingOptions
+from core.unlearning.snapshot import Snapshot
 
 FORMAT = 1
 
