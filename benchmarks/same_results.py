@@ -24,6 +24,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import safetensors
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ValidationError
 
@@ -62,7 +63,8 @@ _CLASSIFIER_BASELINES = (
     "scrub",
     "ssd",
 )
-_VOLATILE = {"timings", "created_at", "signature", "versions", "issued_at", "seconds", "source"}
+_DIFFUSERS_FILES = ("pytorch_lora_weights.safetensors", "kohya_lora.safetensors")
+_VOLATILE = {"timings", "created_at", "signature", "versions", "issued_at", "seconds", "method_seconds", "source"}
 """What two runs of the same code do not share."""
 
 
@@ -230,8 +232,16 @@ def _recorded(workdir: Path) -> Record:
 
 
 def _stable(name: str, data: bytes) -> bytes:
-    """A file's bytes; of JSON, what does not name a folder or a time."""
-    return json.dumps(_numbers(json.loads(data)), sort_keys=True).encode() if name.endswith(".json") else data
+    """A file's bytes; of JSON, what does not name a folder or a time; of diffusers' LoRA files, their tensors by name.
+
+    diffusers writes names out of a set, in another order in every process.
+    """
+    if name.endswith(".json"):
+        return json.dumps(_numbers(json.loads(data)), sort_keys=True).encode()
+    if name.endswith(_DIFFUSERS_FILES):
+        tensors = sorted(safetensors.deserialize(data))
+        return b"".join(f"{key} {entry['dtype']} {entry['shape']}".encode() + entry["data"] for key, entry in tensors)
+    return data
 
 
 def _folder_digests(folder: Path) -> dict[str, str]:
