@@ -71,7 +71,7 @@ define install
 	if ! command -v nvidia-smi >/dev/null && curl -fsIL --max-time 5 $(TORCH_CPU_INDEX)/torch/ >/dev/null 2>&1; then \
 	  index="--extra-index-url $(TORCH_CPU_INDEX)"; \
 	fi; \
-	echo "installing lethe[$(1)] into $(VENV); the first time this takes a minute or two"; \
+	echo "installing lethe-unlearning[$(1)] into $(VENV); the first time this takes a minute or two"; \
 	$(PIP) $$index -e '.[$(1)]'
 	@touch $@
 endef

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 
 import anyio
 import structlog
@@ -29,6 +28,7 @@ from core.service.doorbell.celery import make_celery, open_doorbell
 from core.service.jobs.sweep.sweep import sweep
 from core.service.settings import Settings
 from core.unlearning.patches.signing import Signer
+from core.version import VERSION
 
 log = structlog.get_logger(__name__)
 
@@ -110,9 +110,3 @@ async def _sweep_forever(services: Services) -> None:
 
 def _operation_id(route: APIRoute) -> str:
     return route.name
-
-
-try:
-    VERSION = version("lethe")
-except PackageNotFoundError:
-    VERSION = "0"

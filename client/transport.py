@@ -6,13 +6,13 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import httpx
 
 from client.errors import APIConnectionError, APIError, APITimeoutError, BadResponseError, from_problem
 from client.retry import RetryPolicy
+from core.version import VERSION
 
 _SAFE = frozenset({"GET", "HEAD", "DELETE"})
 
@@ -122,8 +122,4 @@ def decode(response: httpx.Response) -> Any:
 
 
 def _user_agent() -> str:
-    try:
-        own = version("lethe")
-    except PackageNotFoundError:
-        own = "unknown"
-    return f"lethe/{own} python/{platform.python_version()}"
+    return f"lethe/{VERSION} python/{platform.python_version()}"

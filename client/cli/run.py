@@ -41,7 +41,7 @@ def _explain(error: Exception) -> int:
     logging.getLogger(__name__).debug("unexpected", exc_info=error)
     if isinstance(error, ModuleNotFoundError):
         name = (error.name or "a library").partition(".")[0]
-        return _say(f"this command needs {name}: install it with `pip install 'lethe[worker]'`", exits.ERROR)
+        return _say(f"this command needs {name}: install it with `pip install 'lethe-unlearning[worker]'`", exits.ERROR)
     if isinstance(error, OSError) and error.filename:
         return _say(f"{error.filename}: {error.strerror}", exits.ERROR)
     first = next(iter(str(error).splitlines()), "")

@@ -24,7 +24,8 @@ def serve(
     """Start the API, and a worker beside it, on this machine. No other server is needed."""
     if worker and find_spec("torch") is None:
         raise CommandError(
-            "a worker needs the model libraries: `pip install 'lethe[worker]'`; or serve without one: --no-worker"
+            "a worker needs the model libraries: `pip install 'lethe-unlearning[worker]'`; "
+            "or serve without one: --no-worker"
         )
     data_dir = data_dir or context.obj.data_dir
     command = [sys.executable, "-m", "api", "--host", host, "--port", str(port)]

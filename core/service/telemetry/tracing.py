@@ -34,7 +34,8 @@ def configure(settings: Settings, service: str) -> None:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        raise TracingUnavailableError("LETHE_TRACING needs the extra otel: pip install 'lethe[otel]'") from None
+        advice = "LETHE_TRACING needs the extra otel: pip install 'lethe-unlearning[otel]'"
+        raise TracingUnavailableError(advice) from None
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)

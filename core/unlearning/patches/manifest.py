@@ -14,13 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.unlearning.patches import canonical, lora_check
 from core.unlearning.patches.signing import Signer
+from core.version import VERSION
 
 NAME = "manifest.json"
 FORMAT = "lethe-patch/1"
 _PEFT = {"peft": ">=0.21"}
 _DIFFUSERS = {"diffusers": ">=0.42", **_PEFT}
 _PIPELINE_LORA = f"adapter/{lora_check.WEIGHTS}"
-_LIBRARIES = ("lethe", "torch", "transformers", "diffusers", "peft", "safetensors", "numpy")
+_LIBRARIES = ("torch", "transformers", "diffusers", "peft", "safetensors", "numpy")
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,8 @@ def parse(data: bytes) -> tuple[Manifest, dict[str, Any]]:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the libraries that decide a patch's numbers, as far as they are installed."""
-    found = {"python": platform.python_version()}
+    """Of Python, Lethe and the libraries that decide a patch's numbers, as far as they are installed."""
+    found = {"python": platform.python_version(), "lethe": VERSION}
     for name in _LIBRARIES:
         try:
             found[name] = metadata.version(name)

@@ -16,10 +16,11 @@ from core.unlearning.bench.memory.cases import Case
 from core.unlearning.bench.memory.results import Result, new_result, path_of, write
 from core.unlearning.bench.memory.setup import Setup
 from core.unlearning.bench.memory.summary import Row, rows, tidy
+from core.version import VERSION
 
 RESULTS, MANIFEST = "results.json", "manifest.json"
 MARKDOWN, PAGE = "leaderboard.md", "leaderboard.html"
-_PACKAGES = ("lethe", "torch", "transformers", "peft", "numpy")
+_PACKAGES = ("torch", "transformers", "peft", "numpy")
 _BESIDE = {"before": "unchanged model", "oracle": "oracle (never learned)"}
 """What the methods are compared with: how its files begin, and what it is called."""
 
@@ -31,7 +32,7 @@ def manifest_of(setup: Setup, digest: str, cases: Sequence[Case], command: str) 
         "command": command,
         "digest": digest,
         "setup": {**asdict(setup), "judge": setup.judge and {"url": setup.judge.url, "model": setup.judge.model}},
-        "versions": {name: metadata.version(name) for name in _PACKAGES} | {"python": platform.python_version()},
+        "versions": _versions(),
         "cases": [{**asdict(case), "options": {**case.options, "seed": case.seed}} for case in cases],
     }
 
@@ -58,6 +59,11 @@ def _references(setup: Setup, results: Sequence[Result]) -> Iterator[Result]:
             if path.is_file():
                 made = Case(title, name, {}, case.ratio, case.seed, case.role)
                 yield new_result(made) | {"records": json.loads(path.read_text(encoding="utf-8"))}
+
+
+def _versions() -> dict[str, str]:
+    libraries = {name: metadata.version(name) for name in _PACKAGES}
+    return {"lethe": VERSION} | libraries | {"python": platform.python_version()}
 
 
 def _text(path: Path, text: str) -> None:

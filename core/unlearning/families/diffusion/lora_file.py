@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.unlearning.errors import DivergedError, IneffectivePatchError
+from core.version import VERSION
 
 WEIGHTS, KOHYA = "pytorch_lora_weights.safetensors", "kohya_lora.safetensors"
 PREFIX = "unet."
@@ -39,7 +39,7 @@ def write(
     if not any(bool(tensor.any()) for name, tensor in tensors.items() if name.endswith("lora_B.weight")):
         raise IneffectivePatchError("The patch changes nothing: its weights add up to zero.")
     folder.mkdir(parents=True, exist_ok=True)
-    header = {"format": "pt", "method": method, "base_digest": base_digest, "lethe": metadata.version("lethe")}
+    header = {"format": "pt", "method": method, "base_digest": base_digest, "lethe": VERSION}
     save_file(tensors, folder / WEIGHTS, metadata=header)
     convert: Any = state_dict_utils
     twin = {name: tensor.contiguous() for name, tensor in convert.convert_state_dict_to_kohya(tensors).items()}
