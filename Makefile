@@ -41,7 +41,7 @@ check: $(VENV)/.dev ## Format, lint, types, import rules.
 	$(BIN)/lint-imports
 
 openapi: $(VENV)/.worker ## Write docs/openapi.json anew.
-	$(BIN)/python -m api.openapi.document > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
+	$(BIN)/python -m api.server.openapi_file > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
 audit: $(VENV)/.dev ## Known vulnerabilities of what is installed, where the advisories can be reached.
 	@if curl -fsS --max-time 10 https://pypi.org/pypi/pip/json 2>/dev/null | grep -q '"vulnerabilities"'; then \

@@ -1,22 +1,17 @@
-"""The OpenAPI document: FastAPI's, with the bodies that we read ourselves, links, and one shape of error.
-
-`python -m api.openapi.document` prints it.
-"""
+"""The OpenAPI document: FastAPI's own, plus the request bodies that we parse ourselves, and links."""
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.openapi.links import add_links
-from api.server.openapi_file import rendered
 from core.service.jobs.schema import JobCreate
 from core.service.opendsr.schema import OpendsrCreate
 
-_READ_BY_US = (JobCreate, OpendsrCreate)
+_PARSED_BY_US = (JobCreate, OpendsrCreate)
 _REF = "#/components/schemas/{model}"
 
 
@@ -34,7 +29,7 @@ def install(app: FastAPI) -> None:
 def _document(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
     schemas = document["components"]["schemas"]
-    for model in _READ_BY_US:
+    for model in _PARSED_BY_US:
         body = model.model_json_schema(ref_template=_REF)
         schemas.update(body.pop("$defs", {}))
         schemas[model.__name__] = body
@@ -42,7 +37,3 @@ def _document(app: FastAPI) -> dict[str, Any]:
         schemas.pop(name, None)
     add_links(document["paths"])
     return document
-
-
-if __name__ == "__main__":
-    sys.stdout.write(rendered())
