@@ -21,6 +21,7 @@ from core.service.jobs.views import JobView
 from core.service.models import ModelCreate, RegisteredModel
 from core.unlearning.errors import ModelLoadError
 from core.unlearning.families.shared.safe_folder import require_safe
+from core.unlearning.methods.registry import leaving_recipes
 from core.unlearning.planning import PlanError, check_model
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -76,7 +77,9 @@ def consolidate_model(
 
     def make(session: Session) -> Answer:
         plan = consolidation(models.get(session, model_id), body.options)
-        job = create_consolidate_job(services, session, principal, model_id, body, plan, base_url(services))
+        job = create_consolidate_job(
+            services, session, principal, model_id, body, plan, leaving_recipes(), base_url(services)
+        )
         return Answer(202, job.model_dump(mode="json"), {**response.headers(job), "Location": job.links.self})
 
     return once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)

@@ -34,6 +34,7 @@ from core.service.settings import Settings
 PRINCIPAL = Principal("acme", "key_test", frozenset(SCOPES))
 OTHER = Principal("rival", "key_rival", frozenset(SCOPES))
 PLAN = {"method": "smfa", "options": {"rank": 8}}
+LEAVING_RECIPES = frozenset({"smfa"})
 
 
 def settings_for(folder: Path, **changes: Any) -> Settings:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from service_support import (
+    LEAVING_RECIPES,
     OTHER,
     PLAN,
     PRINCIPAL,
@@ -46,14 +47,14 @@ def succeeded(services: Services, **changes: Any) -> str:
 
 def sculpted(services: Services, parent: str) -> str:
     with services.db.write() as s:
-        child = lifecycle.create_sculpt_job(services, s, PRINCIPAL, parent, SculptBody(k=1.0))
+        child = lifecycle.create_sculpt_job(services, s, PRINCIPAL, parent, SculptBody(k=1.0), LEAVING_RECIPES)
     finish(services, must_take(services, child.id))
     return child.id
 
 
 def consolidate(services: Services, jobs: list[str] | None = None, by: Any = PRINCIPAL, model: str = "tiny") -> JobView:
     with services.db.write() as s:
-        return create_consolidate_job(services, s, by, model, ConsolidateBody(jobs=jobs), PLAN)
+        return create_consolidate_job(services, s, by, model, ConsolidateBody(jobs=jobs), PLAN, LEAVING_RECIPES)
 
 
 def test_it_takes_each_requests_newest_patch_and_reads_what_is_still_kept(services: Services) -> None:
@@ -125,7 +126,7 @@ def test_a_consolidated_job_can_be_consolidated_but_not_sculpted(services: Servi
     made = consolidate(services).id
     finish(services, must_take(services, made))
     with services.db.write() as s, pytest.raises(SculptNotPossible):
-        lifecycle.create_sculpt_job(services, s, PRINCIPAL, made, SculptBody(k=1.0))
+        lifecycle.create_sculpt_job(services, s, PRINCIPAL, made, SculptBody(k=1.0), LEAVING_RECIPES)
     third = succeeded(services)
     again = consolidate(services)
     assert again.plan["consolidate"]["jobs"] == [first, second, third, made]

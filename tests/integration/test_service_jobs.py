@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from service_support import (
+    LEAVING_RECIPES,
     OTHER,
     PLAN,
     PRINCIPAL,
@@ -271,13 +272,13 @@ def test_sculpting_again_needs_a_recipe_and_no_inputs(services: Services) -> Non
     parent = submit(services, [png()])
     body = SculptBody(k=2.5)
     with services.db.write() as s, pytest.raises(JobNotSucceeded):
-        lifecycle.create_sculpt_job(services, s, PRINCIPAL, parent.id, body)
+        lifecycle.create_sculpt_job(services, s, PRINCIPAL, parent.id, body, LEAVING_RECIPES)
     finish(services, must_take(services, parent.id), content=b"recipe inside")
     with services.db.write() as s:
-        child = lifecycle.create_sculpt_job(services, s, PRINCIPAL, parent.id, body)
+        child = lifecycle.create_sculpt_job(services, s, PRINCIPAL, parent.id, body, LEAVING_RECIPES)
     assert (child.parent, child.status, child.plan["sculpt"]) == (parent.id, "queued", {"k": 2.5})
     with services.db.write() as s, pytest.raises(NotFound):
-        lifecycle.create_sculpt_job(services, s, OTHER, parent.id, body)
+        lifecycle.create_sculpt_job(services, s, OTHER, parent.id, body, LEAVING_RECIPES)
     claim = must_take(services, child.id)
     with services.db.read() as s:
         given = lease.load_input(services, s, claim)

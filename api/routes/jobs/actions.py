@@ -13,6 +13,7 @@ from api.schemas import WITH_BODY, problems
 from core.service.jobs import lifecycle
 from core.service.jobs.schema import SculptBody
 from core.service.jobs.views import JobView
+from core.unlearning.methods.registry import leaving_recipes
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["jobs"])
 
@@ -49,7 +50,9 @@ def sculpt_job(
     """Sculpt a succeeded job again from its recipe, without the subject's data: a new job, linked by `parent`."""
 
     def make(session: Session) -> Answer:
-        job = lifecycle.create_sculpt_job(services, session, principal, job_id, body, base_url(services))
+        job = lifecycle.create_sculpt_job(
+            services, session, principal, job_id, body, leaving_recipes(), base_url(services)
+        )
         return Answer(202, job.model_dump(mode="json"), {**response.headers(job), "Location": job.links.self})
 
     return once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)

@@ -22,8 +22,7 @@ from core.unlearning.evaluation.thresholds import validate_thresholds
 from core.unlearning.families.abilities import Abilities, abilities
 from core.unlearning.families.audiovisual.counting import rows_named
 from core.unlearning.hardware import requirements
-from core.unlearning.methods.smfa.config import INFO as SMFA
-from core.unlearning.methods.smfa.consolidation import Options as ConsolidationOptions
+from core.unlearning.methods.registry import consolidating
 from core.unlearning.planning import PlanError, plan
 from core.unlearning.types import Brought
 
@@ -46,8 +45,9 @@ def resolve(services: Services, session: Session, create: JobCreate, uploads: Up
 
 def consolidation(model: RegisteredModel, given: Mapping[str, Any]) -> dict[str, Any]:
     """The plan of putting patches of a model together. Raises `InvalidRequest` with a pointer to each fault."""
+    method, kind = consolidating(model.family)
     try:
-        options = ConsolidationOptions.model_validate(dict(given)).model_dump()
+        options = kind.model_validate(dict(given)).model_dump()
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False)
         errors = [FieldError(_option(fault["loc"]), fault["type"], fault["msg"]) for fault in faults]
@@ -55,7 +55,7 @@ def consolidation(model: RegisteredModel, given: Mapping[str, Any]) -> dict[str,
     level = options["level"]
     need = requirements.estimate(model.source, options, model.defaults)
     return {
-        "method": SMFA.name,
+        "method": method,
         "reason": "Puts the patches of earlier jobs together.",
         "options": options,
         "level": level,

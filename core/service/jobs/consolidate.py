@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -25,7 +25,6 @@ from core.service.errors import (
 from core.service.jobs.artifacts import ArtifactRow, of_jobs
 from core.service.jobs.create import announce, new_row
 from core.service.jobs.lease import CERTIFICATE
-from core.service.jobs.lifecycle import SCULPTED_METHODS
 from core.service.jobs.rows import of_tenant
 from core.service.jobs.schema import ConsolidateBody
 from core.service.jobs.views import JobView, refreshed
@@ -42,18 +41,21 @@ def create_consolidate_job(
     model_id: str,
     body: ConsolidateBody,
     plan: Mapping[str, Any],
+    leaving_recipes: Collection[str],
     base_url: str = "",
 ) -> JobView:
     """Queue a job that puts the patches of several jobs together, from their recipes alone.
 
+    `leaving_recipes`: the methods whose patches bring a recipe.
     Raises `NotFound` for a job that is not there or another tenant's, `JobNotSucceeded`, `SculptNotPossible`,
     `RecipesOfTwoBases`, `InvalidRequest` for a job of another model and for fewer than two, `TooManyQueuedJobs`.
     """
-    jobs = _all_of(s, principal.tenant_id, model_id) if body.jobs is None else _named(s, principal.tenant_id, body.jobs)
+    tenant = principal.tenant_id
+    jobs = _all_of(s, tenant, model_id, leaving_recipes) if body.jobs is None else _named(s, tenant, body.jobs)
     pointers = _pointers(body.jobs, jobs)
     patches = of_jobs(s, [job.id for job in jobs])
     for job in jobs:
-        _check(job, model_id, patches[job.id], pointers[job.id])
+        _check(job, model_id, leaving_recipes, patches[job.id], pointers[job.id])
     if len(jobs) < AT_LEAST:
         raise InvalidRequest.one("/jobs", "too_few_jobs", "There must be two jobs at least, of two requests.")
     _check_bases(services, patches, pointers)
@@ -81,9 +83,9 @@ def _named(s: Session, tenant: str, ids: Sequence[str]) -> list[Job]:
     return [found[job_id] for job_id in dict.fromkeys(ids)]
 
 
-def _all_of(s: Session, tenant: str, model_id: str) -> list[Job]:
+def _all_of(s: Session, tenant: str, model_id: str, methods: Collection[str]) -> list[Job]:
     """Of each request about this model the newest patch, in the order of the requests."""
-    query = of_tenant(tenant).where(Job.model == model_id, Job.method.in_(SCULPTED_METHODS), Job.status == "succeeded")
+    query = of_tenant(tenant).where(Job.model == model_id, Job.method.in_(methods), Job.status == "succeeded")
     # Those that were put together come last: of a request whose own job is still there, its own recipe counts.
     jobs = sorted(
         s.execute(query.order_by(Job.created_at, Job.id)).scalars(), key=lambda job: "jobs" in (job.sculpt or {})
@@ -107,12 +109,12 @@ def _pointers(ids: Sequence[str] | None, jobs: Iterable[Job]) -> dict[str, str]:
     return {job.id: "/jobs" if ids is None else f"/jobs/{ids.index(job.id)}" for job in jobs}
 
 
-def _check(job: Job, model_id: str, artifacts: Sequence[ArtifactRow], pointer: str) -> None:
+def _check(job: Job, model_id: str, methods: Collection[str], artifacts: Sequence[ArtifactRow], pointer: str) -> None:
     if job.model != model_id:
         raise InvalidRequest.one(pointer, "other_model", "The job is of another model.")
     if job.status != "succeeded":
         raise _faulty(JobNotSucceeded(f"A job is {job.status}; there is no recipe to consolidate."), [pointer])
-    if job.method not in SCULPTED_METHODS or _named_so(artifacts, PATCH) is None:
+    if job.method not in methods or _named_so(artifacts, PATCH) is None:
         raise _faulty(SculptNotPossible("A job's method leaves no recipe that could be consolidated."), [pointer])
 
 

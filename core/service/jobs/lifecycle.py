@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -28,9 +29,6 @@ from core.service.jobs.rows import get_row
 from core.service.jobs.schema import SculptBody
 from core.service.jobs.states import FRESH_PROGRESS
 from core.service.jobs.views import JobView, refreshed
-
-SCULPTED_METHODS = frozenset({"smfa"})
-"""Methods whose patch brings a recipe."""
 
 
 def cancel(s: Session, tenant: str, job_id: str, actor: str = audit.SYSTEM, base_url: str = "") -> JobView:
@@ -94,16 +92,23 @@ def delete(services: Services, s: Session, tenant: str, job_id: str, actor: str 
 
 
 def create_sculpt_job(
-    services: Services, s: Session, principal: Principal, parent_id: str, body: SculptBody, base_url: str = ""
+    services: Services,
+    s: Session,
+    principal: Principal,
+    parent_id: str,
+    body: SculptBody,
+    leaving_recipes: Collection[str],
+    base_url: str = "",
 ) -> JobView:
     """Queue a job that sculpts a succeeded job's recipe again. It reads nothing of the subject's data.
 
+    `leaving_recipes`: the methods whose patches bring a recipe.
     Raises `NotFound`, `JobNotSucceeded`, `SculptNotPossible`, `TooManyQueuedJobs`.
     """
     parent = get_row(s, principal.tenant_id, parent_id)
     if parent.status != "succeeded":
         raise JobNotSucceeded(f"The job is {parent.status}; there is no recipe to sculpt.")
-    if parent.method not in SCULPTED_METHODS or not of_jobs(s, [parent_id])[parent_id]:
+    if parent.method not in leaving_recipes or not of_jobs(s, [parent_id])[parent_id]:
         raise SculptNotPossible
     if "jobs" in (parent.sculpt or {}):
         raise SculptNotPossible("The job put others together; consolidate them again with other options.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from core.unlearning.checkpoints import Checkpoints
-from core.unlearning.options import MethodOptions
+from core.unlearning.options import ConsolidationOptions, MethodOptions
 from core.unlearning.progress import Progress
 from core.unlearning.types import JobData, Level
 
@@ -30,6 +30,10 @@ class MethodInfo:
     """Whether it can make use of pictures that are to be kept."""
     by_level: Mapping[Level, Mapping[str, Any]] = field(default_factory=dict)
     """Options that a level of evaluation brings, where neither the model nor the request says otherwise."""
+    leaves_recipe: bool = False
+    """Whether its patch brings a recipe, so that its `METHOD` is a `Sculpting` too."""
+    consolidation: type[ConsolidationOptions] | None = None
+    """Options of consolidating its recipes; None where they cannot be."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from functools import cache
 from importlib import import_module
 
 from core.unlearning.methods.base import Method, MethodInfo
+from core.unlearning.options import ConsolidationOptions
 
 _PACKAGES = (
     "smfa",
@@ -33,6 +34,21 @@ def catalogue() -> dict[str, MethodInfo]:
     """Every registered method by its public name."""
     infos = (import_module(f"{__package__}.{package}.config").INFO for package in _PACKAGES)
     return {info.name: info for info in infos}
+
+
+def leaving_recipes() -> frozenset[str]:
+    """Names of the methods whose patches bring a recipe."""
+    return frozenset(info.name for info in catalogue().values() if info.leaves_recipe)
+
+
+def consolidating(family: str) -> tuple[str, type[ConsolidationOptions]]:
+    """The method whose recipes are consolidated for models of a family, and the options of it.
+
+    For a family that has none it is another's: there are no jobs that its plan could be carried out with.
+    """
+    able = [(info, info.consolidation) for info in catalogue().values() if info.consolidation is not None]
+    info, options = next((one for one in able if family in one[0].families), able[0])
+    return info.name, options
 
 
 def load_method(name: str) -> Method:

@@ -9,6 +9,7 @@ from pydantic import Field, PlainSerializer, model_validator
 
 from core.unlearning.families.mllm.options import LoraOptions, Schedule, Targeted, Targets
 from core.unlearning.methods.base import MethodInfo
+from core.unlearning.methods.smfa import consolidation
 
 K_GRID = (0.0, 0.5, 1.0, 2.5, 5.0, 10.0, float("inf"))
 """The values of k that are tried when k is "auto". Infinity is the unsculpted forgetting adapter."""
@@ -166,4 +167,6 @@ INFO = MethodInfo(
     paper="https://arxiv.org/abs/2511.20196",
     options=Options,
     by_level={"quick": {"preset": "quick"}},
+    leaves_recipe=True,
+    consolidation=consolidation.Options,
 )

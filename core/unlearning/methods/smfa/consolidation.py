@@ -1,16 +1,14 @@
-"""Options of putting patches together. Free of torch."""
+"""Options of consolidating SMFA patches. Free of torch."""
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
-from core.unlearning.options import MethodOptions
+from core.unlearning.options import ConsolidationOptions
 
 
-class Options(MethodOptions):
-    """Of `POST /v1/models/{id}/consolidate`."""
+class Options(ConsolidationOptions):
+    """Options of consolidating `smfa` patches."""
 
     keep_weight: float = Field(
         2.0, gt=0, le=1e6, description="Weight of what is kept against what is forgotten; larger keeps more."
@@ -22,8 +20,3 @@ class Options(MethodOptions):
         description="How strongly the whole acts on each subject's questions, measured against that job's own patch: "
         "larger forgets more; 0: as it comes.",
     )
-    level: Literal["quick", "standard", "thorough"] = Field("standard", description="Of the evaluation.")
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Precision of the frozen base model; the patch is always float32."
-    )
-    seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything that is drawn.")
