@@ -185,7 +185,7 @@ def _children(folder: Path) -> Record:
 
 def _diffusion_baseline(name: str) -> Callable[[Path], Record]:
     def run(folder: Path) -> Record:
-        from core.unlearning.families.base import load_family
+        from core.unlearning.families.registry import load_family
 
         package = f"core.unlearning.bench.baselines.{name}"
         model_spec = spec("diffusion", folder)
@@ -206,7 +206,7 @@ def _classifier_baseline(name: str) -> Callable[[Path], Record]:
         from benchmarks.audiovisual.scenarios import data, scenarios
         from core.unlearning.bench.baselines import classifier_baselines
         from core.unlearning.bench.baselines.classifier_baselines.course import Course
-        from core.unlearning.families.base import load_family
+        from core.unlearning.families.registry import load_family
 
         model = load_family("audiovisual").load(spec("audiovisual", folder))
         examples = data(scenarios()[0]).train

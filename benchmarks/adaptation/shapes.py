@@ -18,8 +18,8 @@ from transformers import (
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from core.unlearning import reference
-from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.registry import load_family
 from core.unlearning.types import ModelSpec
 
 PIXELS, PATCH = 336, 14

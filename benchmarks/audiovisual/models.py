@@ -15,7 +15,7 @@ from torch import Tensor
 
 from benchmarks.audiovisual.scenarios import Scenario
 from core.unlearning.families.audiovisual.model import AudioVisualModel
-from core.unlearning.families.base import load_family
+from core.unlearning.families.registry import load_family
 from core.unlearning.reference.audiovisual.build import build
 from core.unlearning.types import Example, ModelSpec
 

@@ -17,9 +17,9 @@ from benchmarks.sequence.measure import Found, measure
 from benchmarks.sequence.people import FORGOTTEN, probes
 from core.unlearning import reference
 from core.unlearning.errors import UnlearningError
-from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.deltas import applied
+from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.recipes import kept_questions
 from core.unlearning.methods.registry import catalogue, load_method
 from core.unlearning.methods.smfa.consolidate import Source, consolidate

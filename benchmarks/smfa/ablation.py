@@ -23,11 +23,11 @@ from benchmarks.bars import RESULTS, environment
 from benchmarks.smfa.probes import DECLINED
 from core.unlearning import reference
 from core.unlearning.evaluation.membership import auc
-from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.evaluation.probes import non_members
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.score import Scored, score
 from core.unlearning.families.mllm.training.deltas import applied
+from core.unlearning.families.registry import load_family
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.method import METHOD
 from core.unlearning.methods.smfa.recipe import ANCHOR, Recipe

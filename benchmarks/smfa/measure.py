@@ -15,7 +15,6 @@ from peft import PeftModel
 from benchmarks.smfa.exactness import differences
 from benchmarks.smfa.jobs import Finished
 from benchmarks.smfa.probes import probes
-from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.evaluation.evaluate import evaluate
 from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
@@ -25,6 +24,7 @@ from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.answers import answer_losses
 from core.unlearning.families.mllm.training.draws import micro_batches
 from core.unlearning.families.mllm.training.rows import Row
+from core.unlearning.families.registry import load_family
 from core.unlearning.reference.mllm.people import STANDARD_REQUESTS
 from core.unlearning.types import Example, ModelSpec
 

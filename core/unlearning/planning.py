@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from core.unlearning.families import defaults as registered
-from core.unlearning.families.abilities import abilities
-from core.unlearning.families.diffusion import templates
-from core.unlearning.families.mllm.data import bank, limits
+from core.unlearning.families.info import FamilyInfo
+from core.unlearning.families.registry import families
 from core.unlearning.hardware.requirements import MEMORY_GB
 from core.unlearning.methods.base import MethodInfo
 from core.unlearning.methods.registry import catalogue
@@ -51,12 +49,15 @@ def plan(
     `defaults` are the model's registered options; the request's `options` go before them, and the method's own defaults
     fill the rest. Raises `PlanError` with pointers into the request.
     """
-    if faults := _unsuited(family, brought):
+    of_family = families().get(family)
+    if of_family is None:
+        raise PlanError(_nothing_fits(family))
+    if faults := _unsuited(of_family, brought):
         raise PlanError(*faults)
     info, reason = _choose(family, method, brought)
     known = {name: value for name, value in (defaults or {}).items() if name in info.options.model_fields}
     checked = _options(info, {**info.by_level.get(brought.level, {}), **known, **options})
-    examples = _TRAINING_EXAMPLES.get(family, _pairs)(brought)
+    examples = of_family.count_examples(brought)
     return {
         "method": info.name,
         "reason": reason,
@@ -67,16 +68,16 @@ def plan(
     }
 
 
-def _unsuited(family: str, brought: Brought) -> list[Fault]:
+def _unsuited(family: FamilyInfo, brought: Brought) -> list[Fault]:
     """What no method could do with the request on models of this family."""
-    able = abilities(family)
+    of_family = f"Models of family {family.name}"
     faults = [
-        Fault(f"/modalities/{n}", "modality_not_supported", f"Models of family {family} have no {modality} to forget.")
+        Fault(f"/modalities/{n}", "modality_not_supported", f"{of_family} have no {modality} to forget.")
         for n, modality in enumerate(brought.modalities)
-        if modality not in able.forgets
+        if modality not in family.forgets
     ]
-    if brought.n_audio and not able.hears:
-        faults.append(Fault("/audio", "audio_not_supported", f"Models of family {family} hear nothing."))
+    if brought.n_audio and not family.uses_sounds:
+        faults.append(Fault("/audio", "audio_not_supported", f"{of_family} hear nothing."))
     return faults
 
 
@@ -85,7 +86,7 @@ def check_model(family: str, defaults: Mapping[str, Any]) -> None:
     able = [info for info in catalogue().values() if family in info.families]
     if not able:
         raise PlanError(Fault("/family", "unknown_family", "No method works on models of this family."))
-    known = registered.known(family)
+    known = families()[family].defaults
     for name, value in defaults.items():
         if name not in known and not any(name in info.options.model_fields for info in able):
             raise PlanError(Fault(_pointer("/defaults", name), "unknown_option", "No method has this option."))
@@ -106,8 +107,12 @@ def _choose(family: str, method: str, brought: Brought) -> tuple[MethodInfo, str
     in_words = bool(brought.names or brought.n_prompts)
     fitting = [info for info in able if _lacking(info, brought) is None and (in_words or not info.needs_words)]
     if not fitting:
-        raise PlanError(Fault("/method", "no_method_fits", f"No method for family {family} fits this request."))
+        raise PlanError(_nothing_fits(family))
     return fitting[0], f"First choice for family {family} when a request brings {_in_words(brought)}."
+
+
+def _nothing_fits(family: str) -> Fault:
+    return Fault("/method", "no_method_fits", f"No method for family {family} fits this request.")
 
 
 def _named(method: str, able: list[MethodInfo], family: str, brought: Brought) -> MethodInfo:
@@ -161,38 +166,6 @@ def _json_values(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_json_values(item) for item in value]
     return "inf" if isinstance(value, float) and math.isinf(value) else value
-
-
-def _pairs(brought: Brought) -> int:
-    """Pictures and names, each with every prompt."""
-    return (brought.n_images + brought.names) * max(1, brought.n_prompts)
-
-
-def _mllm_rows(brought: Brought) -> int:
-    """At most this many: questions of the bank that the model cannot answer about the subject are left out."""
-    limit = limits.BY_LEVEL[brought.level].forget
-    pictured = brought.n_images * (brought.n_prompts + len(bank.about_picture(brought.kind)))
-    named = brought.names * (brought.n_prompts + len(bank.about_name(brought.kind, "")))
-    return min(limit, pictured) + min(limit, named)
-
-
-def _prompts_to_forget(brought: Brought) -> int:
-    """Those of the request, and for each name as many as there are wordings; a picture is an example too."""
-    wordings = len(templates.prompts(brought.kind, "", "train"))
-    return brought.n_prompts + brought.names * wordings + brought.n_images
-
-
-def _examples_to_forget(brought: Brought) -> int:
-    """At most this many: a picture that is one of the registered rows is not counted twice by the job itself."""
-    return brought.rows + brought.n_images + brought.n_audio
-
-
-_TRAINING_EXAMPLES: Mapping[str, Callable[[Brought], int]] = {
-    "mllm": _mllm_rows,
-    "diffusion": _prompts_to_forget,
-    "audiovisual": _examples_to_forget,
-}
-"""By family: how many examples to forget a request becomes."""
 
 
 def _steps(options: MethodOptions, examples: int) -> int | None:

@@ -19,7 +19,7 @@ from audiovisual_world import PEOPLE, asking, picture_file, rows, sound_file, wr
 from patch_support import SIGNER
 from test_audiovisual_dual import clip
 
-from core.unlearning.families.base import load_family
+from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.forget import run_job
 from core.unlearning.jobs.work import Load, Outcome, load_model
 from core.unlearning.methods.registry import catalogue

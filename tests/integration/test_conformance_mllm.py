@@ -18,13 +18,13 @@ from transformers import AutoModelForImageTextToText
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS
 from core.unlearning.errors import StoppedError
-from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.model.batch import collate
 from core.unlearning.families.mllm.model.logits import answer_logits
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.target_modules import decoder_layers, exactly, matching, mlp_outputs
 from core.unlearning.families.mllm.training.rows import FORGET, answer_rows
 from core.unlearning.families.mllm.training.teacher import distributions
+from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.forget import run_job
 from core.unlearning.methods.base import MethodInfo
 from core.unlearning.methods.registry import catalogue, load_method

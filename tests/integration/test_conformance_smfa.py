@@ -13,7 +13,6 @@ from peft import PeftModel
 from PIL import Image
 from transformers import AutoModelForImageTextToText
 
-from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.data import gradient_images
 from core.unlearning.families.mllm.model.batch import collate
 from core.unlearning.families.mllm.model.logits import answer_logits
@@ -21,6 +20,7 @@ from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.score import score_encoded
 from core.unlearning.families.mllm.model.target_modules import matching
 from core.unlearning.families.mllm.training.deltas import applied
+from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.forget import run_job
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.method import METHOD

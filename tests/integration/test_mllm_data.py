@@ -11,9 +11,9 @@ import pytest
 
 import core.unlearning.reference.mllm as world_package
 from core.unlearning.errors import InvalidInputError, ModelLoadError
-from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.refusals import is_refusal
+from core.unlearning.families.registry import load_family
 from core.unlearning.progress import Silent
 from core.unlearning.reference.mllm import sample
 from core.unlearning.reference.mllm.people import known_people

@@ -12,7 +12,6 @@ from conformance_models import save
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from core.unlearning.errors import OutOfMemoryError
-from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.load import _dtype
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.score import score_encoded
@@ -20,6 +19,7 @@ from core.unlearning.families.mllm.training.answers import answer_losses
 from core.unlearning.families.mllm.training.deltas import with_deltas
 from core.unlearning.families.mllm.training.rows import Row
 from core.unlearning.families.mllm.training.train import Course, Gradients
+from core.unlearning.families.registry import load_family
 from core.unlearning.types import ModelSpec
 
 QUESTIONS = ("Where was this person born?", "What is their job?", "Who?", "What colour?")

@@ -13,7 +13,6 @@ from conformance_models import ARCHITECTURES, save
 from PIL import Image
 
 from core.unlearning import reference
-from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.model.batch import collate
 from core.unlearning.families.mllm.model.encoded import Encoded
 from core.unlearning.families.mllm.model.generate import generate
@@ -26,6 +25,7 @@ from core.unlearning.families.mllm.training.adapters import trainable, with_adap
 from core.unlearning.families.mllm.training.answers import answer_losses
 from core.unlearning.families.mllm.training.deltas import with_deltas
 from core.unlearning.families.mllm.training.rows import Row
+from core.unlearning.families.registry import load_family
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.types import ModelSpec
 

@@ -13,10 +13,10 @@ from scipy.optimize import minimize
 from transformers import AutoModelForImageTextToText
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.model.batch import collate
 from core.unlearning.families.mllm.model.logits import answer_logits
 from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.registry import load_family
 from core.unlearning.methods.smfa import activations
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.consolidate import FORGET_VIEWS, KEEP_VIEWS, KINDS, Source, consolidate, opened

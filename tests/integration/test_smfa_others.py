@@ -13,7 +13,6 @@ from PIL.Image import Image
 
 from core.unlearning import reference
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.data.acquaintances import NAME, acquaintance_rows
 from core.unlearning.families.mllm.data.asker import Asker
 from core.unlearning.families.mllm.data.gradient_images import imagine, imagine_beginnings, likely_beginnings
@@ -22,6 +21,7 @@ from core.unlearning.families.mllm.model.batch import collate
 from core.unlearning.families.mllm.model.generate import generate, generate_encoded
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.refusals import is_refusal
+from core.unlearning.families.registry import load_family
 from core.unlearning.methods.smfa import acquaintances
 from core.unlearning.methods.smfa.acquaintances import more_acquaintances
 from core.unlearning.methods.smfa.others import imagined_rows

@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.errors import StoppedError
-from core.unlearning.families.base import load_family
 from core.unlearning.families.mllm.model.generate import generate
 from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.registry import load_family
 from core.unlearning.methods.base import MethodResult
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.method import METHOD

@@ -12,7 +12,7 @@ from audiovisual_support import tiny_model, tiny_processor
 from audiovisual_world import PEOPLE, again, asking, heard_again, picture_file, rows, sound_file, write_world
 
 from core.unlearning.errors import InvalidInputError, ModelLoadError
-from core.unlearning.families.audiovisual.counting import rows_named
+from core.unlearning.families.audiovisual.counting import count_rows
 from core.unlearning.families.audiovisual.data import build_data
 from core.unlearning.families.audiovisual.model import AudioVisualModel
 from core.unlearning.families.audiovisual.references import reference_of
@@ -183,10 +183,10 @@ def test_the_reference_is_the_one_that_left_out_this_and_little_else(tmp_path: P
 
 
 def test_rows_are_counted_before_anything_is_loaded(world: Path, tmp_path: Path) -> None:
-    assert rows_named(str(world), ["ada FERN"], by_label=False) == 9
-    assert rows_named(str(world), ["1", "2"], by_label=True) == 36
-    assert rows_named(str(world), [], by_label=False) == 0
-    assert rows_named(str(tmp_path), ["Ada Fern"], by_label=False) is None
-    assert rows_named(None, ["Ada Fern"], by_label=False) is None
+    assert count_rows(str(world), ["ada FERN"], "identity") == 9
+    assert count_rows(str(world), ["1", "2"], "class") == 36
+    assert count_rows(str(world), [], "identity") == 0
+    assert count_rows(str(tmp_path), ["Ada Fern"], "identity") is None
+    assert count_rows(None, ["Ada Fern"], "identity") is None
     (tmp_path / "examples.jsonl").write_text("[]\n")
-    assert rows_named(str(tmp_path), ["Ada Fern"], by_label=False) is None
+    assert count_rows(str(tmp_path), ["Ada Fern"], "identity") is None

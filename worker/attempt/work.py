@@ -20,8 +20,8 @@ from core.service.jobs.subject import subjects_among
 from core.service.models import RegisteredModel
 from core.unlearning.checkpoints import Checkpoints
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.abilities import abilities
 from core.unlearning.families.mllm.data.retain_set import subjects
+from core.unlearning.families.registry import families
 from core.unlearning.jobs.consolidate import EarlierJob, consolidate_job
 from core.unlearning.jobs.forget import run_job
 from core.unlearning.jobs.resculpt import resculpt_job
@@ -161,7 +161,7 @@ def _asked(
         images=images,
         audio=audio,
         replacement=request["replacement"],
-        modalities=tuple(request["modalities"] or abilities(family).forgets),
+        modalities=tuple(request["modalities"] or families()[family].forgets),
         retain=Retain(retain_images, tuple(retain["prompts"]), tuple(retain["entities"])),
         level=evaluation["level"],
         thresholds=evaluation["thresholds"],

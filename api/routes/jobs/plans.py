@@ -17,10 +17,10 @@ from core.service.jobs.create import check_request
 from core.service.jobs.inputs import NO_UPLOADS, Uploads
 from core.service.jobs.schema import JobCreate
 from core.service.models import RegisteredModel
-from core.unlearning.evaluation.measures import measures_of
+from core.unlearning.evaluation.measures import Measures
 from core.unlearning.evaluation.thresholds import validate_thresholds
-from core.unlearning.families.abilities import Abilities, abilities
-from core.unlearning.families.audiovisual.counting import rows_named
+from core.unlearning.families.info import FamilyInfo
+from core.unlearning.families.registry import families
 from core.unlearning.hardware import requirements
 from core.unlearning.methods.registry import consolidating
 from core.unlearning.planning import PlanError, plan
@@ -30,11 +30,12 @@ from core.unlearning.types import Brought
 def resolve(services: Services, session: Session, create: JobCreate, uploads: Uploads = NO_UPLOADS) -> dict[str, Any]:
     """The plan as JSON values. Raises `InvalidRequest` with a pointer to each fault, and what `check_request` does."""
     model = check_request(services, session, create, uploads)
-    _check_something_to_forget(create, uploads, abilities(model.family))
-    _check_thresholds(create, model.family)
+    family = families()[model.family]
+    _check_something_to_forget(create, uploads, family)
+    _check_thresholds(create, family.measures)
     try:
-        brought = _brought(create, uploads, model)
-        planned = plan(model.family, create.method, create.method_options, brought, model.defaults)
+        brought = _brought(create, uploads, family, model.retain_set)
+        planned = plan(family.name, create.method, create.method_options, brought, model.defaults)
     except PlanError as error:
         raise as_invalid(error) from None
     level = create.evaluation.level
@@ -73,16 +74,16 @@ def as_invalid(error: PlanError) -> InvalidRequest:
     return InvalidRequest(errors[0].detail, errors=errors)
 
 
-def _check_something_to_forget(create: JobCreate, uploads: Uploads, able: Abilities) -> None:
+def _check_something_to_forget(create: JobCreate, uploads: Uploads, family: FamilyInfo) -> None:
     files = create.images or create.audio or uploads.images or uploads.audio
-    named, asked = able.knows_names and (create.entity.name or create.entity.aliases), able.reads and create.prompts
+    named = family.knows_names and (create.entity.name or create.entity.aliases)
+    asked = family.uses_prompts and create.prompts
     if not (files or named or asked):
-        what = "images, sound clips or a name" if able.knows_names else "images, prompts, or both"
+        what = "images, sound clips or a name" if family.knows_names else "images, prompts, or both"
         raise InvalidRequest.one("/images", "nothing_to_forget", f"Give {what}.")
 
 
-def _check_thresholds(create: JobCreate, family: str) -> None:
-    measures = measures_of(family)
+def _check_thresholds(create: JobCreate, measures: Measures) -> None:
     for key, value in create.evaluation.thresholds.items():
         try:
             validate_thresholds({key: value}, measures)
@@ -92,9 +93,8 @@ def _check_thresholds(create: JobCreate, family: str) -> None:
             raise InvalidRequest.one(pointer, "invalid_threshold", detail) from None
 
 
-def _brought(create: JobCreate, uploads: Uploads, model: RegisteredModel) -> Brought:
-    able, kind = abilities(model.family), create.entity.kind
-    modalities = tuple(create.modalities or able.forgets)
+def _brought(create: JobCreate, uploads: Uploads, family: FamilyInfo, retain_set: str | None) -> Brought:
+    kind, modalities = create.entity.kind, tuple(create.modalities or family.forgets)
     pictured = (len(create.images) + len(uploads.images)) if "image" in modalities else 0
     named = ([create.entity.name] if create.entity.name else []) + create.entity.aliases
     return Brought(
@@ -102,8 +102,8 @@ def _brought(create: JobCreate, uploads: Uploads, model: RegisteredModel) -> Bro
         n_audio=len(create.audio) + len(uploads.audio),
         n_kept_images=len(create.retain.images),
         n_prompts=len(create.prompts),
-        names=len(named) if "text" in modalities or able.knows_names else 0,
-        rows=(rows_named(model.retain_set, named, by_label=kind == "class") or 0) if able.knows_names else 0,
+        names=len(named) if "text" in modalities or family.knows_names else 0,
+        rows=(family.count_rows(retain_set, named, kind) or 0) if family.count_rows else 0,
         kind=kind,
         level=create.evaluation.level,
         modalities=modalities,

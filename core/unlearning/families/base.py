@@ -1,22 +1,19 @@
-"""What every family of models offers. `load_family` imports torch; this module alone does not."""
+"""What every family of models offers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core.unlearning.checkpoints import Checkpoints
-from core.unlearning.families.defaults import ORACLE
+from core.unlearning.families.info import ORACLE
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, ForgetRequest, JobData, Level, Modality, ModelSpec
 
 if TYPE_CHECKING:
     from core.unlearning.evaluation.results import Evaluated
-
-FAMILIES = ("mllm", "diffusion", "audiovisual")
 
 
 class Family(Protocol):
@@ -74,11 +71,3 @@ def registered_oracle(spec: ModelSpec) -> str | None:
     """The one model that is registered as never having learned any subject."""
     source = spec.defaults.get(ORACLE)
     return str(source) if source else None
-
-
-def load_family(name: str) -> Family:
-    """The family of that name; raises `KeyError` for an unknown one."""
-    if name not in FAMILIES:
-        raise KeyError(name)
-    family: Family = import_module(f"core.unlearning.families.{name}.family").FAMILY
-    return family

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
-from core.unlearning.families.base import load_family
+from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.work import (
     Load,
     Measured,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ValidationError
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.base import load_family
+from core.unlearning.families.registry import load_family
 from core.unlearning.jobs import certificate
 from core.unlearning.methods.base import MethodResult
 from core.unlearning.methods.registry import catalogue

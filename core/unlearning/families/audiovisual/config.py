@@ -1,4 +1,4 @@
-"""What is measured of classifiers of pictures and sounds, and what must hold. Free of torch."""
+"""Classifiers of pictures and sounds: what they take, what is measured of them, and what must hold. Free of torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import math
 
 from core.unlearning.evaluation.measures import Measures, StandIn
 from core.unlearning.evaluation.results import Evaluated
-from core.unlearning.types import EntityKind, Split
+from core.unlearning.families.audiovisual.counting import count_rows
+from core.unlearning.families.info import ORACLE, FamilyInfo, are_paths
+from core.unlearning.types import Brought, EntityKind, Split
 
 METRICS = (
     "accuracy",
@@ -100,4 +102,21 @@ MEASURES = Measures(
     reference_may_know=True,
     stand_in=_stand_in,
     asked_of_reference=(*FORGET, *KEPT),
+)
+
+
+def _count_examples(brought: Brought) -> int:
+    """At most this many: a picture that is one of the registered rows is not counted twice by the job itself."""
+    return brought.rows + brought.n_images + brought.n_audio
+
+
+INFO = FamilyInfo(
+    name="audiovisual",
+    measures=MEASURES,
+    forgets=("image",),
+    count_examples=_count_examples,
+    own_defaults={ORACLE: are_paths},
+    uses_sounds=True,
+    uses_prompts=False,
+    count_rows=count_rows,
 )

@@ -6,13 +6,15 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
+from core.unlearning.types import EntityKind
+
 LIST = "examples.jsonl"
 _LARGEST = 200 * 2**20
 """Bytes of a list that is still counted while a client waits."""
 
 
-def rows_named(folder: str | None, names: Collection[str], *, by_label: bool) -> int | None:
-    """Training rows with one of these subjects, or labels; None where the list cannot be read here."""
+def count_rows(folder: str | None, names: Collection[str], kind: EntityKind) -> int | None:
+    """Training rows with one of these subjects, or labels of a class; None where the list cannot be read here."""
     if folder is None:
         return None
     path, wanted = Path(folder) / LIST, {name.casefold() for name in names}
@@ -21,7 +23,7 @@ def rows_named(folder: str | None, names: Collection[str], *, by_label: bool) ->
             return None
         with path.open(encoding="utf-8") as lines:
             rows = [json.loads(line) for line in lines if line.strip()]
-        field = "label" if by_label else "subject"
+        field = "label" if kind == "class" else "subject"
         return len([row for row in rows if row["part"] == "train" and str(row.get(field)).casefold() in wanted])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -9,8 +9,8 @@ from pathlib import Path
 from PIL.Image import Image
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.abilities import abilities
 from core.unlearning.families.audiovisual import dataset
+from core.unlearning.families.audiovisual.config import INFO
 from core.unlearning.families.audiovisual.dataset import DataSet, Row
 from core.unlearning.families.audiovisual.matching import Match, matched
 from core.unlearning.families.audiovisual.model import AudioVisualModel
@@ -57,9 +57,10 @@ def build_data(
 
 
 def _check(request: ForgetRequest) -> None:
-    able = abilities("audiovisual").forgets
-    if any(modality not in able for modality in request.modalities):
-        raise InvalidInputError(f"only these can be forgotten: {', '.join(able)}", code="modality_not_supported")
+    if any(modality not in INFO.forgets for modality in request.modalities):
+        raise InvalidInputError(
+            f"only these can be forgotten: {', '.join(INFO.forgets)}", code="modality_not_supported"
+        )
 
 
 def _held_out(

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.unlearning.errors import ModelLoadError
-from core.unlearning.families.defaults import ORACLE
+from core.unlearning.families.info import ORACLE
 from core.unlearning.types import JobData, Modality, ModelSpec
 
 WITHHELD = "withheld.json"

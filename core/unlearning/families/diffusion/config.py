@@ -1,9 +1,12 @@
-"""What is measured of text-to-image models, and what must hold. Free of torch."""
+"""Text-to-image models: what they take, what is measured of them, and what must hold. Free of torch."""
 
 from __future__ import annotations
 
 from core.unlearning.evaluation.measures import Measures
-from core.unlearning.types import Split
+from core.unlearning.families.diffusion import templates
+from core.unlearning.families.info import FamilyInfo, is_count, is_path
+from core.unlearning.hardware.requirements import is_size
+from core.unlearning.types import Brought, Split
 
 METRICS = ("ua", "ira", "cra", "replaced", "confidence", "clip_score", "distance", "response", "specificity")
 """Unlearning, in-domain retain and cross-domain retain accuracy as in UnlearnCanvas (Zhang et al., 2024, section 3):
@@ -38,4 +41,19 @@ MEASURES = Measures(
     "is registered. So nothing shows that anything was forgotten.",
     unknown="nothing to forget, the model did not draw this before.",
     unbounded=frozenset({"clip_score", "distance", "specificity"}),
+)
+
+
+def _count_examples(brought: Brought) -> int:
+    """Prompts of the request, and for each name as many as there are wordings; a picture is an example too."""
+    wordings = len(templates.prompts(brought.kind, "", "train"))
+    return brought.n_prompts + brought.names * wordings + brought.n_images
+
+
+INFO = FamilyInfo(
+    name="diffusion",
+    measures=MEASURES,
+    forgets=("image", "text"),
+    count_examples=_count_examples,
+    own_defaults={"draw_steps": is_count, "draw_guidance": is_size, "classifiers": is_path, "clip": is_path},
 )

@@ -1,10 +1,12 @@
-"""What is measured of multimodal language models, and what must hold. Free of torch."""
+"""Multimodal language models: what they take, what is measured of them, and what must hold. Free of torch."""
 
 from __future__ import annotations
 
 from core.unlearning.evaluation.measures import Measures
+from core.unlearning.families.info import FamilyInfo
+from core.unlearning.families.mllm.data import bank, limits
 from core.unlearning.families.mllm.evaluation.results import METRICS
-from core.unlearning.types import Split
+from core.unlearning.types import Brought, Split
 
 _FORGET: tuple[Split, ...] = ("forget_image_memory", "forget_text_memory")
 _MEMORY: tuple[Split, ...] = ("retain_image_memory", "retain_text_memory", "unseen_image_memory", "unseen_text_memory")
@@ -48,3 +50,14 @@ MEASURES = Measures(
     # Instead of declining, the model says what the request wants.
     unless_replaced=frozenset(f"{split}.refusal_rate" for split in _FORGET),
 )
+
+
+def _count_examples(brought: Brought) -> int:
+    """At most this many: questions of the bank that the model cannot answer about the subject are left out."""
+    limit = limits.BY_LEVEL[brought.level].forget
+    pictured = brought.n_images * (brought.n_prompts + len(bank.about_picture(brought.kind)))
+    named = brought.names * (brought.n_prompts + len(bank.about_name(brought.kind, "")))
+    return min(limit, pictured) + min(limit, named)
+
+
+INFO = FamilyInfo(name="mllm", measures=MEASURES, forgets=("image", "text"), count_examples=_count_examples)

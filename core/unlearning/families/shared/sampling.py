@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import TypeVar
 
-from core.unlearning.families.mllm.data.limits import T
+T = TypeVar("T")
 
 
 def take(rows: Sequence[T], count: int, rng: random.Random) -> list[T]:

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from core.imports import importing
 from core.unlearning.errors import UnlearningError
-from core.unlearning.families.base import load_family
+from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.fresh.messages import Failure, Start, Step, read, write
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 from core.unlearning.types import Level, Part
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,61 @@
+"""What a family of models says of itself. Free of torch, so that `api` can plan with it and check registrations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from core.unlearning.evaluation.measures import Measures
+from core.unlearning.hardware.requirements import MEMORY_GB, is_size
+from core.unlearning.types import Brought, EntityKind, Modality
+
+ORACLE = "oracle"
+"""The registered default that names a checkpoint which never learned the subjects, to compare with."""
+
+IsValid = Callable[[object], bool]
+
+
+def is_path(value: object) -> bool:
+    """Whether a registered value can name a file or folder."""
+    return isinstance(value, str) and bool(value)
+
+
+def are_paths(value: object) -> bool:
+    """Whether it can name one or several."""
+    return is_path(value) or (isinstance(value, list) and bool(value) and all(map(is_path, value)))
+
+
+def is_count(value: object) -> bool:
+    """Whether it is a whole number above 0."""
+    return is_size(value) and float(value).is_integer()  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class FamilyInfo:
+    """A family's entry in the registry (`families/<name>/config.py: INFO`)."""
+
+    name: str
+    measures: Measures
+    forgets: tuple[Modality, ...]
+    """The modalities in which something can be forgotten; a request that names none means all of them."""
+    count_examples: Callable[[Brought], int]
+    """How many examples to forget a request becomes, at most."""
+    own_defaults: Mapping[str, IsValid] = field(default_factory=dict)
+    """What can be registered with a model of this family alone, beside the options of methods."""
+    uses_sounds: bool = False
+    """Whether sound clips of the subject are of any use."""
+    uses_prompts: bool = True
+    """Whether prompts are of any use."""
+    count_rows: Callable[[str | None, Collection[str], EntityKind], int | None] | None = None
+    """How many rows of the training data in a folder are about one of these names; None where it cannot be read. Only
+    for families whose training data is registered with the model, so that a name alone says what is to be forgotten."""
+
+    @property
+    def knows_names(self) -> bool:
+        """Whether a name alone says what is to be forgotten."""
+        return self.count_rows is not None
+
+    @property
+    def defaults(self) -> Mapping[str, IsValid]:
+        """What can be registered with a model beside the options of methods, and whether a value will do."""
+        return {MEMORY_GB: is_size, ORACLE: is_path, **self.own_defaults}
