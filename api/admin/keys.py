@@ -66,7 +66,9 @@ def _rotate(services: Services) -> None:
     if (path := _file(services)) is not None and len(_lines(path)) == 1:
         replace(path, "\n".join([new_master_key(), *_lines(path)]))
     elif path is None and services.settings.other_master_key is None:
-        raise AdminError("the master key is a setting: set LETHE_OTHER_MASTER_KEY first (see docs/data_and_keys.md)")
+        raise AdminError(
+            "the master key is a setting: set LETHE_OTHER_MASTER_KEY first (see docs/how-to/data_and_keys.md)"
+        )
     done = rotation.rewrap(services)
     _record(services, "master_key.rotated", done.done)
     typer.echo(f"{done.done} keys are wrapped under the master key {_name(services)}")

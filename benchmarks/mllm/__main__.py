@@ -30,7 +30,7 @@ from core.unlearning.patches.digest import base_digest
 TEXT = """`lethe bench mllm` on the reference world: 5, 10 and 15 % of its people (two, four, six), drawn by each seed
 from people whom no standard request and no retain set holds, and measured with renderings and wordings that no job
 sees, on the patch loaded by stock PEFT. Every baseline runs with the best of four settings, chosen on other people;
-`smfa` with its default preset. What each number is: docs/bench.md. The whole table:
+`smfa` with its default preset. What each number is: docs/how-to/bench.md. The whole table:
 [mllm-leaderboard.md](mllm-leaderboard.md). Model: {digest}.
 
 Cases that were run, by per cent: {counted}. A whole run has three seeds of each."""

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 
 def main() -> NoReturn:
-    """Run the command line and exit with one of the codes in docs/cli.md."""
+    """Run the command line and exit with one of the codes in docs/reference/cli.md."""
     from client.cli.run import run
 
     sys.exit(run(sys.argv[1:]))

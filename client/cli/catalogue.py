@@ -52,7 +52,7 @@ def register_model(
     defaults: Annotated[str | None, typer.Option(help="Default method options, as a JSON object.")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Make a model known (docs/register_model.md)."""
+    """Make a model known (docs/how-to/register_model.md)."""
     try:
         parsed = jsonlib.loads(defaults) if defaults else {}
     except ValueError as error:

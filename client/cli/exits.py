@@ -1,4 +1,4 @@
-"""What the exit status of `lethe` means (docs/cli.md)."""
+"""What the exit status of `lethe` means (docs/reference/cli.md)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def report(
     certificate: Annotated[Path | None, typer.Option(help="Save the signed record of what was done.")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Show how well a job forgot, and what it kept (docs/read_a_report.md)."""
+    """Show how well a job forgot, and what it kept (docs/how-to/read_a_report.md)."""
     from client.cli.tables import show_job
 
     with connect(context) as client:

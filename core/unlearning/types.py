@@ -87,7 +87,7 @@ class ForgetRequest:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A registered model. `source` is a local directory or a hub id; `retain_set` a folder (docs/register_model.md)."""
+    """A registered model. `source`: a folder or a hub id; `retain_set`: a folder (docs/how-to/register_model.md)."""
 
     id: str
     family: str

@@ -17,7 +17,7 @@ from e2e_support import LONG, ROOT, a_canary_request, assert_no_canary, serving
 
 pytestmark = pytest.mark.slow
 
-PAGE = ROOT / "docs" / "webhooks.md"
+PAGE = ROOT / "docs" / "how-to" / "webhooks.md"
 
 
 def test_a_failing_and_a_cancelled_job_reach_the_receiver_of_the_documentation(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import yaml
 from api_support import serving
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-PAGE = Path(__file__).parents[2] / "docs" / "operate.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "operate.md"
 _SUFFIXES = {"counter": [""], "gauge": [""], "histogram": ["_bucket", "_count", "_sum"]}
 
 

@@ -1,4 +1,4 @@
-"""The commands of docs/operate.md, as printed: back up while serving, erase, restore elsewhere, migrate, rotate."""
+"""The commands of docs/how-to/operate.md, as printed: back up a running server, erase, restore, migrate, rotate."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BLOCK = re.compile(r"<!-- operate: (\w+) -->\n( *)```bash\n(.*?)```", re.DOTALL
 
 def block(name: str) -> str:
     """A marked block's commands, without the indentation of a list."""
-    page = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "operate.md").read_text(encoding="utf-8")
     indent, text = next((found[2], found[3]) for found in _BLOCK.finditer(page) if found[1] == name)
     return "\n".join(line.removeprefix(indent) for line in text.splitlines())
 
@@ -138,10 +138,10 @@ def test_a_key_is_replaced(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["migrate", "backup", "postgres", "erasures", "restore", "keys"])
 def test_each_block_is_there_once(name: str) -> None:
-    page = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "operate.md").read_text(encoding="utf-8")
     assert len(re.findall(rf"<!-- operate: {name} -->", page)) == 1
 
 
 def test_no_other_command_in_a_box_escapes_the_tests() -> None:
-    page = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "operate.md").read_text(encoding="utf-8")
     assert page.count("```bash") == len(_BLOCK.findall(page))

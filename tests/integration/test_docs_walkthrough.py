@@ -1,4 +1,4 @@
-"""The README's walk-through, block by block as printed, against a real server on a data folder of its own."""
+"""The tutorial, block by block as printed, against a real server on a data folder of its own."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from client import Lethe
 
 pytestmark = pytest.mark.slow
 
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "tutorials" / "first_request.md"
 _BLOCK = re.compile(r"<!-- walkthrough(?:: (\w+))? -->\n```(\w+)\n(.*?)```", re.DOTALL)
 
 
 def blocks() -> list[tuple[str, str]]:
     """What each marked block is for (serve, bash, python) and its text."""
-    return [(found[1] or found[2], found[3]) for found in _BLOCK.finditer(README.read_text(encoding="utf-8"))]
+    return [(found[1] or found[2], found[3]) for found in _BLOCK.finditer(PAGE.read_text(encoding="utf-8"))]
 
 
 def test_the_walkthrough_works_as_printed(tmp_path):

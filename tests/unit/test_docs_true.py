@@ -20,7 +20,7 @@ from core.unlearning.families.mllm.evaluation.results import METRICS
 from core.unlearning.types import Split
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -44,7 +44,7 @@ def test_commands_and_their_options_exist(page):
 
 
 def test_every_command_is_in_the_page_about_the_command_line():
-    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
     for name in _commands(typer.main.get_command(app)):
         assert re.search(rf"`{name}[` ]", page), name
     for name in _commands(typer.main.get_command(admin_app)):
@@ -52,7 +52,7 @@ def test_every_command_is_in_the_page_about_the_command_line():
 
 
 def test_every_split_and_metric_is_explained():
-    page = (ROOT / "docs" / "read_a_report.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "read_a_report.md").read_text(encoding="utf-8")
     for word in (*get_args(Split), *METRICS, *PICTURE_METRICS, *CLASSIFIER_METRICS):
         assert f"`{word}`" in page, word
 
@@ -71,7 +71,7 @@ def test_compose_sets_only_settings_that_exist():
 
 
 def test_the_sdk_page_names_the_calls_there_are():
-    page = (ROOT / "docs" / "sdk.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "sdk.md").read_text(encoding="utf-8")
     for name in (name for kind in (Jobs, Webhooks) for name in vars(kind) if not name.startswith("_")):
         assert f"`{name}`" in page, name
 

@@ -1,4 +1,4 @@
-"""OpenDSR 2.0: what other privacy tools speak. Requests become jobs; every answer is signed. See docs/opendsr.md."""
+"""The routes of OpenDSR 2.0: a request becomes a job, and every answer is signed. See docs/how-to/opendsr.md."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ PRESSED: tuple[tuple[str, tuple[str, ...], str], ...] = (
 _TENTHS = frozenset({"image_understanding", "memory", "meaningful"})
 _PICTURED = ("forgotten", "harmonic_mean", "unseen_kept", "understanding_kept", "not_over_refusing", "memory")
 NOTE = f"""Ranked by what is forgotten, of those whose utility drop is at most {FLOOR}; below them the others, by the
-harmonic mean. Means over seeds, ± one standard deviation. What each number is: docs/bench.md."""
+harmonic mean. Means over seeds, ± one standard deviation. What each number is: docs/how-to/bench.md."""
 
 
 def markdown(rows: Sequence[Row], beside: Sequence[Row], title: str) -> str:

@@ -67,7 +67,7 @@ def composed(after: Sequence[Record], before: Sequence[Record], oracle: Sequence
 
 
 def _composites(after: Sequence[Record]) -> dict[str, float | None]:
-    """As the published numbers are put together (docs/bench.md); *retain* there are the people no job has seen here."""
+    """The published composite scores (docs/how-to/bench.md); their *retain* people are our *unseen* ones."""
     found: dict[str, float | None] = {}
     for by in SCORES:
         fact, meaningful = f"{by}fact_score", f"{by}meaningful_score"

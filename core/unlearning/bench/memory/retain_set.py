@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 
 def retain_set_of(world: World, folder: Path) -> Path:
-    """The world's own folder, or else `folder`, written where it is not there yet (docs/register_model.md)."""
+    """The world's own folder, or else `folder`, written where it is not there yet (docs/how-to/register_model.md)."""
     if world.retain_set:
         return world.retain_set
     path = folder / "examples.jsonl"

@@ -63,8 +63,8 @@ class World:
     """Everything that a benchmark asks. `name` goes into results; `people` are all that the model has learned.
 
     `strangers`: people it never learned, whose memory questions have no answer. `retain_set`: the folder that is
-    registered with the model (docs/register_model.md); without one the benchmark writes it from the *retain* people,
-    the general questions and half of the strangers. `outsiders`: facts that no model was told, where some are known:
+    registered with the model (docs/how-to/register_model.md); without one the benchmark writes it from the *retain*
+    people, the general questions and half of the strangers. `outsiders`: facts that no model was told, where some are known:
     what membership is told from.
     """
 

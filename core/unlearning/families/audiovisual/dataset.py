@@ -1,4 +1,4 @@
-"""Read the data set that is registered with a classifier (see docs/register_model.md).
+"""Read the data set that is registered with a classifier (see docs/how-to/register_model.md).
 
 Pictures and clips are decoded when they are asked for.
 """

@@ -1,4 +1,4 @@
-"""Read which concepts a registered model knows (`concepts.jsonl`, see docs/register_model.md)."""
+"""Read which concepts a registered model knows (`concepts.jsonl`, see docs/how-to/register_model.md)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Rows and pictures of a folder that may hold anything: what is wrong is told by file and line, never by content.
 
 Rows are JSON Lines, or a JSON array. Parquet is not read here, since nothing else of Lethe needs its library;
-docs/bench.md says how to convert it.
+docs/how-to/bench.md says how to convert it.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def find(folder: Path, name: str) -> Rows | None:
         return Rows(found[0], inner)
     if inner.is_dir() and any(inner.glob("*.parquet")):
         raise InvalidInputError(
-            f"the folder {name!r} holds parquet; convert it to JSON Lines with pictures as files (docs/bench.md)",
+            f"the folder {name!r} holds parquet; convert it to JSON Lines and picture files (docs/how-to/bench.md)",
             code="parquet_data",
         )
     return None

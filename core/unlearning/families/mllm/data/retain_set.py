@@ -1,4 +1,4 @@
-"""Read the retain set that is registered with a model (see docs/register_model.md)."""
+"""Read the retain set that is registered with a model (see docs/how-to/register_model.md)."""
 
 from __future__ import annotations
 
