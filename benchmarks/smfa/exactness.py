@@ -1,7 +1,8 @@
 """Whether the shipped adapter is the sculpted model: written out here once more, densely and plainly, from the recipe.
 
 Mask and scale as in the paper (arXiv 2511.20196; see docs/background/smfa.md): with F and A the forgetting and the
-anchor delta of one matrix, entries with F*A < 0 and k * (|F| / |A|) * |A_ij| < |F_ij| (norms: Frobenius) are removed from F.
+anchor delta of one matrix, entries with F*A < 0 and k * (|F| / |A|) * |A_ij| < |F_ij| (norms: Frobenius) are removed
+from F.
 """
 
 from __future__ import annotations

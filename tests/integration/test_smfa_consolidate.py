@@ -61,7 +61,7 @@ def sources(lm: MultimodalLM, tmp_path_factory: pytest.TempPathFactory) -> list[
 
 
 def sculpted_by_hand(recipe: Recipe, module: str) -> np.ndarray:
-    """The paper's mask, as in docs/background/smfa.md, with k = 1, the least that is put together; the jobs chose .5."""
+    """The paper's mask, as in docs/background/smfa.md, with k = 1, the least allowed; the jobs chose .5."""
     dense = [
         b.double().numpy() @ a.double().numpy()
         for a, b in (recipe.views(0, 0)[0].factors[module], recipe.anchor[module])

@@ -64,8 +64,8 @@ class World:
 
     `strangers`: people it never learned, whose memory questions have no answer. `retain_set`: the folder that is
     registered with the model (docs/how-to/register_model.md); without one the benchmark writes it from the *retain*
-    people, the general questions and half of the strangers. `outsiders`: facts that no model was told, where some are known:
-    what membership is told from.
+    people, the general questions and half of the strangers. `outsiders`: facts that no model was
+    told, where some are known: the non-members of membership attacks.
     """
 
     name: str
