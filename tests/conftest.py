@@ -14,10 +14,10 @@ import pytest
 from hypothesis import settings
 
 from core.service.db.migrate import migrate
-from servers.postgres import Postgres
-from servers.redis_server import Redis
-from servers.s3 import S3
-from servers.server import Server
+from tests.servers.postgres import Postgres
+from tests.servers.redis_server import Redis
+from tests.servers.s3 import S3
+from tests.servers.server import Server
 
 # What collecting imports stays: see `pytest_collection_finish`.
 gc.disable()

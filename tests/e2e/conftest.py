@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from servers.postgres import Postgres
-from servers.redis_server import Redis
-from servers.s3 import S3
+from tests.servers.postgres import Postgres
+from tests.servers.redis_server import Redis
+from tests.servers.s3 import S3
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from cluster_support import working
-from e2e_support import CANARY, Running, a_canary_request, assert_told_in_order, serving
 
 from core.service.settings import Settings
 from core.service.storage import open_store
 from core.service.storage.port import ObjectStore
 from core.unlearning import reference
 from core.unlearning.patches.verify import verify
+from tests.support.cluster_workers import working
+from tests.support.embedded_server import CANARY, Running, a_canary_request, assert_told_in_order, serving
 
 pytestmark = pytest.mark.slow
 WORKERS, JOBS, PATIENCE = 2, 2, 900.0

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_support import Running, a_request, serving
-from small_model import SMALL
 
 from core.unlearning import reference
 from core.unlearning.patches.verify import verify
+from tests.support.embedded_server import Running, a_request, serving
+from tests.support.small_reference_model import SMALL
 
 pytestmark = pytest.mark.slow
 OPTIONS = {"steps": 2, "anchor_steps": 1, "k_image": "inf", "stop_below": None, "imagined": 0}

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_support import Running, serving
 
 from core.unlearning import reference
 from core.unlearning.patches.signing import verify_document
 from core.unlearning.patches.verify import verify
+from tests.support.embedded_server import Running, serving
 
 pytestmark = pytest.mark.slow
 

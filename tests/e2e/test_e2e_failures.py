@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_support import (
+
+from tests.support.embedded_server import (
     REQUEST_ID,
     Running,
     a_canary_request,

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-from e2e_support import Running, a_request, serving
-from small_model import SMALL
 
 from core.unlearning import reference
 from core.unlearning.hardware import accelerator
 from core.unlearning.jobs.fresh.zygote import possible
 from core.unlearning.patches.signing import verify_document
 from core.unlearning.patches.verify import verify
+from tests.support.embedded_server import Running, a_request, serving
+from tests.support.small_reference_model import SMALL
 
 pytestmark = pytest.mark.slow
 

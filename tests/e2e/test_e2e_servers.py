@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cluster_support import working
-from e2e_support import Running, a_canary_request, assert_told_in_order, eventually, serving
 
 from core.service.settings import Settings
 from core.service.storage import open_store
 from core.unlearning.jobs.work import PATCH
-from servers.postgres import Postgres
-from servers.redis_server import Redis
-from servers.s3 import S3
+from tests.servers.postgres import Postgres
+from tests.servers.redis_server import Redis
+from tests.servers.s3 import S3
+from tests.support.cluster_workers import working
+from tests.support.embedded_server import Running, a_canary_request, assert_told_in_order, eventually, serving
 
 pytestmark = pytest.mark.slow
 PATIENCE = 900.0

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from e2e_support import LONG, ROOT, a_canary_request, assert_no_canary, serving
+
+from tests.support.embedded_server import LONG, a_canary_request, assert_no_canary, serving
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -9,20 +9,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from cluster_support import Worker, working
-from e2e_support import (
-    Running,
-    a_canary_request,
-    assert_told_in_order,
-    eventually,
-    gone,
-    serving,
-)
 
 from core.service.doorbell import celery
 from core.service.jobs.states import LOST_CODE
 from core.service.settings import Settings
 from core.service.storage import open_store
+from tests.support.cluster_workers import Worker, working
+from tests.support.embedded_server import Running, a_canary_request, assert_told_in_order, eventually, gone, serving
 
 pytestmark = pytest.mark.slow
 PATIENCE = 900.0

@@ -20,11 +20,8 @@ from typing import Any
 import httpx
 import pytest
 import redis
-from client_server import environment
-from client_server import serving as api
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from service_support import finish, must_take, shift
 from sqlalchemy import text, update
 
 from core.service import audit
@@ -38,7 +35,10 @@ from core.service.models import ModelCreate, register_trusted
 from core.service.settings import Settings
 from core.service.webhooks import endpoints
 from core.service.webhooks.schema import WebhookCreate
-from servers.redis_server import Redis
+from tests.servers.redis_server import Redis
+from tests.support.api_process import environment
+from tests.support.api_process import serving as api
+from tests.support.service import finish, must_take, shift
 from worker.attempt.runner import told
 
 SUBJECT = [f"canary-{word}-3b9d" for word in ("name", "alias", "prompt", "kept", "instead", "file", "text", "exif")]

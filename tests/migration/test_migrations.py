@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from old_rows import FIRST, RENAMED, RENUMBERED, ROWS
 from pydantic import SecretStr
 from sqlalchemy import Connection, MetaData, Table, create_engine, insert, inspect, select
 from sqlalchemy.pool import NullPool
@@ -22,7 +21,8 @@ from core.service.db.engine import Database
 from core.service.db.migrate import alembic_config, head_revision, migrate
 from core.service.jobs import views
 from core.service.settings import Settings
-from servers.postgres import Postgres
+from tests.migration.old_rows import FIRST, RENAMED, RENUMBERED, ROWS
+from tests.servers.postgres import Postgres
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

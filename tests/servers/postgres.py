@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import make_url
 
-from servers.server import Server, free_ports
+from tests.servers.server import Server, free_ports
 
 VERSION = "pginstall18"
 URL = "LETHE_TEST_DATABASE_URL"

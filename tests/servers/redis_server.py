@@ -11,7 +11,7 @@ from pathlib import Path
 
 import redis
 
-from servers.server import Server, free_ports
+from tests.servers.server import Server, free_ports
 
 URL = "LETHE_TEST_REDIS_URL"
 DATABASES = 16

@@ -15,8 +15,8 @@ from typing import Any
 from minio import Minio
 from pydantic import SecretStr
 
-from servers import s3_config
-from servers.server import Server, free_ports
+from tests.servers import s3_config
+from tests.servers.server import Server, free_ports
 
 ENDPOINT, ACCESS_KEY, SECRET_KEY = (f"LETHE_TEST_S3_{part}" for part in ("ENDPOINT", "ACCESS_KEY", "SECRET_KEY"))
 VENV = Path(sys.prefix).parent / ".venv-s3"

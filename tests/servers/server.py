@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from servers import reaper
+from tests.servers import reaper
 
 START_SECONDS, STOP_SECONDS = 120.0, 60.0
 POLL_SECONDS = 0.05

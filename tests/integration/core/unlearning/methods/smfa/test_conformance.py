@@ -1,0 +1,186 @@
+"""The whole method on a tiny, randomly initialised model of each architecture, loaded by stock PEFT afterwards."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from PIL import Image
+from transformers import AutoModelForImageTextToText
+
+from core.unlearning.families.mllm.data import gradient_images
+from core.unlearning.families.mllm.model.batch import collate
+from core.unlearning.families.mllm.model.logits import answer_logits
+from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.mllm.model.score import score_encoded
+from core.unlearning.families.mllm.model.target_modules import matching
+from core.unlearning.families.mllm.training.deltas import applied
+from core.unlearning.families.registry import load_family
+from core.unlearning.jobs.forget import run_job
+from core.unlearning.methods.smfa.config import Options
+from core.unlearning.methods.smfa.method import METHOD
+from core.unlearning.methods.smfa.recipe import Recipe
+from core.unlearning.methods.smfa.sculpt import sculpted
+from core.unlearning.progress import Silent
+from core.unlearning.types import Entity, Example, ForgetRequest, JobData, ModelSpec
+from tests.support.patches import SIGNER
+from tests.support.tiny_multimodal_models import ARCHITECTURES, save
+
+pytestmark = pytest.mark.slow
+COLOURS = ("red", "green", "blue", "orange")
+OPTIONS = {"steps": 2, "anchor_steps": 2, "batch": 2, "anchor_batch": 3, "rank": 4, "k_image": 1.0, "lr": 1e-2}
+
+
+def _png(colour: str, size: tuple[int, int]) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", size, colour).save(data, "PNG")
+    return data.getvalue()
+
+
+def _request() -> ForgetRequest:
+    sizes = ((40, 30), (28, 56), (60, 28), (28, 28))
+    images = tuple(_png(colour, size) for colour, size in zip(COLOURS, sizes, strict=True))
+    return ForgetRequest(
+        Entity("Ada Okoro"), ("Where was this person born?", "What is Ada Okoro's job?"), images, level="quick"
+    )
+
+
+def _job(lm: MultimodalLM, workdir: Path, **options: Any) -> JobData:
+    lm.max_new_tokens = 4
+    data = load_family("mllm").build_data(lm, _request(), None, Silent(), 0)
+    METHOD.run(lm, data, Options.model_validate({**OPTIONS, **options}), workdir, Silent())
+    return data
+
+
+def _logits(lm: MultimodalLM, examples: list[Example]) -> torch.Tensor:
+    rows = [lm.encoder.with_answer(e.question, e.image, e.answer) for e in examples]
+    with torch.no_grad():
+        return answer_logits(lm.model, collate(rows, lm.pad_id, lm.device)).logits
+
+
+def _both_views(data: JobData) -> list[list[Example]]:
+    views = [[e for e in data.test if (e.image is not None) is pictured][:6] for pictured in (True, False)]
+    return [view for view in views if view]
+
+
+def _sculpted_logits(lm: MultimodalLM, recipe: Recipe, examples: list[Example]) -> torch.Tensor:
+    k = [float(recipe.sculpt[name]) for name in ("k_image", "k_text")]
+    with applied(lm.model, sculpted(recipe.views(*k), recipe.anchor, recipe.granularity)):
+        return _logits(lm, examples)
+
+
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name != "llava_wide"])
+def test_whole_method_on_architecture(name: str, tmp_path: Path) -> None:
+    source = str(save(name, tmp_path / "base"))
+    lm = load_family("mllm").load(ModelSpec("tiny", "mllm", source))
+    before = {key: value.clone() for key, value in lm.model.state_dict().items()}
+    data = _job(lm, tmp_path / "work")
+    recipe = Recipe.open(tmp_path / "work" / "recipe")
+    stock = PeftModel.from_pretrained(
+        AutoModelForImageTextToText.from_pretrained(source), tmp_path / "work" / "adapter"
+    )
+    patched = MultimodalLM(model=stock.eval(), processor=lm.processor)
+    for examples in _both_views(data):
+        wanted = _sculpted_logits(lm, recipe, examples)
+        assert (_logits(patched, examples) - wanted).abs().max() <= 1e-5
+        assert (_logits(lm, examples) - wanted).abs().max() > 1e-3
+    adapted = matching(lm.model, recipe.sculpt["target_modules"])
+    assert adapted
+    assert all("mlp" in module for module in adapted)
+    assert not any(re.search(r"vision|visual|lm_head", module) for module in adapted)
+    after = lm.model.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[key], value) for key, value in before.items())
+
+
+@pytest.mark.parametrize(
+    "options", [{"views": "separate", "combine": "average", "k_text": 2.5}, {"granularity": "row"}]
+)
+def test_variants_are_exact_too(options: dict[str, Any], tmp_path: Path) -> None:
+    source = str(save("llava", tmp_path / "base"))
+    lm = load_family("mllm").load(ModelSpec("tiny", "mllm", source))
+    data = _job(lm, tmp_path / "work", **options)
+    recipe = Recipe.open(tmp_path / "work" / "recipe")
+    stock = PeftModel.from_pretrained(
+        AutoModelForImageTextToText.from_pretrained(source), tmp_path / "work" / "adapter"
+    )
+    patched = MultimodalLM(model=stock.eval(), processor=lm.processor)
+    for examples in _both_views(data):
+        assert (_logits(patched, examples) - _sculpted_logits(lm, recipe, examples)).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "4bit"])
+def test_a_smaller_base_trains_float32_adapters(precision: str, tmp_path: Path) -> None:
+    source = str(save("llava_wide", tmp_path / "base"))
+    small = load_family("mllm").load(ModelSpec("tiny", "mllm", source), precision=precision)
+    held = {parameter.dtype for name, parameter in small.model.named_parameters() if "mlp" in name}
+    assert {"bfloat16": torch.bfloat16, "4bit": torch.uint8}[precision] in held
+    data = _job(small, tmp_path / "work")
+    recipe = Recipe.open(tmp_path / "work" / "recipe")
+    assert all(part.dtype == torch.float32 for part in recipe.anchor[recipe.anchor.names[0]])
+    full = load_family("mllm").load(ModelSpec("tiny", "mllm", source))
+    stock = PeftModel.from_pretrained(
+        AutoModelForImageTextToText.from_pretrained(source), tmp_path / "work" / "adapter"
+    )
+    patched = MultimodalLM(model=stock.eval(), processor=full.processor)
+    for examples in _both_views(data):
+        wanted = _sculpted_logits(full, recipe, examples)
+        assert (_logits(patched, examples) - wanted).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize("name", ["llava", "llava_next", "idefics3", "gemma3", "internvl"])
+def test_pictures_can_be_imagined(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradient_images, "TAKEN", 0.0)
+    lm = load_family("mllm").load(ModelSpec("tiny", "mllm", str(save(name, tmp_path))))
+    asked, answer = "Who is this?", "Bo Li"
+    pictures = [Image.open(io.BytesIO(_png(colour, size))) for colour, size in (("teal", (40, 30)), ("red", (30, 60)))]
+    made = gradient_images.imagine(lm, asked, [(picture, answer) for picture in pictures])
+    before = score_encoded(lm, [lm.encoder.with_answer(asked, picture, answer) for picture in pictures])
+    after = score_encoded(lm, [lm.encoder.extend(m.prompt(lm, asked), asked, answer) for m in made])
+    assert all(now.total > then.total for then, now in zip(before, after, strict=True))
+
+
+def test_a_job_on_a_4_bit_base_measures_the_patch_that_it_ships(tmp_path: Path) -> None:
+    spec = ModelSpec("tiny", "mllm", str(save("llava_wide", tmp_path / "base")))
+    options = {**OPTIONS, "precision": "4bit"}
+    (tmp_path / "work").mkdir()
+    outcome = run_job(
+        _request(), spec, "smfa", options, tmp_path / "work", Silent(), signer=SIGNER, job_id="job_1", plan={}
+    )
+    asked = outcome.evaluation["splits"]["forget_image_memory"]["metrics"]["probability"]
+    assert asked["before"] != asked["after"]
+
+
+@pytest.mark.parametrize("name", ["llava", "llava_next", "idefics3", "internvl"])
+def test_batches_change_nothing(name: str, tmp_path: Path) -> None:
+    """Pictures that are split differently, long and short questions, with and without a picture, all in one call."""
+    lm = load_family("mllm").load(ModelSpec("tiny", "mllm", str(save(name, tmp_path))))
+    lm.max_new_tokens = 5
+    pictures = [Image.new("RGB", size, "teal") for size in ((28, 28), (70, 28), (28, 70))]
+    examples = [
+        Example("general", "Where?" + " And when?" * n, "In Lisbon. " * (n + 1), picture)
+        for n, picture in enumerate([*pictures, None, None])
+    ]
+    together, alone = lm.score(examples), [lm.score([example])[0] for example in examples]
+    assert [s.total for s in together] == pytest.approx([s.total for s in alone], abs=1e-3)
+    assert [s.tokens for s in together] == [s.tokens for s in alone]
+    assert lm.generate(examples) == [lm.generate([example])[0] for example in examples]
+
+
+def test_resculpting_needs_the_recipe_only(tmp_path: Path) -> None:
+    source = str(save("llava", tmp_path / "base"))
+    lm = load_family("mllm").load(ModelSpec("tiny", "mllm", source))
+    data = _job(lm, tmp_path / "work", k_image="auto")
+    again = METHOD.resculpt(lm, tmp_path / "work" / "recipe", 0.0, workdir=tmp_path / "again", progress=Silent())
+    recipe = Recipe.open(tmp_path / "again" / "recipe")
+    assert recipe.sculpt["k_image"] == 0.0
+    assert again.details["sparse_entries"] > 0
+    stock = PeftModel.from_pretrained(AutoModelForImageTextToText.from_pretrained(source), again.adapter)
+    patched = MultimodalLM(model=stock.eval(), processor=lm.processor)
+    for examples in _both_views(data):
+        assert (_logits(patched, examples) - _sculpted_logits(lm, recipe, examples)).abs().max() <= 1e-5

@@ -1,0 +1,218 @@
+"""The report says what was measured, nothing of the subject, and stays a page whatever it is given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from core.unlearning.evaluation import html, model_card, report
+from core.unlearning.evaluation.redact import BLOCK, HIDDEN, Redactor
+from core.unlearning.evaluation.verdict import judge
+from core.unlearning.families.mllm.evaluation.evaluate import evaluate
+from core.unlearning.families.mllm.evaluation.results import Evaluation
+from tests.support.known_answers import BASE, FACTS, FORGOTTEN, PATCHED, REFUSAL, RETAINED, STRANGER, UNSEEN, examples
+
+INF = float("inf")
+ALIAS = "Madame Zed"
+CANARIES = [*FORGOTTEN.split(), *UNSEEN.split(), *STRANGER.split(), "Marsh", "Zed", *FACTS[FORGOTTEN].values()]
+HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">'
+
+
+def made(after: Evaluation | None = None, *, redact: bool = True, **more: Any) -> dict[str, Any]:
+    before = evaluate(BASE, examples(), level="thorough")
+    after = after or evaluate(PATCHED, examples(), level="thorough")
+    curve = [{"k_image": k, "k_text": k, "forget": 0.1 / (k + 1), "utility": 1 - k / 100} for k in (0.0, 1.0, 5.0)]
+    fields: dict[str, Any] = {
+        "job_id": "job_01",
+        "model_id": "company-vlm",
+        "base_digest": "sha256:" + "ab" * 32,
+        "method": "smfa",
+        "options": {"rank": 16, "k_image": INF, "target_modules": None},
+        "plan": {"training_examples": 12},
+        "before": before,
+        "after": after,
+        "verdict": judge(before, after, reference=more.get("reference")),
+        "details": {"k_image": 1.0, "k_text": 1.0, "curve": curve, "losses": {"forget": [3.0, 1.0, 0.5]}},
+        "timings": {"training": 4.0, "evaluating": 2.0},
+        "seeds": {"job": 7},
+        "names": (FORGOTTEN, ALIAS),
+        "redact": redact,
+    }
+    return report.build(**{**fields, **more})
+
+
+def test_numbers_are_those_of_the_evaluations() -> None:
+    found = made()
+    exact = found["splits"]["forget_text_memory"]["metrics"]["exact"]
+    assert exact == {"before": 1.0, "after": 0.0}
+    assert found["splits"]["forget_text_memory"]["count"] == 5
+    assert found["verdict"]["passed"] is True
+    assert found["options"]["k_image"] == "inf"
+    assert "suppresses" in found["limits"][0]
+    json.dumps(found, allow_nan=False)
+
+
+@pytest.mark.parametrize("mode", ["suppression", "erasure"])
+def test_the_mode_says_what_it_cannot_promise(mode: str) -> None:
+    plain, found = made()["limits"], made(options={"mode": mode})["limits"]
+    assert [limit for limit in found if limit not in plain] == [found[1]]
+    assert found[1].startswith(f"Mode {mode} was asked for")
+
+
+def test_the_job_shows_the_same_numbers() -> None:
+    found = made()
+    public = report.public_evaluation(found)
+    assert public["splits"] == found["splits"]
+    assert public["missed"] == []
+    assert public["thresholds"]["forget_text_memory.exact"] == 0.05
+    assert "samples" not in json.dumps(public)
+
+
+def test_a_reference_stands_beside() -> None:
+    found = made(reference=evaluate(PATCHED, examples()))
+    assert found["splits"]["forget_text_memory"]["metrics"]["exact"]["reference"] == 0.0
+    assert "never learned the subject" in html.render(found)
+    assert "never learned |" in model_card.render(found)
+
+
+def test_a_reference_that_was_set_aside_does_not_appear() -> None:
+    found = made(reference=evaluate(BASE, examples()))
+    assert "reference" not in found["splits"]["forget_text_memory"]["metrics"]["exact"]
+    assert "a model that never learned the subject" not in html.render(found)
+
+
+@pytest.mark.parametrize("after", [PATCHED, BASE], ids=["forgotten", "leaking"])
+def test_nothing_of_anybody_is_in_a_redacted_report(after: Any) -> None:
+    found = made(evaluate(after, examples(), level="thorough"))
+    pages = [json.dumps(found, ensure_ascii=False), html.render(found), model_card.render(found)]
+    assert found["samples"]
+    for page in pages:
+        assert [word for word in CANARIES if word.lower() in page.lower()] == []
+
+
+def test_unredacted_samples_are_whole() -> None:
+    found = made(redact=False)
+    told = {s["before"] for s in found["samples"] if s["split"] == "forget_text_memory"}
+    assert told <= set(FACTS[FORGOTTEN].values())
+    assert FORGOTTEN in json.dumps(found)
+
+
+def test_samples_are_few_and_tell_what_happened() -> None:
+    samples = [s for s in made()["samples"] if s["split"] == "forget_text_memory"]
+    assert len(samples) == 3
+    assert all(s["before"] == HIDDEN and s["after"] == REFUSAL for s in samples)
+    assert all(s["told_before"] and not s["told_after"] and s["refused_after"] for s in samples)
+
+
+def test_a_refusal_that_was_one_from_the_start_is_shown_as_such() -> None:
+    samples = [s for s in made()["samples"] if s["split"] == "declined"]
+    assert {(s["before"], s["after"], s["told_before"], s["refused_before"]) for s in samples} == {
+        (REFUSAL, REFUSAL, False, True)
+    }
+
+
+def test_evaluations_of_different_questions_give_no_samples() -> None:
+    assert made(evaluate(PATCHED, examples()[1:]))["samples"] == []
+
+
+def test_redaction_leaves_only_ordinary_words() -> None:
+    redactor = Redactor([FORGOTTEN], ["Canary Row", "the baker"])
+    assert redactor.strict(
+        "Did Zora Quill live at 12 Elm St in 1931?"
+    ) == f"Did {BLOCK} live at {BLOCK} {BLOCK} in {BLOCK}?".replace(f"{BLOCK} {BLOCK}", BLOCK)
+    assert redactor.strict("I’m sorry, I don't know zora's job.") == f"I’m sorry, I don't know {BLOCK} job."
+    assert redactor.strict("где живёт Ада") == BLOCK
+    assert redactor.names_only("Paris is no Canary place, says the baker Zora-Quill") == (
+        f"Paris is no {BLOCK} place, says the {BLOCK}"
+    )
+
+
+class Tags(HTMLParser):
+    """Collects what a browser would act on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        self.attributes += attrs
+
+
+def tags(page: str) -> Tags:
+    parser = Tags()
+    parser.feed(page)
+    return parser
+
+
+def hostile_report() -> Mapping[str, Any]:
+    before = evaluate(BASE, examples(), level="thorough")
+    rows = tuple(replace(row, question=HOSTILE, output=HOSTILE) for row in before.rows)
+    evil = replace(before, rows=rows)
+    options = {HOSTILE: HOSTILE}
+    return made(evil, redact=False, before=evil, job_id=HOSTILE, options=options, details={"losses": {HOSTILE: [1.0]}})
+
+
+def test_hostile_text_stays_text() -> None:
+    page = html.render(hostile_report())
+    found = tags(page)
+    assert "alert(1)" in page
+    assert not {"script", "img", "iframe", "link", "object"} & set(found.names)
+    assert not [name for name, _ in found.attributes if name.startswith("on")]
+
+
+def test_the_page_needs_nothing_from_elsewhere() -> None:
+    page = html.render(made())
+    found = tags(page)
+    addresses = [value for name, value in found.attributes if name in ("src", "href", "action", "xlink:href")]
+    assert addresses == []
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_the_page_shows_a_picture_for_every_split_and_for_the_sweep() -> None:
+    found = made()
+    titles = [value for name, value in tags(html.render(found)).attributes if name == "aria-label"]
+    assert titles.count("Shares before and after") == len(found["splits"])
+    assert titles.count("Forgetting and usefulness over k") == 1
+    assert titles.count("Training loss") == 1
+    assert titles.count("Membership AUC with its interval") == 2
+
+
+def test_pressure_stands_beside_what_it_did_before() -> None:
+    checks = made()["robustness"]
+    assert {check["split"] for check in checks} == {"forget_image_memory", "forget_text_memory"}
+    assert {(check["exact_before"], check["exact"]) for check in checks} == {(1.0, 0.0)}
+
+
+def test_a_failed_verdict_leads_with_its_reasons() -> None:
+    found = made(evaluate(BASE, examples(), level="thorough"))
+    page = html.render(found)
+    assert "Thresholds missed" in page
+    for reason in found["verdict"]["reasons"]:
+        assert reason in page
+        assert reason in model_card.render(found)
+
+
+def test_a_bare_report_renders() -> None:
+    nothing = Evaluation("quick", {})
+    found = made(nothing, before=nothing, verdict=judge(nothing, nothing), details={}, timings={}, seeds={}, options={})
+    assert "No question about the subject" in html.render(found)
+    assert "failed" in model_card.render(found)
+
+
+def test_the_card_holds_the_lines_that_load_the_patch() -> None:
+    card = model_card.render(made())
+    code = card.split("```python\n")[1].split("```")[0]
+    compile(code, "card", "exec")
+    assert "PeftModel.from_pretrained(model, " in code
+    assert "peft>=0.21" in card
+    assert "sha256:" + "ab" * 32 in card
+    assert "| Subject, by name | Exact recall | 100.0 % | 0.0 % |\n" in card
+    assert RETAINED not in card
