@@ -193,6 +193,3 @@ class AuditEntry(Model):
     resource: str
     details: dict[str, Any] = Field(default_factory=dict)
     hash: str
-
-
-Level = Literal["quick", "standard", "thorough"]

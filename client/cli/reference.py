@@ -9,7 +9,7 @@ import typer
 
 from client.cli import exits
 from client.cli.context import JsonFlag, err, print_json
-from client.models import Level
+from client.level import Level
 
 app = typer.Typer(help="Small real models of synthetic worlds, to try everything on.", no_args_is_help=True)
 

@@ -17,7 +17,8 @@ from client.download import OnBytes, download
 from client.errors import JobTimeoutError
 from client.events import Feed
 from client.images import Clip, Image
-from client.models import Artifact, Event, JobState, Level, Status
+from client.level import Level
+from client.models import Artifact, Event, JobState, Status
 from client.pages import iterate
 from client.resources.base import Resource
 
