@@ -18,8 +18,10 @@ class MethodOptions(BaseModel):
 class ConsolidationOptions(MethodOptions):
     """Options of `POST /v1/models/{id}/consolidate`; a method adds its own to them."""
 
-    level: Level = Field("standard", description="Level of the evaluation.")
+    level: Level = Field("standard", description="How much the evaluation measures: `quick` least, `thorough` most.")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Precision of the frozen base model; the patch is always float32."
+        "auto",
+        description="Number format of the frozen base model; the patch is always float32. `auto`: bfloat16 on an "
+        "accelerator that has it, as saved on another, float32 on a CPU.",
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Random seed for sampling.")

@@ -13,6 +13,7 @@ class DiffusionOptions(MethodOptions):
     """How the frozen base model is held, and where chance begins."""
 
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Of the frozen base model."
+        "auto",
+        description="Number format of the frozen base model. `auto`: as saved on an accelerator, float32 on a CPU.",
     )
-    seed: int = Field(0, ge=0, description="Of everything that is drawn.")
+    seed: int = Field(0, ge=0, description="Random seed for sampling.")

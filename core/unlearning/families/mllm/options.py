@@ -11,13 +11,23 @@ from core.unlearning.options import MethodOptions
 Targets = Annotated[
     Literal["early_mlp", "language_model"],
     Field(
-        description="The linear layers to adapt: the MLPs in the first three quarters of the language model, where "
-        "it looks up whom a question is about, or all of the language model's."
+        description="Which linear layers to adapt. `early_mlp`: the MLPs in the first three quarters of the language "
+        "model, where it looks up whom a question is about. `language_model`: all of the language model's."
     ),
 ]
-Schedule = Annotated[Literal["linear", "constant"], Field(description="Learning rate in the last third of the steps.")]
+Schedule = Annotated[
+    Literal["linear", "constant"],
+    Field(
+        description="Learning rate after a short warm-up. `constant`: the peak rate. `linear`: it falls to 5 % of the "
+        "peak in the last third of the steps."
+    ),
+]
 WholePrecision = Annotated[
-    Literal["auto", "float32", "bfloat16", "float16"], Field(description="Precision of the frozen base model.")
+    Literal["auto", "float32", "bfloat16", "float16"],
+    Field(
+        description="Number format of the frozen base model. `auto`: bfloat16 on an accelerator that has it, as saved "
+        "on another, float32 on a CPU."
+    ),
 ]
 """Where the weights themselves are read, and so must not be packed."""
 
@@ -25,11 +35,19 @@ WholePrecision = Annotated[
 class MllmOptions(MethodOptions):
     """How the frozen base model is held, how much of it runs at once, and where chance begins."""
 
-    micro_batch: int = Field(64, ge=1, description="Rows in one forward pass; halved when memory runs out.")
-    precision: Literal["auto", "float32", "bfloat16", "float16", "4bit"] = Field(
-        "auto", description="Precision of the frozen base model; the adapters are always float32."
+    micro_batch: int = Field(
+        64,
+        ge=1,
+        description="Training rows in one forward pass. Fewer need less memory and more time; lowered by itself when "
+        "memory runs out.",
     )
-    seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything that is drawn.")
+    precision: Literal["auto", "float32", "bfloat16", "float16", "4bit"] = Field(
+        "auto",
+        description="Number format of the frozen base model; adapters are always float32. `auto`: bfloat16 on an "
+        "accelerator that has it, as saved on another, float32 on a CPU. `4bit`: NF4, which needs the extra "
+        "`four-bit`.",
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="Random seed for sampling.")
 
 
 class TrainingOptions(MllmOptions):
@@ -39,7 +57,11 @@ class TrainingOptions(MllmOptions):
     """Adam's steps are as large in every weight, so their effect grows with the width (Yang et al., 2021, muP)."""
 
     lr: float | None = Field(
-        None, gt=0, le=1, description="Peak learning rate of AdamW; null: inversely to the language model's width."
+        None,
+        gt=0,
+        le=1,
+        description="Peak learning rate of AdamW. null: a constant of the method divided by the hidden size of the "
+        "language model.",
     )
     schedule: Schedule = "constant"
 
@@ -47,9 +69,13 @@ class TrainingOptions(MllmOptions):
 class LoraOptions(TrainingOptions):
     """Of a method that trains LoRA adapters."""
 
-    rank: int = Field(16, ge=1, le=256, description="Rank of the LoRA.")
-    alpha: float = Field(16.0, gt=0, description="LoRA alpha; the adapter is scaled by alpha / rank.")
-    dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the LoRA input while training.")
+    rank: int = Field(
+        16, ge=1, le=256, description="Rank of the LoRA: larger can change more, and makes a larger patch."
+    )
+    alpha: float = Field(16.0, gt=0, description="Scale of the LoRA: its update is multiplied by alpha / rank.")
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="Share of the LoRA's inputs that is set to zero at random during training."
+    )
 
 
 class Targeted(MethodOptions):
@@ -57,7 +83,9 @@ class Targeted(MethodOptions):
 
     targets: Targets = "language_model"
     target_modules: str | None = Field(
-        None, description="Regular expression of the linear layers to adapt, in place of `targets`."
+        None,
+        description="Regular expression for the full names of the linear layers to adapt; it replaces `targets`. "
+        "null: use `targets`.",
     )
 
 
@@ -65,7 +93,7 @@ class Steps(MethodOptions):
     """For how long, in which batches."""
 
     steps: int = Field(60, ge=1, description="Optimiser steps, at most.")
-    batch: int = Field(16, ge=1, description="Rows of the forget set in a step.")
+    batch: int = Field(16, ge=1, description="Rows of the forget set in a step. A row is one question with its answer.")
 
 
 class Stopping(MethodOptions):
@@ -75,16 +103,18 @@ class Stopping(MethodOptions):
         0.01,
         gt=0,
         lt=1,
-        description="Stop once no held-out question about the subject is answered and the answers' mean probability "
-        "is below this; null: take every step.",
+        description="Stop once the model answers no held-out question about the subject and the mean probability of "
+        "the true answers is at most this. null: take every step.",
     )
 
 
 class Keeping(MethodOptions):
     """What is kept beside what is to be forgotten."""
 
-    retain_batch: int = Field(16, ge=1, description="Rows to keep in a step.")
-    retain_weight: float = Field(1.0, ge=0, description="Weight of the loss on what is kept.")
+    retain_batch: int = Field(16, ge=1, description="Rows of the retain set in a step.")
+    retain_weight: float = Field(
+        1.0, ge=0, description="Weight of the loss on the retain set: larger keeps more and forgets less."
+    )
 
 
 class ForgettingOptions(LoraOptions, Targeted, Steps, Stopping):

@@ -14,36 +14,47 @@ class Options(DiffusionOptions):
     anchor: str | None = Field(
         None,
         max_length=200,
-        description="What is drawn in the entity's place; null: the request's `replacement`, or else what things of "
-        "the entity's kind are called; where the tokenizer has no word for that, a mixture of others of the kind.",
+        description="What is drawn in the place of what is forgotten. null: the request's `replacement`, or else the "
+        "general word for its kind; where the tokenizer does not know that word, a mixture of other concepts of the "
+        "kind.",
     )
-    erase_weight: float = Field(1.0, gt=0, description="Weight of the erased text states' mean error.")
-    keep_weight: float = Field(3.0, ge=0, description="Weight of the kept text states' mean error.")
+    erase_weight: float = Field(
+        1.0, gt=0, description="Weight of the error on the text states that are erased: larger forgets more."
+    )
+    keep_weight: float = Field(
+        3.0,
+        ge=0,
+        description="Weight of the error on the text states that are kept: larger keeps more and forgets less.",
+    )
     ridge: float = Field(
-        1e-4, gt=0, le=1, description="How much all else is held, as a part of the text states' mean square."
+        1e-4,
+        gt=0,
+        le=1,
+        description="Regularisation that holds everything else in place, as a part of the text states' mean square: "
+        "larger changes less.",
     )
     rank: int | None = Field(
         8,
         ge=1,
         le=512,
-        description="Rank of the patch for each name in the request; null: exactly the solution, of whatever rank.",
+        description="Rank of the patch for each name in the request. null: the exact solution, whatever its rank.",
     )
     rounds: int = Field(
         0,
         ge=0,
         le=20,
-        description="Rounds at most in which what would bring the entity back is erased too. Each costs some of what "
-        "is near the entity.",
+        description="Most rounds in which the embedding that would best bring the concept back is solved for and "
+        "erased too. Each costs some of what is near the concept. 0: none.",
     )
     stop_below: float = Field(
-        0.1, ge=0, le=1, description="No more rounds once the best embedding restores less than this part of it."
+        0.1, ge=0, le=1, description="End the rounds once that embedding restores less than this share of the concept."
     )
     searches: int = Field(
         3,
         ge=0,
         le=20,
-        description="For a request of pictures without a name: how often words for them are looked for in the edited "
-        "model, and erased too.",
+        description="For a request of pictures without a name: how many times other words for them are searched for "
+        "in the edited model and erased too.",
     )
 
 

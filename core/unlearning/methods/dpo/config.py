@@ -11,7 +11,12 @@ from core.unlearning.methods.base import MethodInfo
 class Options(RetainingOptions):
     """Options of `dpo`."""
 
-    beta: float = Field(0.1, gt=0, description="Inverse temperature: the larger, the closer to the frozen model.")
+    beta: float = Field(
+        0.1,
+        gt=0,
+        description="Inverse temperature of the preference loss: the larger, the closer the model stays to the "
+        "frozen one.",
+    )
 
 
 INFO = MethodInfo(

@@ -29,86 +29,107 @@ class Options(DiffusionOptions):
 
     preset: Literal["default", "published"] = Field(
         "default",
-        description="Where the other defaults come from: `default`, or `published` (35 steps at 2e-6 on the attention "
-        "loss alone, as a LoRA).",
+        description="Where the other defaults come from: `default`, or `published` (35 steps at 2e-6 on the "
+        "attention loss alone, as a LoRA).",
     )
     modules: Literal["kv", "outputs", "attn2", "unet"] | None = Field(
         None,
-        description="What the LoRA adapts: keys and values of the cross-attention, the outputs of it and of the "
-        "self-attention, all four projections of the cross-attention, or every linear layer of the transformer blocks. "
-        "null: keys and values, or for a request of pictures without a name the outputs, which no other words get by.",
+        description="What the LoRA adapts. `kv`: keys and values of the cross-attention. `outputs`: the output "
+        "layers of cross- and self-attention. `attn2`: all four projections of the cross-attention. `unet`: every "
+        "linear layer of the transformer blocks. null: `kv`, or `outputs` for a request of pictures without a name, "
+        "since other words get around a change of keys and values.",
     )
-    rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA.")
-    steps: int = Field(250, ge=1, description="Optimiser steps at most.")
+    rank: int = Field(
+        8, ge=1, le=256, description="Rank of the LoRA: larger can change more, and makes a larger patch."
+    )
+    steps: int = Field(250, ge=1, description="Optimiser steps, at most.")
     lr: float = Field(3e-3, gt=0, le=1, description="Learning rate of AdamW.")
     batch: int = Field(4, ge=1, description="Prompts to forget in a step, and as many to keep.")
     norm: Literal["layers", "joined"] = Field(
         "layers",
-        description="The attention loss: the mean of each layer's root mean square, or one norm over all layers, "
-        "which the largest dominate.",
+        description="How the attention loss is computed. `layers`: the mean over layers of each one's root mean "
+        "square. `joined`: one norm over all layers, which the largest layers dominate.",
     )
     columns: Literal["name", "name_and_end", "all"] = Field(
         "all",
-        description="Whose attention is lost: the name's sub-words, the first end-of-text token too, or everything "
-        "from the name on.",
+        description="Whose attention the loss lowers. `name`: the name's tokens. `name_and_end`: also the first "
+        "end-of-text token. `all`: everything from the name on.",
     )
     attention_weight: float = Field(1.0, gt=0, description="Weight of the attention loss.")
     anchor_weight: float = Field(
-        10.0, ge=0, description="Weight of predicting what the base does for the anchor in the name's place."
+        10.0,
+        ge=0,
+        description="Weight of the loss towards the base model's prediction for the anchor in the place of the name: "
+        "larger forgets more.",
     )
-    keep_weight: float = Field(20.0, ge=0, description="Weight of predicting what the base does for what is kept.")
+    keep_weight: float = Field(
+        20.0,
+        ge=0,
+        description="Weight of the loss towards the base model's prediction for what is kept: larger keeps more.",
+    )
     anchor: str | None = Field(
-        None, max_length=200, description="As in `closed-form`: what is drawn in the entity's place."
+        None,
+        max_length=200,
+        description="What is drawn in the place of what is forgotten. null: the request's `replacement`, or else the "
+        "general word for its kind; where the tokenizer does not know that word, a mixture of other concepts of the "
+        "kind.",
     )
     stop_below: float | None = Field(
         0.1,
         gt=0,
         lt=1,
-        description="Stop once held-out prompts have less than this part of the way from anchor to entity left; "
-        "null: take every step.",
+        description="Stop once predictions for held-out prompts go less than this share of the way from the anchor "
+        "to the forgotten concept. null: take every step.",
     )
     least_steps: int = Field(
         100,
         ge=0,
-        description="Steps before which it does not stop: what is kept recovers after what is forgotten is gone.",
+        description="Steps before which training does not stop: what is kept recovers after the concept is gone.",
     )
-    check_every: int = Field(10, ge=1, description="Steps between two looks at the held-out prompts.")
-    pictures: int = Field(8, ge=1, le=64, description="Drawn by the model itself, where the request brings none.")
+    check_every: int = Field(10, ge=1, description="Steps between two tests of the stop criterion.")
+    pictures: int = Field(
+        8,
+        ge=1,
+        le=64,
+        description="How many pictures the model draws itself to train on, where the request brings none.",
+    )
     adversaries: int = Field(
         2,
         ge=0,
         le=64,
-        description="For a request of pictures without a name: how many searches for words that bring back what they "
-        "show go on beside the training, to be forgotten too. Every step is then taken, with less and less of the "
-        "learning rate.",
+        description="For a request of pictures without a name: how many textual inversions, searches for words that "
+        "bring the concept back, run beside the training so that their words are forgotten too. Every step is then "
+        "taken, with a falling learning rate. More cost time. 0: none.",
     )
     adversary_weight: float = Field(
         20.0,
         gt=0,
-        description="Weight of predicting what the base does for the anchor under the adversaries' words. Half of "
-        "it is added to the anchor's and to that of what is kept, so that these hold out against it.",
+        description="Weight of the loss towards the base model's prediction for the anchor under the adversaries' "
+        "words. Half of it is added to `anchor_weight` and `keep_weight`, so that these hold out against it.",
     )
     random_words: int = Field(
         4,
         ge=0,
         le=64,
-        description="Against adversaries: rows of a step in which words at random stand for what the pictures show, "
-        "weighted as theirs. With as many rows of other pictures, on which these words are to change nothing.",
+        description="With adversaries: rows in a step in which random words stand for the concept, and as many rows "
+        "of other pictures, on which these words must change nothing.",
     )
     others: int = Field(
         24,
         ge=1,
         le=256,
-        description="Against adversaries: pictures that the model draws of what is kept, all over it. Without them, as "
-        "many as `pictures`.",
+        description="With adversaries: how many pictures of kept concepts the model draws to train on. Without them "
+        "it draws as many as `pictures`.",
     )
     beyond: float = Field(
         1.0,
         ge=0,
-        description="Against adversaries: how far beyond the anchor predictions are to go, by the way from what is to "
-        "be forgotten to the anchor (the negative guidance of ESD).",
+        description="With adversaries: how far predictions go beyond the anchor, away from the concept, in multiples "
+        "of the way between the two (the negative guidance of ESD). 0: to the anchor.",
     )
-    gradient_checkpointing: bool = Field(False, description="Less memory, more time.")
+    gradient_checkpointing: bool = Field(
+        False, description="Compute activations again in the backward pass: less memory, more time."
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -11,8 +11,16 @@ from core.unlearning.methods.base import MethodInfo
 class Options(MllmOptions):
     """Options of `manu`."""
 
-    share: float = Field(0.05, gt=0, lt=1, description="Share of each layer's neurons that is pruned for each view.")
-    active_above: float = Field(0.1, ge=0, description="A neuron counts as active where its size is above this.")
+    share: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="Share of each layer's neurons that is pruned, once for questions with pictures and once for "
+        "those without.",
+    )
+    active_above: float = Field(
+        0.1, ge=0, description="A neuron counts as active if the absolute value of its activation is above this."
+    )
     precision: WholePrecision = "auto"
 
 

@@ -19,14 +19,14 @@ class Options(TrainingOptions, Targeted, Steps, Stopping, Keeping):
     threshold: float = Field(
         1.0,
         gt=0,
-        description="Weights change whose Fisher information about what is to be forgotten is at least this many times "
-        "that about what is kept. The patch takes 8 bytes for each.",
+        description="A weight is trained if its Fisher information on the forget set is at least this many times "
+        "that on the retain set: larger changes fewer weights. The patch takes 8 bytes for each.",
     )
-    fisher_rows: int = Field(64, ge=1, description="Rows of each kind by which the information is estimated.")
+    fisher_rows: int = Field(64, ge=1, description="Rows of each set on which the Fisher information is estimated.")
     keep_text: bool = Field(
         True,
-        description="Keep what the model tells of the subject by name, as published: only pictures are forgotten. "
-        "false: forget both.",
+        description="true: only what the model tells from pictures is forgotten, and what it tells by name is kept, "
+        "as published. false: both are forgotten.",
     )
     precision: WholePrecision = "auto"
 

@@ -12,7 +12,10 @@ class Options(RetainingOptions):
     """Options of `npo`."""
 
     beta: float = Field(
-        0.1, gt=0, description="Inverse temperature: the larger, the sooner an answer counts as forgotten."
+        0.1,
+        gt=0,
+        description="Inverse temperature of the preference loss: the larger, the smaller the drop in an answer's "
+        "probability after which its loss fades.",
     )
 
 

@@ -18,12 +18,23 @@ class Options(LoraOptions, Steps, Stopping, Keeping):
     steps: int = Field(120, ge=1, description="Optimiser steps, at most.")
 
     layer: int | None = Field(
-        None, ge=0, description="Whose output is steered, counted from 0; null: at 7/32 of the depth, as published."
+        None,
+        ge=0,
+        description="Layer of the language model whose output is steered, counted from 0. null: at 7/32 of the "
+        "depth, as published.",
     )
     steering: float = Field(
-        2.0, gt=0, description="Length of the random vector, in mean lengths of the hidden states to forget."
+        2.0,
+        gt=0,
+        description="Length of the random target vector, as a multiple of the mean length of the hidden states of "
+        "the forget set.",
     )
-    retain_weight: float = Field(100.0, ge=0, description="Weight of the loss on what is kept.")
+    retain_weight: float = Field(
+        100.0,
+        ge=0,
+        description="Weight of the loss that holds the hidden states of the retain set: larger keeps more and "
+        "forgets less.",
+    )
 
 
 INFO = MethodInfo(

@@ -11,8 +11,18 @@ from core.unlearning.methods.base import MethodInfo
 class Options(RetainingOptions):
     """Options of `simnpo`."""
 
-    beta: float = Field(2.5, gt=0, description="Inverse temperature of the mean loss of an answer.")
-    gamma: float = Field(0.0, ge=0, description="Margin: how unlikely an answer must be to count as forgotten.")
+    beta: float = Field(
+        2.5,
+        gt=0,
+        description="Inverse temperature of the preference loss, on an answer's mean loss per token: the larger, the "
+        "sooner the loss of an unlikely answer fades.",
+    )
+    gamma: float = Field(
+        0.0,
+        ge=0,
+        description="Margin of the preference loss: the larger, the more unlikely an answer must become before its "
+        "loss fades.",
+    )
 
 
 INFO = MethodInfo(

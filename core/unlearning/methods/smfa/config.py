@@ -61,94 +61,132 @@ class Options(LoraOptions, Targeted):
 
     preset: Literal["default", "quick", "paper"] = Field(
         "default",
-        description="Where the other defaults come from: `default` (counterfactual forgetting under a self-generated "
-        "anchor), `quick` (fewer steps; what level `quick` takes) or `paper` (two refusal adapters and one "
-        "anchor as published: lr 1e-4, 5 epochs, k 5 and 10).",
+        description="Where the other defaults come from. `default`: behave as towards strangers, and keep what the "
+        "model says itself. `quick`: the same in fewer steps, which level `quick` takes. `paper`: as published, with "
+        "one refusal adapter for pictures, one for text and one anchor (lr 1e-4, 5 epochs, k 5 and 10).",
     )
     mode: Literal["suppression", "erasure"] = Field(
         "suppression",
-        description="`suppression`: the subject is declined as strangers are; beneath, what the model knew may stay. "
-        "`erasure`: the true answers also become as unlikely as they are of strangers, and stay so when others "
-        "are taught again; it costs training steps, and k is chosen by it.",
+        description="`suppression`: the subject is declined as strangers are; what the model knew may stay beneath. "
+        "`erasure`: the true answers also become as unlikely as they are of strangers, and hardly come back when "
+        "other facts about the subject are taught again; this takes more training steps, and k is chosen by it too.",
     )
     erasure_weight: float = Field(
-        0.3, gt=0, description="Mode `erasure`: weight of what an answer's log-probability exceeds a stranger's by."
+        0.3,
+        gt=0,
+        description="Mode `erasure`: weight of the loss on answers that are still likelier than they are of strangers.",
     )
-    erasure_batch: int = Field(16, ge=1, description="Mode `erasure`: rows in a step that are held to that.")
-    rank: int = Field(16, ge=1, le=256, description="Rank of the forgetting and of the anchor LoRA.")
+    erasure_batch: int = Field(16, ge=1, description="Mode `erasure`: rows of that loss in a step.")
+    rank: int = Field(
+        16,
+        ge=1,
+        le=256,
+        description="Rank of the forgetting and of the anchor LoRA: larger can change more, and makes a larger patch.",
+    )
     lr: float | None = Field(
         None,
         gt=0,
         le=1,
-        description="Peak learning rate of AdamW; null: 0.512 / width of the language model (1.25e-4 at 4096).",
+        description="Peak learning rate of AdamW. null: 0.512 divided by the hidden size of the language model "
+        "(1.25e-4 at 4096).",
     )
     schedule: Schedule = "linear"
-    steps: int | None = Field(90, ge=1, description="Optimiser steps of a forgetting adapter; null: use `epochs`.")
+    steps: int | None = Field(
+        90, ge=1, description="Optimiser steps of a forgetting adapter, at most. null: use `epochs`."
+    )
     stop_below: float | None = Field(
         0.005,
         gt=0,
         lt=1,
-        description="Cool a forgetting adapter down once no held-out question about the subject is answered and the "
-        "answers' mean probability is below this; null: take every step.",
+        description="Let the learning rate of a forgetting adapter fall and end its training once the model answers "
+        "no held-out question about the subject and the mean probability of the true answers is at most this. null: "
+        "take every step.",
     )
-    epochs: int = Field(5, ge=1, description="Passes over an adapter's rows where its steps are null.")
-    anchor_steps: int | None = Field(15, ge=1, description="Optimiser steps of the anchor; null: use `epochs`.")
-    batch: int = Field(24, ge=1, description="Rows of the forget set in a step.")
+    epochs: int = Field(5, ge=1, description="Passes over an adapter's rows where its number of steps is null.")
+    anchor_steps: int | None = Field(15, ge=1, description="Optimiser steps of the anchor. null: use `epochs`.")
+    batch: int = Field(24, ge=1, description="Rows of the forget set in a step. A row is one question with its answer.")
     anchor_batch: int = Field(
         40,
         ge=0,
-        description="Rows to keep in a step, beside `batch`; 0 mixes both kinds into `batch`, as in the paper.",
+        description="Rows to keep in a step, beside `batch`. 0: both kinds are drawn together, `batch` in all, as in "
+        "the paper.",
     )
     few: int | None = Field(
-        None, ge=1, description="Use at most this many retained rows of each view, and only people's; null: all rows."
+        None,
+        ge=1,
+        description="Use at most this many rows of the retain set for each view, about people only. null: all rows.",
     )
     targets: Targets = "early_mlp"
     views: Literal["joint", "separate"] = Field(
-        "joint", description="One forgetting adapter for both views, or one for image questions and one for text."
+        "joint",
+        description="`joint`: one forgetting adapter for all questions. `separate`: one for questions with pictures, "
+        "one for those without.",
     )
-    combine: Literal["sum", "average"] = Field("sum", description="How two sculpted adapters are put together.")
+    combine: Literal["sum", "average"] = Field(
+        "sum", description="How the two sculpted adapters of `views: separate` are put together."
+    )
     forget_target: Literal["counterfactual", "refusal"] = Field(
         "counterfactual",
-        description="What is learned on the forget set: the model's own behaviour towards strangers, or refusals.",
+        description="What is learned on the forget set. `counterfactual`: the model's own behaviour towards "
+        "strangers. `refusal`: refusals from a fixed pool.",
     )
-    anchor_weight: float = Field(2.0, ge=0, description="Weight of the rows to keep against the rows to forget.")
+    anchor_weight: float = Field(
+        2.0,
+        ge=0,
+        description="Weight of the rows to keep against the rows to forget: larger keeps more and forgets less.",
+    )
     self_anchor: bool = Field(
-        True, description="Hold the model to its own answers (KL) on what must stay; false: cross-entropy on answers."
+        True,
+        description="true: what must stay is held to the frozen model's distribution (KL divergence). false: to the "
+        "answers (cross-entropy).",
     )
     general_anchor: bool = Field(
         True,
-        description="Also hold the model to what general pictures, strangers' and kept people's show, and to facts.",
+        description="Also keep general pictures and facts, and what the pictures of strangers and of kept people show.",
     )
     self_generated: bool = Field(
         True,
-        description="Also hold it to what it says itself about the subject's pictures, pictures that mix people, and "
-        "people whom it names.",
+        description="Also keep what the model itself says about the subject's pictures, about pictures that mix two "
+        "people, and about people whom it names.",
     )
     imagined: int = Field(
         64,
         ge=0,
-        description="Pictures to make, by gradient, that the frozen model takes for others whom it knows by name, so "
-        "that people who look like the subject are not declined too; 0: none. Mode `erasure` makes some to see "
-        "whom else it knows, too.",
+        description="How many pictures are made, by gradient, that the frozen model takes for other people it knows, "
+        "so that people who look like the subject are not declined too. More cost time. 0: none. Mode `erasure` also "
+        "uses them to find people whom the model knows.",
     )
     focus: float = Field(
         0.5,
         ge=0,
-        description="How much more a kept answer counts the further it is off: a loss L counts as L + focus L². What "
-        "is lost to over-refusal is a few answers lost whole; 0: every loss as it is.",
+        description="How much more a kept answer counts the larger its loss is: a loss L counts as L + focus L². "
+        "Over-refusal loses a few answers completely, and those count most then. 0: every loss as it is.",
     )
     k_image: KValue | Literal["auto"] = Field(
-        "auto", description="Sculpting strength of the image view (or of the joint adapter); larger forgets more."
+        "auto",
+        description="Sculpting strength k for questions with pictures, or of the joint adapter. 0 removes every "
+        "conflict with the anchor, a larger k fewer, infinity none: larger forgets more and keeps less. `auto`: "
+        "chosen on held-out questions.",
     )
-    k_text: KValue | Literal["auto"] = Field("auto", description="The same for the text view.")
+    k_text: KValue | Literal["auto"] = Field(
+        "auto", description="The same for questions without pictures, with `views: separate`."
+    )
     granularity: Literal["element", "row"] = Field(
-        "element", description="Mask single weights (the paper), or whole output rows (stays a plain LoRA)."
+        "element",
+        description="What sculpting removes: single weights, as in the paper, or whole output rows, which leaves a "
+        "plain LoRA.",
     )
     utility_floor: float = Field(
-        0.97, ge=0, le=1, description="Share of the base model's correct kept answers that k must leave standing."
+        0.97,
+        ge=0,
+        le=1,
+        description="The least share of right answers on what is kept that must still be right, on held-out "
+        "questions, for a k to be chosen.",
     )
     lora_export_rank: int | None = Field(
-        None, ge=1, description="Also write a plain LoRA of this rank (an approximation) beside the exact adapter."
+        None,
+        ge=1,
+        description="Also write a plain LoRA of this rank, an approximation, beside the exact adapter. null: do not.",
     )
 
     @model_validator(mode="before")

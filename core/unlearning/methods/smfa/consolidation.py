@@ -11,12 +11,15 @@ class Options(ConsolidationOptions):
     """Options of consolidating `smfa` patches."""
 
     keep_weight: float = Field(
-        2.0, gt=0, le=1e6, description="Weight of what is kept against what is forgotten; larger keeps more."
+        2.0,
+        gt=0,
+        le=1e6,
+        description="Weight of what is kept against what is forgotten: larger keeps more and forgets less.",
     )
     strength: float = Field(
         0.9,
         ge=0,
         le=2,
-        description="How strongly the whole acts on each subject's questions, measured against that job's own patch: "
-        "larger forgets more; 0: as it comes.",
+        description="How strong the consolidated patch is on each subject's questions, as a share of the effect of "
+        "that job's own patch: larger forgets more. 0: as least squares leaves it.",
     )

@@ -17,10 +17,16 @@ class Options(LoraOptions, Targeted, Steps):
     """Options of `task-arithmetic`."""
 
     scale: Annotated[float, Field(gt=0)] | Literal["auto"] = Field(
-        "auto", description="How often the task vector is subtracted; auto: chosen on held-out questions."
+        "auto",
+        description="How many times the task vector is subtracted: larger forgets more. `auto`: chosen on held-out "
+        "questions.",
     )
     utility_floor: float = Field(
-        0.95, ge=0, le=1, description="Share of the base model's correct kept answers that `auto` must leave standing."
+        0.95,
+        ge=0,
+        le=1,
+        description="For `scale: auto`: the least share of right answers on the retain set that must still be right, "
+        "on held-out questions.",
     )
 
 

@@ -11,8 +11,15 @@ from core.unlearning.methods.base import MethodInfo
 class Options(RetainingOptions):
     """Options of `undial`."""
 
-    beta: float = Field(10.0, gt=0, description="What is taken from the logits of the answer's tokens.")
-    retain_weight: float = Field(0.0, ge=0, description="Weight of the loss on what is kept; the paper has none.")
+    beta: float = Field(
+        10.0,
+        gt=0,
+        description="How much is subtracted from the logit of each token of a forgotten answer to make the teacher's "
+        "distribution: larger forgets more.",
+    )
+    retain_weight: float = Field(
+        0.0, ge=0, description="Weight of the loss on the retain set: larger keeps more. The paper has no such loss."
+    )
 
 
 INFO = MethodInfo(

@@ -12,13 +12,17 @@ class Options(DiffusionOptions):
     """Options of `concept-ablation`."""
 
     anchor: str | None = Field(
-        None, max_length=200, description="As in `closed-form`: what is drawn in the entity's place."
+        None, max_length=200, description="What is drawn in the place of what is forgotten, as in `closed-form`."
     )
-    rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA.")
+    rank: int = Field(
+        8, ge=1, le=256, description="Rank of the LoRA: larger can change more, and makes a larger patch."
+    )
     steps: int = Field(200, ge=1, description="Optimiser steps.")
     lr: float = Field(1e-3, gt=0, le=1, description="Learning rate of AdamW.")
     batch: int = Field(4, ge=1, description="Pictures in a step.")
-    pictures: int = Field(8, ge=1, le=64, description="Of the anchor, drawn by the model itself, to be noised.")
+    pictures: int = Field(
+        8, ge=1, le=64, description="How many pictures of the anchor the model draws itself to train on."
+    )
 
 
 INFO = MethodInfo(

@@ -11,14 +11,21 @@ from core.unlearning.methods.base import MethodInfo
 class Options(DiffusionOptions):
     """Options of `esd-x`."""
 
-    rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA.")
+    rank: int = Field(
+        8, ge=1, le=256, description="Rank of the LoRA: larger can change more, and makes a larger patch."
+    )
     steps: int = Field(200, ge=1, description="Optimiser steps.")
     lr: float = Field(1e-3, gt=0, le=1, description="Learning rate of AdamW.")
     batch: int = Field(4, ge=1, description="Pictures in a step.")
     guidance: float = Field(
-        1.0, gt=0, description="How far beyond the empty prompt's prediction the concept is pushed away from itself."
+        1.0,
+        gt=0,
+        description="How far the concept's prediction is pushed away from itself, beyond that of the empty prompt: "
+        "larger forgets more.",
     )
-    pictures: int = Field(8, ge=1, le=64, description="Drawn by the model itself, to be noised.")
+    pictures: int = Field(
+        8, ge=1, le=64, description="How many pictures of the concept the model draws itself to train on."
+    )
 
 
 INFO = MethodInfo(
