@@ -30,8 +30,15 @@ TABLES = (
 )
 
 
+def _check(name: str, condition: str) -> sa.CheckConstraint:
+    return sa.CheckConstraint(condition, name=op.f(f"ck_jobs_{name}"))
+
+
 def _where(condition: str) -> dict[str, Any]:
     return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+
+
+_UNDELETED = _where("deleted_at IS NULL")
 
 
 def upgrade() -> None:
@@ -155,12 +162,10 @@ def _idempotency_keys() -> None:
 
 def _jobs() -> None:
     op.create_table("jobs", *_job_columns(), *_job_constraints())
-    op.create_index("ix_jobs_expires_at", "jobs", ["expires_at"], **_where("deleted_at IS NULL"))
+    op.create_index("ix_jobs_expires_at", "jobs", ["expires_at"], **_UNDELETED)
     op.create_index("ix_jobs_lease_expires_at", "jobs", ["lease_expires_at"], **_where("status = 'running'"))
-    op.create_index("ix_jobs_page", "jobs", ["tenant_id", "created_at", "id"], **_where("deleted_at IS NULL"))
-    op.create_index(
-        "ix_jobs_page_by_status", "jobs", ["tenant_id", "status", "created_at", "id"], **_where("deleted_at IS NULL")
-    )
+    op.create_index("ix_jobs_page", "jobs", ["tenant_id", "created_at", "id"], **_UNDELETED)
+    op.create_index("ix_jobs_page_by_status", "jobs", ["tenant_id", "status", "created_at", "id"], **_UNDELETED)
     op.create_index("ix_jobs_parent_id", "jobs", ["parent_id"])
     op.create_index(
         "ix_jobs_purge_at", "jobs", ["finished_at"], **_where("inputs_erased_at IS NULL AND finished_at IS NOT NULL")
@@ -169,13 +174,7 @@ def _jobs() -> None:
     op.create_index(
         "ix_jobs_uncleaned", "jobs", ["finished_at"], **_where("cleaned_at IS NULL AND finished_at IS NOT NULL")
     )
-    op.create_index(
-        "uq_jobs_tenant_id_external_id",
-        "jobs",
-        ["tenant_id", "external_id"],
-        unique=True,
-        **_where("deleted_at IS NULL"),
-    )
+    op.create_index("uq_jobs_tenant_id_external_id", "jobs", ["tenant_id", "external_id"], unique=True, **_UNDELETED)
 
 
 def _job_columns() -> list[sa.Column[Any]]:
@@ -227,36 +226,22 @@ def _job_columns() -> list[sa.Column[Any]]:
 
 def _job_constraints() -> list[sa.Constraint]:
     return [
-        sa.CheckConstraint("(error IS NOT NULL) = (status = 'failed')", name=op.f("ck_jobs_error_when_failed")),
-        sa.CheckConstraint(
-            "(status = 'running') = (lease_expires_at IS NOT NULL)", name=op.f("ck_jobs_lease_while_running")
-        ),
-        sa.CheckConstraint(
-            "(status IN ('succeeded', 'failed', 'cancelled')) = (finished_at IS NOT NULL)",
-            name=op.f("ck_jobs_terminal_is_finished"),
-        ),
-        sa.CheckConstraint(
-            "(verdict IS NOT NULL) = (status = 'succeeded')", name=op.f("ck_jobs_verdict_when_succeeded")
-        ),
-        sa.CheckConstraint(
-            "deleted_at IS NULL OR status IN ('succeeded', 'failed', 'cancelled')",
-            name=op.f("ck_jobs_deleted_is_terminal"),
-        ),
-        sa.CheckConstraint(
+        _check("error_when_failed", "(error IS NOT NULL) = (status = 'failed')"),
+        _check("lease_while_running", "(status = 'running') = (lease_expires_at IS NOT NULL)"),
+        _check("terminal_is_finished", "(status IN ('succeeded', 'failed', 'cancelled')) = (finished_at IS NOT NULL)"),
+        _check("verdict_when_succeeded", "(verdict IS NOT NULL) = (status = 'succeeded')"),
+        _check("deleted_is_terminal", "deleted_at IS NULL OR status IN ('succeeded', 'failed', 'cancelled')"),
+        _check(
+            "phase_known",
             "phase IS NULL OR phase IN ('validating', 'loading', 'training', 'sculpting', 'evaluating', 'packaging')",
-            name=op.f("ck_jobs_phase_known"),
         ),
-        sa.CheckConstraint("phase IS NULL OR status = 'running'", name=op.f("ck_jobs_phase_while_running")),
-        sa.CheckConstraint(
-            "status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name=op.f("ck_jobs_status_known")
-        ),
-        sa.CheckConstraint("verdict IS NULL OR verdict IN ('passed', 'failed')", name=op.f("ck_jobs_verdict_known")),
-        sa.CheckConstraint("(lease_owner IS NULL) = (lease_expires_at IS NULL)", name=op.f("ck_jobs_lease_has_owner")),
-        sa.CheckConstraint(
-            "deleted_at IS NULL OR external_id IS NULL", name=op.f("ck_jobs_deleted_has_no_external_id")
-        ),
-        sa.CheckConstraint("fraction >= 0 AND fraction <= 1", name=op.f("ck_jobs_fraction_in_range")),
-        sa.CheckConstraint("inputs_erased_at IS NULL OR wrapped_key IS NULL", name=op.f("ck_jobs_erased_has_no_key")),
+        _check("phase_while_running", "phase IS NULL OR status = 'running'"),
+        _check("status_known", "status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')"),
+        _check("verdict_known", "verdict IS NULL OR verdict IN ('passed', 'failed')"),
+        _check("lease_has_owner", "(lease_owner IS NULL) = (lease_expires_at IS NULL)"),
+        _check("deleted_has_no_external_id", "deleted_at IS NULL OR external_id IS NULL"),
+        _check("fraction_in_range", "fraction >= 0 AND fraction <= 1"),
+        _check("erased_has_no_key", "inputs_erased_at IS NULL OR wrapped_key IS NULL"),
         sa.ForeignKeyConstraint(["model"], ["models.id"], name=op.f("fk_jobs_model")),
         sa.ForeignKeyConstraint(["parent_id"], ["jobs.id"], name=op.f("fk_jobs_parent_id")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_jobs_tenant_id")),
