@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.http.problem import MEDIA_TYPE, ProblemBody
 from core.service.access.scopes import SCOPES
 from core.service.audit import AuditView
+from core.service.db.tables.files import Purpose
+from core.service.db.tables.jobs import EventType
+from core.service.db.tables.opendsr import RequestStatus
 from core.service.jobs.views import JobView
 from core.service.kit.clock import Moment
 from core.service.kit.text import Label
@@ -42,7 +45,7 @@ class EventView(BaseModel):
     object: Literal["event"] = "event"
     id: str
     seq: int
-    type: Literal["status", "progress", "metric", "log"]
+    type: EventType
     created_at: datetime
     data: dict[str, Any]
 
@@ -79,7 +82,7 @@ class FileView(BaseModel):
 
     object: Literal["file"] = "file"
     id: str
-    purpose: Literal["forget", "retain"]
+    purpose: Purpose
     bytes: int
     media_type: str
     width: int | None
@@ -271,7 +274,7 @@ class OpendsrStatus(BaseModel):
     api_version: str
     controller_id: str
     subject_request_id: str
-    request_status: Literal["pending", "in_progress", "completed", "cancelled"]
+    request_status: RequestStatus
     expected_completion_time: datetime
     results_url: str | None
     results_count: int | None

@@ -9,8 +9,9 @@ import httpx
 from httpx_sse import EventSource
 
 from client.errors import APIConnectionError, APIError
-from client.models import TERMINAL, Event
+from client.models import Event
 from client.transport import Transport
+from core.job_states import TERMINAL
 
 _SILENCE_SECONDS = 45.0
 """The server sends a comment every 15 s; three missed ones are a dead connection."""

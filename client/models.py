@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
-Verdict = Literal["passed", "failed"]
-TERMINAL: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
+from core.job_states import TERMINAL, JobStatus, Verdict
 
 
 class Model(BaseModel):
@@ -51,7 +49,7 @@ class JobState(Model):
     """A job as the server last told it. Never holds the subject's name, prompts or images."""
 
     id: str
-    status: Status
+    status: JobStatus
     phase: str | None = None
     progress: Progress = Field(default_factory=Progress)
     model: str

@@ -8,7 +8,7 @@ from alembic import context
 from sqlalchemy import Connection, create_engine, event, make_url, text
 from sqlalchemy.pool import NullPool
 
-from core.service.db import models, opendsr_models, webhook_models  # noqa: F401 - registers the tables
+from core.service.db import tables  # noqa: F401 - registers them
 from core.service.db.base import Base
 from core.service.settings import get_settings
 

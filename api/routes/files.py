@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from io import BytesIO
-from typing import Annotated, Literal, cast
+from typing import Annotated, cast, get_args
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.orm import Session
@@ -17,13 +17,12 @@ from api.http.idempotent import Answer, fingerprint, once
 from api.openapi.bodies import CREATE_FILE
 from api.schemas import WITH_BODY, FileView, problems
 from core.service import audit, files
+from core.service.db.tables.files import Purpose
 from core.service.errors import InvalidRequest
 from core.service.files import FileRecord
 from core.service.settings import Settings
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
-
-Purpose = Literal["forget", "retain"]
 
 
 class Upload:
@@ -40,7 +39,7 @@ async def read_upload(request: Request) -> Upload:
     settings: Settings = request.app.state.settings
     form = await body.read_multipart(request, max_files=1, max_field_bytes=1000)
     purpose, file = form.get("purpose"), form.get("file")
-    if purpose not in ("forget", "retain"):
+    if purpose not in get_args(Purpose):
         raise InvalidRequest.one("/purpose", "invalid_purpose", "Send a part purpose: forget or retain.")
     if not isinstance(file, UploadFile):
         raise InvalidRequest.one("/file", "missing", "Send a part file with the picture or sound.")

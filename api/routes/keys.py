@@ -14,7 +14,7 @@ from api.http.idempotent import Answer, fingerprint, once
 from api.schemas import WITH_BODY, KeyCreate, KeyCreated, KeyList, KeyRotate, KeyView, problems
 from core.service import audit
 from core.service.access import keys
-from core.service.db.models import ApiKey
+from core.service.db.tables.access import ApiKey
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 

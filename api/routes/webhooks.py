@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Request, Response
 from sqlalchemy.orm import Session
@@ -13,13 +13,12 @@ from api.http import pages
 from api.http.idempotent import Answer, fingerprint, once
 from api.schemas import WITH_BODY, DeliveryList, WebhookList, problems
 from core.service import audit
+from core.service.db.tables.webhooks import DeliveryStatus
 from core.service.webhooks import deliveries, endpoints
 from core.service.webhooks.schema import SecretRotation, WebhookCreate
 from core.service.webhooks.views import DeliveryView, WebhookView, WebhookWithSecret
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
-
-DeliveryStatus = Literal["pending", "delivered", "failed"]
 
 
 @router.post("", status_code=201, response_model=WebhookWithSecret, responses=problems(*WITH_BODY))

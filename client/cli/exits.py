@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.job_states import JobStatus
+
 if TYPE_CHECKING:
     from client.models import JobState
 
@@ -26,8 +28,8 @@ class CommandError(Exception):
 
 def of_job(job: JobState) -> int:
     """The exit status that tells how a job ended; `OK` while it runs."""
-    if job.status == "failed":
+    if job.status == JobStatus.FAILED:
         return JOB_FAILED
-    if job.status == "cancelled":
+    if job.status == JobStatus.CANCELLED:
         return CANCELLED
     return VERDICT_FAILED if job.verdict == "failed" else OK

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,6 @@ from client.cli import exits
 from client.cli.context import JobId, JsonFlag, connect, out, print_json, say
 
 if TYPE_CHECKING:
-    from client.models import Status
     from client.resources.jobs import Job
 
 
@@ -33,9 +32,7 @@ def list_jobs(
     from client.cli.tables import show_jobs
 
     with connect(context) as client:
-        found = client.jobs.list(
-            status=cast("Status | None", status), model=model, external_id=external_id, page_size=min(limit, 100)
-        )
+        found = client.jobs.list(status=status, model=model, external_id=external_id, page_size=min(limit, 100))
         jobs = list(islice(found, limit))
     if json:
         print_json(jobs)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from client.cli.context import err, say
+from core.job_states import JobStatus
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 class Picture:
     """What is known of a running job from its events."""
 
-    phase: str = "queued"
+    phase: str = JobStatus.QUEUED
     step: int = 0
     total: int | None = None
     fraction: float = 0.0
@@ -33,7 +34,7 @@ class Picture:
         if event.type == "status":
             self.phase = str(data.get("phase") or data.get("status") or self.phase)
             self.step, self.total, self.eta = 0, None, None
-            if data.get("status") in {"queued", "running"}:
+            if data.get("status") in (JobStatus.QUEUED, JobStatus.RUNNING):
                 self.fraction, self.loss = 0.0, None
         if event.type == "progress":
             self._progress(data)
@@ -83,7 +84,7 @@ def _draw(job: Job) -> None:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=err(), transient=False) as bar:
-        task = bar.add_task("queued", total=1.0, steps="", detail="")
+        task = bar.add_task(JobStatus.QUEUED, total=1.0, steps="", detail="")
         _follow(job, lambda picture: _update(bar, task, picture))
 
 
@@ -98,7 +99,7 @@ def _follow(job: Job, show: Callable[[Picture], None]) -> None:
         for event in job.events(after=after):
             after = event.seq
             picture.take(event)
-            if picture.phase == "succeeded":
+            if picture.phase == JobStatus.SUCCEEDED:
                 picture.fraction = 1.0
             show(picture)
         # The log of a job that was retried goes on after its first end.

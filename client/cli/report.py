@@ -9,6 +9,7 @@ import typer
 
 from client.cli.context import JobId, JsonFlag, connect, out, print_json, say
 from client.cli.exits import CommandError
+from core.job_states import JobStatus
 
 
 def report(
@@ -23,7 +24,7 @@ def report(
 
     with connect(context) as client:
         job = client.jobs.get(job_id)
-        if job.status != "succeeded":
+        if job.status != JobStatus.SUCCEEDED:
             raise CommandError(f"{job.id} is {job.status}: only a succeeded job has a report")
         if html is not None:
             html.write_text(client.jobs.report_html(job.id), encoding="utf-8")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from client.cli.evaluation import show_evaluation
+from core.job_states import JobStatus
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -54,7 +55,7 @@ def show_jobs(console: Console, jobs: Sequence[JobState]) -> None:
     """A line a job."""
     table = _table("id", "status", "verdict", "model", "method", "age", "your id")
     for job in jobs:
-        status = _coloured(job.status, f" {job.progress.fraction:.0%}" if job.status == "running" else "")
+        status = _coloured(job.status, f" {job.progress.fraction:.0%}" if job.status == JobStatus.RUNNING else "")
         verdict = _coloured(job.verdict) if job.verdict else ""
         table.add_row(job.id, status, verdict, job.model, job.method, _age(job.created_at), job.external_id or "")
     console.print(table)

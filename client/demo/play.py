@@ -21,6 +21,7 @@ from client.cli.request import pictures_in
 from client.cli.tables import show_job
 from client.demo.server import LocalServer
 from client.demo.show import show_answers, show_end, show_heading, show_questions
+from core.job_states import JobStatus
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,7 +81,7 @@ def _perform(stage: Stage, server: LocalServer, elsewhere: Path) -> tuple[Job, s
         show_questions(stage.console, questions, before)
         job = _forget(stage, client)
         show_job(stage.console, job)
-        if job.status == "succeeded":
+        if job.status == JobStatus.SUCCEEDED:
             _ask_again(stage, job, model, questions, before)
         return job, base
 

@@ -18,7 +18,7 @@ from client.errors import JobTimeoutError
 from client.events import Feed
 from client.images import Clip, Image
 from client.level import Level
-from client.models import Artifact, Event, JobState, Status
+from client.models import Artifact, Event, JobState
 from client.pages import iterate
 from client.resources.base import Resource
 
@@ -115,7 +115,7 @@ class Jobs(Resource):
     def list(
         self,
         *,
-        status: Status | None = None,
+        status: str | None = None,
         model: str | None = None,
         external_id: str | None = None,
         created_after: datetime | None = None,

@@ -15,9 +15,12 @@ from typing import Any, TextIO
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from core.job_states import TERMINAL
 from core.service import audit
 from core.service.context import Services
-from core.service.db.models import TERMINAL, AuditEntry, File, Job, JobFile
+from core.service.db.tables.audit import AuditEntry
+from core.service.db.tables.files import File
+from core.service.db.tables.jobs import Job, JobFile
 from core.service.files.service import erase_content
 from core.service.jobs.erase import erase_inputs, erase_job
 from core.service.jobs.lifecycle import end_cancelled

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from core.service.db.models import IdempotencyKey
+from core.service.db.tables.idempotency import IdempotencyKey
 from core.service.errors import IdempotencyInProgress, IdempotencyKeyReused, InvalidIdempotencyKey
 from core.service.kit.clock import now
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.service import audit
 from core.service.db.engine import keyring_of
-from core.service.db.models import SigningKey
+from core.service.db.tables.keys import SigningKey
 from core.service.kit.clock import now
 
 log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Protocol
 
-from core.unlearning.types import Phase
+from core.job_states import Phase
 
 
 class Progress(Protocol):

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 EntityKind = Literal["identity", "object", "style", "concept", "class"]
 Modality = Literal["image", "text", "audio"]
 Level = Literal["quick", "standard", "thorough"]
-Phase = Literal["validating", "loading", "training", "sculpting", "evaluating", "packaging"]
 Part = Literal["train", "validation", "test"]
 
 Split = Literal[

@@ -27,7 +27,7 @@ from sqlalchemy import text, update
 from core.service import audit
 from core.service.context import Services
 from core.service.db.base import Base
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 from core.service.jobs import lease
 from core.service.jobs.sweep.sweep import sweep
 from core.service.kit.clock import now

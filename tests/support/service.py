@@ -20,7 +20,7 @@ from core.service.access.scopes import SCOPES
 from core.service.access.tenants import ensure_tenant
 from core.service.context import Services
 from core.service.db.migrate import migrate
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 from core.service.jobs import lease
 from core.service.jobs.artifacts import ArtifactRow, attempt_prefix
 from core.service.jobs.create import check_request, create_job

@@ -11,12 +11,12 @@ from opentelemetry.trace import Span
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from core.job_states import Phase
 from core.service.db.engine import Database
 from core.service.jobs import lease, tally
 from core.service.jobs.lease import Claim, LeaseLost
 from core.service.kit.clock import now
 from core.service.telemetry import tracing
-from core.unlearning.types import Phase
 from worker.attempt.stop import StopFlag
 
 WRITE_EVERY = 1.0

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.service.context import Services
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 from core.service.jobs import lease
 from core.service.jobs.claims import Claim
 from core.service.jobs.inputs import JobInput, ParentRecipe, Source

@@ -11,8 +11,9 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy import select
 
+from core.job_states import JobStatus
 from core.service.context import Services
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 from core.service.jobs.sweep.sweep import sweep
 from core.service.opendsr.deliver import CallbackDeliverer
 from core.service.telemetry import logs
@@ -59,7 +60,8 @@ def deliver_opendsr(services: Services) -> None:
 
 def look_for_queued(services: Services, runner: Runner) -> None:
     """Ring for the oldest queued job whenever this worker has nothing to do: a message may have died with a process."""
-    oldest = select(Job.id).where(Job.status == "queued", Job.cancel_requested_at.is_(None)).order_by(Job.ring_at)
+    waiting = Job.status == JobStatus.QUEUED, Job.cancel_requested_at.is_(None)
+    oldest = select(Job.id).where(*waiting).order_by(Job.ring_at)
 
     def look() -> None:
         if runner.busy:

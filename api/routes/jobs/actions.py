@@ -10,6 +10,7 @@ from api.deps import IdempotencyKey, JobsWrite, ServicesDep, base_url
 from api.http.idempotent import Answer, fingerprint, once
 from api.routes.jobs import response
 from api.schemas import WITH_BODY, problems
+from core.job_states import JobStatus
 from core.service.jobs import lifecycle
 from core.service.jobs.schema import SculptBody
 from core.service.jobs.views import JobView
@@ -27,7 +28,7 @@ def cancel_job(job_id: str, principal: JobsWrite, services: ServicesDep) -> Resp
     """Stop a job. A queued one is cancelled at once (200); a running one stops within a step (202)."""
     with services.db.write() as session:
         job = lifecycle.cancel(session, principal.tenant_id, job_id, principal.key_id, base_url(services))
-    return response.respond(job, 200 if job.status == "cancelled" else 202)
+    return response.respond(job, 200 if job.status == JobStatus.CANCELLED else 202)
 
 
 @router.post("/retry", status_code=202, response_model=JobView, responses=problems(409))

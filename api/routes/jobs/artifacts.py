@@ -13,6 +13,7 @@ from api.deps import ArtifactsRead, ServicesDep, base_url
 from api.http import conditional
 from api.http.download import respond
 from api.schemas import ArtifactList, ArtifactView, problems
+from core.job_states import JobStatus
 from core.service import audit
 from core.service.access.keys import Principal
 from core.service.context import Services
@@ -108,7 +109,7 @@ def _hand_out(
 
 def _succeeded(session: Session, tenant_id: str, job_id: str) -> JobView:
     job = views.get_job(session, tenant_id, job_id)
-    if job.status != "succeeded":
+    if job.status != JobStatus.SUCCEEDED:
         raise JobNotSucceeded(f"The job is {job.status}; there is nothing to download.")
     return job
 

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from api.deps import JobsRead, ServicesDep
 from api.http import conditional
 from api.schemas import EventList, problems
+from core.job_states import TERMINAL
 from core.service.context import Services
 from core.service.jobs import events, views
 
@@ -26,7 +27,6 @@ POLL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 15.0
 LONGEST_SECONDS = 600.0
 _PAGE = 500
-_TERMINAL = {"succeeded", "failed", "cancelled"}
 
 
 @router.get(
@@ -81,7 +81,7 @@ class _Feed:
             for event in batch:
                 after, spoke = event["seq"], monotonic()
                 yield format_sse_event(data_str=json.dumps(event), event=event["type"], id=str(after))
-            if status in _TERMINAL and len(batch) < _PAGE:
+            if status in TERMINAL and len(batch) < _PAGE:
                 return
             if monotonic() - spoke >= HEARTBEAT_SECONDS:
                 spoke = monotonic()

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.job_states import JobStatus
 from core.service.context import Services
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 from core.service.errors import FieldError, InvalidRequest
 from core.service.jobs.create import check_request
 from core.service.jobs.inputs import NO_UPLOADS, Uploads
@@ -116,7 +117,7 @@ _LOOK_BACK = 20
 def estimate(session: Session, model: str, method: str, level: str) -> dict[str, Any]:
     """Median seconds from claim to end of the latest successes of the same kind; null before the first."""
     query = select(Job.started_at, Job.finished_at, Job.plan)
-    query = query.where(Job.model == model, Job.method == method, Job.status == "succeeded")
+    query = query.where(Job.model == model, Job.method == method, Job.status == JobStatus.SUCCEEDED)
     rows = session.execute(query.order_by(Job.created_at.desc()).limit(_LOOK_BACK)).all()
     took = [
         (finished - started).total_seconds()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from core.job_states import TERMINAL
 from core.service.jobs.views import JobView, Unchanged
 
-POLL_SECONDS = {"queued": "2", "running": "2"}
+POLL_SECONDS = "2"
 
 
 def tag(version: int) -> str:
@@ -17,8 +18,8 @@ def tag(version: int) -> str:
 def headers(job: JobView | Unchanged) -> dict[str, str]:
     """`ETag`, and `Retry-After` while the job goes on."""
     found = {"ETag": tag(job.version), "Cache-Control": "private, no-cache"}
-    if job.status in POLL_SECONDS:
-        found["Retry-After"] = POLL_SECONDS[job.status]
+    if job.status not in TERMINAL:
+        found["Retry-After"] = POLL_SECONDS
     return found
 
 

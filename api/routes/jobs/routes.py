@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import Annotated, Literal
+from typing import Annotated
 
 import anyio
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -19,12 +19,12 @@ from api.routes.jobs import response
 from api.routes.jobs.intake import JobIntake, read_job
 from api.routes.jobs.plans import resolve
 from api.schemas import WITH_BODY, JobList, PlanPreview, problems
+from core.job_states import TERMINAL
 from core.service.context import Services
-from core.service.db.models import TERMINAL
 from core.service.jobs import lifecycle, listing, views
 from core.service.jobs.create import create_job as store_job
 from core.service.jobs.listing import JobFilters
-from core.service.jobs.views import JobView, Unchanged
+from core.service.jobs.views import JobView, Status, Unchanged
 from core.service.kit.clock import Moment
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -69,7 +69,7 @@ def list_jobs(
     request: Request,
     principal: JobsRead,
     services: ServicesDep,
-    status: Annotated[Literal["queued", "running", "succeeded", "failed", "cancelled"] | None, Query()] = None,
+    status: Annotated[Status | None, Query()] = None,
     model: Annotated[str | None, Query(max_length=100)] = None,
     external_id: Annotated[str | None, Query(max_length=255)] = None,
     created_after: Annotated[Moment | None, Query(description="RFC 3339, with a time zone.")] = None,

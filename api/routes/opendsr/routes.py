@@ -14,9 +14,10 @@ from api.routes.jobs.plans import resolve
 from api.routes.opendsr import exchange
 from api.routes.opendsr.exchange import Intake, answering, pointing_below, processor_key, read_request, signed
 from api.schemas import WITH_BODY, OpendsrDiscovery, OpendsrReceipt, OpendsrStatus, problems
+from core.job_states import JobStatus
 from core.service import audit
 from core.service.context import Services
-from core.service.db.opendsr_models import OpendsrRequest
+from core.service.db.tables.opendsr import OpendsrRequest
 from core.service.jobs import lifecycle
 from core.service.jobs.create import create_job as store_job
 from core.service.kit.clock import now
@@ -112,7 +113,7 @@ def cancel_opendsr_request(
 
     def cancel(session: Session) -> OpendsrRequest:
         row, job = requests.find(session, principal.tenant_id, subject_request_id)
-        if job.status != "cancelled":
+        if job.status != JobStatus.CANCELLED:
             if not requests.is_pending(job):
                 raise requests.NotPending
             lifecycle.cancel(session, principal.tenant_id, job.id, principal.key_id)

@@ -14,7 +14,7 @@ from core.service.access.tenants import DEFAULT_TENANT, ensure_tenant
 from core.service.context import Services
 from core.service.crypto.secret_files import read_or_create
 from core.service.db.engine import alone
-from core.service.db.models import ApiKey
+from core.service.db.tables.access import ApiKey
 
 KEY_FILE = "api-key"
 SETTING_UP = "lethe: setting up"

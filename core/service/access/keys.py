@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from core.service.access.scopes import SCOPES
 from core.service.access.secrets import new_secret, well_formed
 from core.service.db.engine import keyring_of
-from core.service.db.models import ApiKey
+from core.service.db.tables.access import ApiKey
 from core.service.errors import Forbidden, InvalidRequest, KeyNotActive, NotFound, Unauthorized
 from core.service.kit.clock import now as clock_now
 from core.service.kit.ids import new_id

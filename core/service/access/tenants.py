@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from core.service.db.models import Tenant
+from core.service.db.tables.access import Tenant
 from core.service.kit.clock import now
 
 DEFAULT_TENANT = "default"

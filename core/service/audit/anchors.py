@@ -19,7 +19,7 @@ from core.service.audit.chain import head_message
 from core.service.context import Services
 from core.service.crypto.keyring import Keyring
 from core.service.db.engine import keyring_of
-from core.service.db.models import AuditHead
+from core.service.db.tables.audit import AuditHead
 from core.service.kit.clock import now
 from core.service.storage.port import StoreError
 

@@ -12,7 +12,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from core.service.db.engine import keyring_of
-from core.service.db.models import AuditEntry
+from core.service.db.tables.audit import AuditEntry
 from core.service.kit import cursors
 
 MAX_LIMIT = 100

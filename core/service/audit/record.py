@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from core.service.audit.chain import GENESIS, entry_hash, head_message, plain
 from core.service.db.engine import before_commit, keyring_of
-from core.service.db.models import AuditEntry, AuditHead
+from core.service.db.tables.audit import AuditEntry, AuditHead
 from core.service.kit.clock import now
 
 SYSTEM = "system"

@@ -15,7 +15,7 @@ from core.service.audit.anchors import Anchor, anchors
 from core.service.audit.chain import GENESIS, entry_hash, head_message
 from core.service.context import Services
 from core.service.db.engine import keyring_of
-from core.service.db.models import AuditEntry, AuditHead
+from core.service.db.tables.audit import AuditEntry, AuditHead
 from core.service.storage.port import StoreError
 
 _AT_A_TIME = 1000

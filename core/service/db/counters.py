@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from core.service.db.models import Counter
+from core.service.db.tables.metrics import Counter
 
 SUM = "sum"
 """Stands in a histogram's `le` for the sum of what was observed."""

@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.service.crypto.keyring import PURPOSES, DecryptionError, Keyring, WrappedKey
-from core.service.db.models import MacKey
+from core.service.db.tables.keys import MacKey
 from core.service.errors import Unavailable
 
 

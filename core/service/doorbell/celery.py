@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.service.db.engine import Database
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 from core.service.doorbell import folder_broker
 from core.service.settings import Settings
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from core.service.context import Services
 from core.service.crypto.keyring import WrappedKey
-from core.service.db.models import File
+from core.service.db.tables.files import File
 from core.service.errors import NotFound
 
 

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from core.service.context import Services
 from core.service.db.engine import after_commit
-from core.service.db.models import File, Job, JobFile
+from core.service.db.tables.files import File, Purpose
+from core.service.db.tables.jobs import Job, JobFile
 from core.service.errors import FieldError, FileInUse, InvalidRequest, NotFound, Unavailable
 from core.service.files.content import storage_key
 from core.service.files.images import inspect
@@ -26,8 +27,6 @@ from core.service.kit.ids import new_id
 from core.service.settings import Settings
 from core.service.storage.erase import erase_object
 from core.service.storage.port import CHUNK, StoreError
-
-Purpose = Literal["forget", "retain"]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
-from core.service.db.models import Artifact
+from core.service.db.tables.jobs import Artifact
 from core.service.errors import NotFound
 from core.service.jobs.rows import get_row
 

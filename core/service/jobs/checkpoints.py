@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from core.service.context import Services
 from core.service.crypto.keyring import DecryptionError, WrappedKey
 from core.service.db.engine import after_commit
-from core.service.db.models import Checkpoint, Job
+from core.service.db.tables.jobs import Checkpoint, Job
 from core.service.jobs import lease
 from core.service.jobs.artifacts import attempt_prefix
 from core.service.jobs.claims import Claim, LeaseLost, held

@@ -7,7 +7,8 @@ from typing import Literal
 
 from sqlalchemy import ColumnElement, and_, or_
 
-from core.service.db.models import Job
+from core.job_states import JobStatus
+from core.service.db.tables.jobs import Job
 from core.service.jobs.origin import Origin
 
 
@@ -39,7 +40,7 @@ class Beat:
 
 def held(claim: Claim) -> ColumnElement[bool]:
     """The fence: true of the job's row only as long as nobody else has claimed, requeued or ended it."""
-    return and_(Job.id == claim.job_id, Job.lease_token == claim.lease_token, Job.status == "running")
+    return and_(Job.id == claim.job_id, Job.lease_token == claim.lease_token, Job.status == JobStatus.RUNNING)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.job_states import JobStatus
 from core.service.access.keys import Principal
 from core.service.context import Services
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 from core.service.errors import (
     FieldError,
     InvalidRequest,
@@ -85,7 +86,8 @@ def _named(s: Session, tenant: str, ids: Sequence[str]) -> list[Job]:
 
 def _all_of(s: Session, tenant: str, model_id: str, methods: Collection[str]) -> list[Job]:
     """Of each request about this model the newest patch, in the order of the requests."""
-    query = of_tenant(tenant).where(Job.model == model_id, Job.method.in_(methods), Job.status == "succeeded")
+    query = of_tenant(tenant).where(Job.model == model_id, Job.method.in_(methods))
+    query = query.where(Job.status == JobStatus.SUCCEEDED)
     # Those that were put together come last: of a request whose own job is still there, its own recipe counts.
     jobs = sorted(
         s.execute(query.order_by(Job.created_at, Job.id)).scalars(), key=lambda job: "jobs" in (job.sculpt or {})
@@ -112,7 +114,7 @@ def _pointers(ids: Sequence[str] | None, jobs: Iterable[Job]) -> dict[str, str]:
 def _check(job: Job, model_id: str, methods: Collection[str], artifacts: Sequence[ArtifactRow], pointer: str) -> None:
     if job.model != model_id:
         raise InvalidRequest.one(pointer, "other_model", "The job is of another model.")
-    if job.status != "succeeded":
+    if job.status != JobStatus.SUCCEEDED:
         raise _faulty(JobNotSucceeded(f"A job is {job.status}; there is no recipe to consolidate."), [pointer])
     if job.method not in methods or _named_so(artifacts, PATCH) is None:
         raise _faulty(SculptNotPossible("A job's method leaves no recipe that could be consolidated."), [pointer])

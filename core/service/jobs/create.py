@@ -10,12 +10,13 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from core.job_states import JobStatus
 from core.service import audit
 from core.service.access.keys import Principal
 from core.service.context import Services
 from core.service.crypto.keyring import WrappedKey
 from core.service.db.engine import db_now
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 from core.service.errors import ExternalIdExists, InvalidRequest, NotFound, TooManyQueuedJobs, Unavailable
 from core.service.files.images import inspect
 from core.service.files.service import attach
@@ -99,7 +100,7 @@ def create_job(
 
 def new_row(s: Session, principal: Principal, settings: Settings, *, plan: Mapping[str, Any], **columns: Any) -> Job:
     """A queued job's row, not yet added; `announce` it once it is. Raises `TooManyQueuedJobs`."""
-    queued = select(func.count()).where(Job.tenant_id == principal.tenant_id, Job.status == "queued")
+    queued = select(func.count()).where(Job.tenant_id == principal.tenant_id, Job.status == JobStatus.QUEUED)
     if s.execute(queued.where(Job.deleted_at.is_(None))).scalar_one() >= settings.max_queued_jobs:
         detail = f"At most {settings.max_queued_jobs} jobs may be queued."
         raise TooManyQueuedJobs(detail, headers={"Retry-After": _RETRY_AFTER_FULL_QUEUE})

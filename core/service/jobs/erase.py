@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from core.service import idempotency
 from core.service.context import Services
 from core.service.db.engine import after_commit, db_now
-from core.service.db.models import Artifact, Job
+from core.service.db.tables.jobs import Artifact, Job
 from core.service.files.service import detach, erase_content
 from core.service.jobs import checkpoints
 from core.service.jobs.artifacts import job_prefix, of_jobs

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from core.service.db.models import Job, JobEvent
+from core.service.db.tables.jobs import EventType, Job, JobEvent
 from core.service.errors import NotFound
 from core.service.jobs.rows import of_tenant
 from core.service.kit.clock import now
@@ -16,7 +16,6 @@ from core.service.kit.ids import new_id
 from core.service.opendsr import callbacks
 from core.service.webhooks import outbox
 
-EventType = Literal["status", "progress", "metric", "log"]
 MAX_PAGE = 1000
 FIRST = 1
 """The sequence number that a new job's row begins with."""

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from core.service.context import Services
 from core.service.crypto.keyring import DecryptionError, WrappedKey
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 from core.service.errors import InputErased, NotFound
 from core.service.files.content import read_file_bytes
 from core.service.jobs.artifacts import ArtifactRow, of_jobs

@@ -12,10 +12,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from core.job_states import JobStatus
 from core.service import audit
 from core.service.context import Services
 from core.service.db.engine import db_now
-from core.service.db.models import Artifact, Job
+from core.service.db.tables.jobs import Artifact, EventType, Job
 from core.service.jobs import events, tally
 from core.service.jobs.artifacts import ArtifactRow
 from core.service.jobs.claims import Beat, Claim, LeaseLost, Room, held
@@ -57,14 +58,14 @@ def claim(s: Session, job_id: str, owner: str, ttl: float, room: Room | None = N
     `owner` names the process, e.g. `host:pid`; see `release_owner`.
     """
     at = db_now(s)
-    expired = and_(Job.status == "running", Job.lease_expires_at < at, Job.lost_attempts + 1 < Job.max_attempts)
-    free = [Job.id == job_id, Job.cancel_requested_at.is_(None), or_(Job.status == "queued", expired)]
+    expired = and_(Job.status == JobStatus.RUNNING, Job.lease_expires_at < at, Job.lost_attempts + 1 < Job.max_attempts)
+    free = [Job.id == job_id, Job.cancel_requested_at.is_(None), or_(Job.status == JobStatus.QUEUED, expired)]
     free += [room.holds()] if room else []
     values: dict[Any, Any] = {
         **FRESH_PROGRESS,
-        Job.status: "running",
+        Job.status: JobStatus.RUNNING,
         Job.attempt: Job.attempt + 1,
-        Job.lost_attempts: case((Job.status == "running", Job.lost_attempts + 1), else_=Job.lost_attempts),
+        Job.lost_attempts: case((Job.status == JobStatus.RUNNING, Job.lost_attempts + 1), else_=Job.lost_attempts),
         Job.lease_token: Job.lease_token + 1,
         Job.lease_owner: owner,
         Job.lease_expires_at: at + timedelta(seconds=ttl),
@@ -78,8 +79,8 @@ def claim(s: Session, job_id: str, owner: str, ttl: float, room: Room | None = N
     found = s.execute(row).one_or_none()
     if found is None:
         return None
-    events.append(s, job_id, "status", {"status": "running", "attempt": found.attempt})
-    if was == "running":
+    events.append(s, job_id, "status", {"status": JobStatus.RUNNING, "attempt": found.attempt})
+    if was == JobStatus.RUNNING:
         tally.lease_expired(s)
     origin = Origin(found.request_id, found.traceparent)
     return Claim(job_id, found.tenant_id, found.attempt, found.lease_token, owner, found.method, origin, found.fraction)
@@ -138,7 +139,7 @@ def reached(s: Session, claim: Claim, fraction: float) -> None:
     _fenced(s, claim, {Job.checkpoint_fraction: min(max(fraction, 0.0), 1.0)}, Job.id, show=False)
 
 
-def append_event(s: Session, claim: Claim, type: events.EventType, data: Mapping[str, Any]) -> None:
+def append_event(s: Session, claim: Claim, type: EventType, data: Mapping[str, Any]) -> None:
     """`events.append`, fenced: for `metric` and `log`. Raises `LeaseLost`."""
     _fenced(s, claim, {Job.lease_owner: claim.owner}, Job.id, show=False)
     events.append(s, claim.job_id, type, data)
@@ -157,12 +158,12 @@ def succeed(
     at = db_now(s)
     kept_until = at + timedelta(days=services.settings.job_expires_days)
     result = {Job.verdict: verdict, Job.evaluation: dict(evaluation), Job.fraction: 1.0, Job.expires_at: kept_until}
-    _fenced(s, claim, {**ENDED, **result, Job.status: "succeeded", Job.finished_at: at}, Job.id)
+    _fenced(s, claim, {**ENDED, **result, Job.status: JobStatus.SUCCEEDED, Job.finished_at: at}, Job.id)
     for row in artifacts:
         s.add(Artifact(job_id=claim.job_id, attempt=claim.attempt, **row.public(), storage_key=row.storage_key))
     s.flush()
     digests = {row.name: row.sha256 for row in artifacts}
-    _ended(s, claim, "succeeded", {"verdict": verdict}, {"verdict": verdict, "artifacts": digests})
+    _ended(s, claim, JobStatus.SUCCEEDED, {"verdict": verdict}, {"verdict": verdict, "artifacts": digests})
     if CERTIFICATE in digests:
         issued = {"sha256": digests[CERTIFICATE]}
         audit.record(s, claim.tenant_id, audit.SYSTEM, "certificate.issued", claim.job_id, issued)
@@ -171,14 +172,14 @@ def succeed(
 def fail(s: Session, claim: Claim, code: str, message: str, retryable: bool) -> None:
     """End the job without a result. `message` is shown to the client, so nothing of the subject is in it."""
     error = {"code": code, "message": message, "retryable": retryable, "attempt": claim.attempt}
-    _fenced(s, claim, {**ENDED, Job.status: "failed", Job.finished_at: db_now(s), Job.error: error}, Job.id)
-    _ended(s, claim, "failed", {"error": error}, {"code": code})
+    _fenced(s, claim, {**ENDED, Job.status: JobStatus.FAILED, Job.finished_at: db_now(s), Job.error: error}, Job.id)
+    _ended(s, claim, JobStatus.FAILED, {"error": error}, {"code": code})
 
 
 def cancelled(s: Session, claim: Claim) -> None:
     """End the job as its owner asked. Raises `LeaseLost`."""
-    _fenced(s, claim, {**ENDED, Job.status: "cancelled", Job.finished_at: db_now(s)}, Job.id)
-    _ended(s, claim, "cancelled", {}, {})
+    _fenced(s, claim, {**ENDED, Job.status: JobStatus.CANCELLED, Job.finished_at: db_now(s)}, Job.id)
+    _ended(s, claim, JobStatus.CANCELLED, {}, {})
 
 
 def release(s: Session, claim: Claim) -> None:
@@ -189,15 +190,15 @@ def release(s: Session, claim: Claim) -> None:
     if cancel_requested(s, claim):
         cancelled(s, claim)
         return
-    _fenced(s, claim, {**UNLEASED, Job.status: "queued", **requeued(db_now(s))}, Job.id)
-    events.append(s, claim.job_id, "status", {"status": "queued", "reason": "handed_back"})
+    _fenced(s, claim, {**UNLEASED, Job.status: JobStatus.QUEUED, **requeued(db_now(s))}, Job.id)
+    events.append(s, claim.job_id, "status", {"status": JobStatus.QUEUED, "reason": "handed_back"})
     ring_after_commit(s, claim.job_id)
 
 
 def release_owner(s: Session, owner: str) -> int:
     """End the leases of a process that is known to be dead; the sweep does the rest. Returns their number."""
     past = db_now(s) - timedelta(microseconds=1)
-    mine = _update(s).where(Job.lease_owner == owner, Job.status == "running").values(lease_expires_at=past)
+    mine = _update(s).where(Job.lease_owner == owner, Job.status == JobStatus.RUNNING).values(lease_expires_at=past)
     return len(s.execute(mine.returning(Job.id)).all())
 
 
@@ -229,7 +230,7 @@ def _quota(s: Session) -> list[ColumnElement[bool]]:
     if most is None:
         return []
     other = Job.__table__.alias("other")
-    running = select(func.count()).where(other.c.tenant_id == Job.tenant_id, other.c.status == "running")
+    running = select(func.count()).where(other.c.tenant_id == Job.tenant_id, other.c.status == JobStatus.RUNNING)
     return [running.scalar_subquery() < most]
 
 

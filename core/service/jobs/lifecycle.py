@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from core.job_states import TERMINAL, JobStatus
 from core.service import audit
 from core.service.access.keys import Principal
 from core.service.context import Services
 from core.service.db.engine import db_now
-from core.service.db.models import TERMINAL, Job
+from core.service.db.tables.jobs import Job
 from core.service.errors import (
     InputErased,
     JobAlreadyTerminal,
@@ -37,41 +38,42 @@ def cancel(s: Session, tenant: str, job_id: str, actor: str = audit.SYSTEM, base
     Raises `NotFound`, and `JobAlreadyTerminal` for one that succeeded or failed.
     """
     job = get_row(s, tenant, job_id, lock=True)
-    if job.status in ("succeeded", "failed"):
+    if job.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
         raise JobAlreadyTerminal(f"The job has {job.status}.")
-    if job.cancel_requested_at is None and job.status != "cancelled":
+    if job.cancel_requested_at is None and job.status != JobStatus.CANCELLED:
         job.cancel_requested_at = db_now(s)
         job.version += 1
         audit.record(s, tenant, actor, "job.cancel_requested", job_id)
-        if job.status == "queued":
+        if job.status == JobStatus.QUEUED:
             end_cancelled(s, job)
     return refreshed(s, job, base_url)
 
 
 def end_cancelled(s: Session, job: Job) -> None:
     """End a locked job that nobody runs."""
-    job.status, job.finished_at = "cancelled", db_now(s)
-    tally.ended(s, job.method, "cancelled")
-    events.append(s, job.id, "status", {"status": "cancelled", "attempt": job.attempt})
+    job.status, job.finished_at = JobStatus.CANCELLED, db_now(s)
+    tally.ended(s, job.method, JobStatus.CANCELLED)
+    events.append(s, job.id, "status", {"status": JobStatus.CANCELLED, "attempt": job.attempt})
     audit.record(s, job.tenant_id, audit.SYSTEM, "job.cancelled", job.id, {"attempt": job.attempt})
 
 
 def retry(s: Session, tenant: str, job_id: str, actor: str = audit.SYSTEM, base_url: str = "") -> JobView:
     """Queue a failed job again. Raises `NotFound`, `JobNotFailed`, and `InputErased` once its inputs are gone."""
     job = get_row(s, tenant, job_id, lock=True)
-    if job.status != "failed":
+    if job.status != JobStatus.FAILED:
         raise JobNotFailed
     if job.inputs_erased_at is not None:
         raise InputErased
     at = db_now(s)
     job.expires_at = at + (job.expires_at - job.created_at)
-    job.status, job.finished_at, job.error, job.cancel_requested_at, job.cleaned_at = "queued", None, None, None, None
+    job.status = JobStatus.QUEUED
+    job.finished_at = job.error = job.cancel_requested_at = job.cleaned_at = None
     for column, value in (FRESH_PROGRESS | requeued(at) | origin.columns()).items():
         setattr(job, column.key, value)
     job.lost_attempts = 0
     checkpoints.forget(s, job_id)
     job.version += 1
-    events.append(s, job.id, "status", {"status": "queued", "reason": "retried"})
+    events.append(s, job.id, "status", {"status": JobStatus.QUEUED, "reason": "retried"})
     audit.record(s, tenant, actor, "job.retried", job_id)
     ring_after_commit(s, job_id)
     return refreshed(s, job, base_url)
@@ -83,7 +85,7 @@ def delete(services: Services, s: Session, tenant: str, job_id: str, actor: str 
     Raises `NotFound`, and `JobRunning` for one that must be cancelled first.
     """
     job = get_row(s, tenant, job_id, lock=True)
-    if job.status == "running":
+    if job.status == JobStatus.RUNNING:
         raise JobRunning
     if job.status not in TERMINAL:
         end_cancelled(s, job)
@@ -106,7 +108,7 @@ def create_sculpt_job(
     Raises `NotFound`, `JobNotSucceeded`, `SculptNotPossible`, `TooManyQueuedJobs`.
     """
     parent = get_row(s, principal.tenant_id, parent_id)
-    if parent.status != "succeeded":
+    if parent.status != JobStatus.SUCCEEDED:
         raise JobNotSucceeded(f"The job is {parent.status}; there is no recipe to sculpt.")
     if parent.method not in leaving_recipes or not of_jobs(s, [parent_id])[parent_id]:
         raise SculptNotPossible

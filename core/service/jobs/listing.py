@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.service.crypto.keyring import Keyring
 from core.service.db.engine import keyring_of
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 from core.service.jobs.artifacts import of_jobs
 from core.service.jobs.rows import of_tenant
 from core.service.jobs.views import JobView, view

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 from core.service.telemetry import tracing
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.service.db.models import Job
+from core.job_states import JobStatus
+from core.service.db.tables.jobs import Job
 
 RING_AGAIN_SECONDS = 5.0
 MAX_RING_SECONDS = 60.0
@@ -21,7 +22,7 @@ def ring_after_commit(s: Session, job_id: str) -> None:
 
 def ring_next(s: Session, tenant: str) -> None:
     """A job of the tenant has ended: its oldest queued one may have waited for that."""
-    query = select(Job.id).where(Job.tenant_id == tenant, Job.status == "queued", Job.deleted_at.is_(None))
+    query = select(Job.id).where(Job.tenant_id == tenant, Job.status == JobStatus.QUEUED, Job.deleted_at.is_(None))
     job_id = s.execute(query.order_by(Job.created_at, Job.id).limit(1)).scalar_one_or_none()
     if job_id is not None:
         ring_after_commit(s, job_id)

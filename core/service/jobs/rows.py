@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 from core.service.errors import NotFound
 
 

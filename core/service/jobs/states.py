@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 
 UNLEASED: dict[Any, Any] = {Job.lease_owner: None, Job.lease_expires_at: None, Job.phase: None, Job.eta_at: None}
 """Nobody runs it."""

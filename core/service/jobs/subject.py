@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.service.db.engine import keyring_of
-from core.service.db.models import AuditEntry
+from core.service.db.tables.audit import AuditEntry
 
 _BYTES = 16
 

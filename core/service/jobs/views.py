@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, PrivateAttr, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, GetPydanticSchema, PrivateAttr, SerializerFunctionWrapHandler, model_serializer
+from pydantic_core.core_schema import literal_schema
 from sqlalchemy import Connection, bindparam, inspect, select
 from sqlalchemy.orm import Session
 
-from core.service.db.models import Job
+from core.job_states import TERMINAL, JobStatus, Phase, Verdict
+from core.service.db.tables.jobs import Job
 from core.service.errors import NotFound
 from core.service.jobs.artifacts import ArtifactRow, of_jobs
 from core.service.jobs.rows import get_row
@@ -24,8 +26,8 @@ _THIS = (_row.id == bindparam("job_id"), _row.tenant_id == bindparam("tenant"), 
 _WHOLE = select(*_COLUMNS).where(*_THIS)
 _STATE = select(_row.version, _row.status).where(*_THIS)
 
-Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
-Phase = Literal["validating", "loading", "training", "sculpting", "evaluating", "packaging"]
+Status = Annotated[str, GetPydanticSchema(lambda *_: literal_schema([status.value for status in JobStatus]))]
+"""A `JobStatus` in a document. Published, and refused, as a `Literal` of its values is."""
 
 
 class ProgressView(BaseModel):
@@ -93,7 +95,7 @@ class JobView(BaseModel):
     cancel_requested_at: datetime | None
     expires_at: datetime
     due_at: datetime | None
-    verdict: Literal["passed", "failed"] | None
+    verdict: Verdict | None
     evaluation: dict[str, Any] | None
     error: ErrorView | None
     external_id: str | None
@@ -111,7 +113,7 @@ class JobView(BaseModel):
     @property
     def terminal(self) -> bool:
         """Whether the job has ended."""
-        return self.status in ("succeeded", "failed", "cancelled")
+        return self.status in TERMINAL
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def glance(connection: Connection, tenant: str, job_id: str, base_url: str = "")
     row = connection.execute(_WHOLE, {"tenant": tenant, "job_id": job_id}).one_or_none()
     if row is None:
         raise NotFound
-    artifacts = of_jobs(connection, [job_id])[job_id] if row.status == "succeeded" else []
+    artifacts = of_jobs(connection, [job_id])[job_id] if row.status == JobStatus.SUCCEEDED else []
     return view(cast("Job", row), artifacts, base_url)
 
 

@@ -9,14 +9,15 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from core.service.db.models import UNMET, Job
+from core.job_states import JobStatus
+from core.service.db.tables.jobs import UNMET, Job
 from core.service.metrics import workers
 
 
 def jobs_now(s: Session, _: datetime) -> Iterable[Metric]:
     """Queued and running jobs. Both counts come from small partial indexes, however many jobs have ended."""
     family = GaugeMetricFamily("lethe_jobs", "Jobs that are queued or running.", labels=("status", "method"))
-    for status in ("queued", "running"):
+    for status in (JobStatus.QUEUED, JobStatus.RUNNING):
         query = select(Job.method, func.count()).where(Job.status == status).group_by(Job.method)
         for method, number in s.execute(query.order_by(Job.method)):
             family.add_metric((status, method), number)
@@ -25,8 +26,8 @@ def jobs_now(s: Session, _: datetime) -> Iterable[Metric]:
 
 def oldest_queued(s: Session, at: datetime) -> Iterable[Metric]:
     """The signal to scale workers by."""
-    since = s.execute(select(func.min(func.coalesce(Job.queued_at, Job.created_at))).where(Job.status == "queued"))
-    first = since.scalar()
+    since = select(func.min(func.coalesce(Job.queued_at, Job.created_at)))
+    first = s.execute(since.where(Job.status == JobStatus.QUEUED)).scalar()
     age = 0.0 if first is None else max(0.0, (at - first).total_seconds())
     yield GaugeMetricFamily("lethe_oldest_queued_job_age_seconds", "How long the oldest queued job waits.", value=age)
 

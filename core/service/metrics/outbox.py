@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.service.db.webhook_models import WebhookDelivery, WebhookEndpoint
+from core.service.db.tables.webhooks import WebhookDelivery, WebhookEndpoint
 
 
 def outbox(s: Session, at: datetime) -> Iterable[Metric]:

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from core.service.db.engine import db_now
-from core.service.db.models import Worker
+from core.service.db.tables.metrics import Worker
 
 REPORT_SECONDS = 15.0
 ALIVE = timedelta(seconds=60)

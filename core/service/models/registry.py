@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.service.db.models import Model
+from core.service.db.tables.models import Model
 from core.service.errors import InvalidRequest, ModelExists, NotFound
 from core.service.kit.clock import now
 from core.service.models.schema import ModelCreate

@@ -10,8 +10,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from core.service.db.engine import db_now
-from core.service.db.models import Job
-from core.service.db.opendsr_models import OpendsrCallback, OpendsrRequest
+from core.service.db.tables.jobs import Job
+from core.service.db.tables.opendsr import OpendsrCallback, OpendsrRequest
 from core.service.kit.ids import new_id
 from core.service.opendsr import mapping
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.service.db.models import Job
+from core.job_states import JobStatus
+from core.service.db.tables.jobs import Job
 from core.service.opendsr.schema import OpendsrCreate
 
 MEMBERS = (
@@ -54,15 +55,15 @@ def request_status(status: str, attempt: int, verdict: str | None) -> str:
     There is no `failed`: what has failed, or missed its thresholds, is not done, so it stays in progress until an
     operator has retried or settled it. A job that goes back to the queue has begun.
     """
-    if status == "cancelled":
+    if status == JobStatus.CANCELLED:
         return "cancelled"
-    if status == "succeeded" and verdict == "passed":
+    if status == JobStatus.SUCCEEDED and verdict == "passed":
         return "completed"
-    return "pending" if status == "queued" and attempt == 0 else "in_progress"
+    return "pending" if status == JobStatus.QUEUED and attempt == 0 else "in_progress"
 
 
 def detail(job: Job) -> str:
     """What the four states hide: the state of the job itself, for the extension of a status."""
-    if job.status == "succeeded":
+    if job.status == JobStatus.SUCCEEDED:
         return "completed" if job.verdict == "passed" else "needs_review"
     return job.status

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from core.service.crypto.keyring import Keyring, WrappedKey
 from core.service.db.engine import keyring_of
-from core.service.db.models import Job
-from core.service.db.opendsr_models import OpendsrRequest
+from core.service.db.tables.jobs import Job
+from core.service.db.tables.opendsr import OpendsrRequest
 from core.service.errors import Conflict, NotFound
 from core.service.kit.deadline import due_at
 from core.service.opendsr import mapping

@@ -16,7 +16,7 @@ from core.service import audit
 from core.service.crypto.keyring import DecryptionError
 from core.service.db import counters
 from core.service.db.engine import keyring_of
-from core.service.db.webhook_models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from core.service.db.tables.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from core.service.webhooks import secrets
 from core.service.webhooks.schedule import GIVE_UP_AFTER, Jitter, next_delay, pause
 from core.service.webhooks.send import Message, Outcome

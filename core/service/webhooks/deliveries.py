@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.service.context import Services
 from core.service.db.engine import db_now, keyring_of
-from core.service.db.webhook_models import WebhookAttempt, WebhookDelivery
+from core.service.db.tables.webhooks import WebhookAttempt, WebhookDelivery
 from core.service.errors import NotFound, WebhookDisabled
 from core.service.kit import cursors
 from core.service.kit.clock import now

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.service.crypto.keyring import WrappedKey
 from core.service.db.engine import keyring_of
-from core.service.db.webhook_models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from core.service.db.tables.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from core.service.errors import NotFound, TooManyWebhooks
 from core.service.kit import cursors
 from core.service.kit.clock import now

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.service.db.engine import db_now
-from core.service.db.models import Job
-from core.service.db.webhook_models import WebhookDelivery, WebhookEndpoint
+from core.service.db.tables.jobs import Job
+from core.service.db.tables.webhooks import WebhookDelivery, WebhookEndpoint
 from core.service.kit.ids import new_id
 from core.service.webhooks.types import EVENT_TYPES
 

@@ -7,7 +7,7 @@ import secrets
 from datetime import datetime
 
 from core.service.crypto.keyring import Keyring, WrappedKey
-from core.service.db.webhook_models import WebhookEndpoint
+from core.service.db.tables.webhooks import WebhookEndpoint
 
 PREFIX = "whsec_"
 SECRET_BYTES = 32

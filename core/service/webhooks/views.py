@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from core.service.db.webhook_models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from core.service.db.tables.webhooks import DeliveryStatus, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 
 class WebhookView(BaseModel):
@@ -52,7 +52,7 @@ class DeliveryView(BaseModel):
     webhook_id: str
     type: str
     job_id: str
-    status: Literal["pending", "delivered", "failed"]
+    status: DeliveryStatus
     created_at: datetime
     next_attempt_at: datetime | None
     attempts: list[AttemptView]

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from core.service.context import Services
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 
 BATCH = 100
 Conditions = Iterable[ColumnElement[bool]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select, update
 
 from core.service.context import Services
-from core.service.db.models import Artifact, Job
+from core.service.db.tables.jobs import Artifact, Job
 from core.service.jobs import checkpoints
 from core.service.jobs.artifacts import job_prefix
 from core.service.kit.clock import now

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from core.service import audit
 from core.service.context import Services
 from core.service.db.engine import db_now
-from core.service.db.models import UNMET, Job
+from core.service.db.tables.jobs import UNMET, Job
 from core.service.jobs import events
 from core.service.jobs.sweep.batches import each
 

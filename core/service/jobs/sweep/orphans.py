@@ -9,7 +9,8 @@ from itertools import groupby
 from sqlalchemy import select
 
 from core.service.context import Services
-from core.service.db.models import Artifact, File, Job
+from core.service.db.tables.files import File
+from core.service.db.tables.jobs import Artifact, Job
 from core.service.kit.clock import now
 from core.service.kit.ids import made_at
 from core.service.storage.erase import erase_object

@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from core.job_states import JobStatus
 from core.service import audit
 from core.service.context import Services
 from core.service.db.engine import db_now
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 from core.service.jobs import events, tally
 from core.service.jobs.lifecycle import end_cancelled
 from core.service.jobs.queue import requeued, ring_after_commit, ring_next
@@ -47,17 +48,17 @@ def expire(services: Services, s: Session, job: Job) -> None:
 
 
 def _requeue(s: Session, job: Job) -> None:
-    job.status = "queued"
+    job.status = JobStatus.QUEUED
     for column, value in requeued(db_now(s)).items():
         setattr(job, column.key, value)
-    events.append(s, job.id, "status", {"status": "queued", "reason": LOST_CODE, "attempt": job.attempt})
+    events.append(s, job.id, "status", {"status": JobStatus.QUEUED, "reason": LOST_CODE, "attempt": job.attempt})
     audit.record(s, job.tenant_id, audit.SYSTEM, "job.requeued", job.id, {"attempt": job.attempt})
     ring_after_commit(s, job.id)
 
 
 def _fail(s: Session, job: Job, code: str, message: str) -> None:
     error: dict[str, Any] = {"code": code, "message": message, "retryable": True, "attempt": job.attempt}
-    job.status, job.finished_at, job.error = "failed", db_now(s), error
-    tally.ended(s, job.method, "failed")
-    events.append(s, job.id, "status", {"status": "failed", "error": error})
+    job.status, job.finished_at, job.error = JobStatus.FAILED, db_now(s), error
+    tally.ended(s, job.method, JobStatus.FAILED)
+    events.append(s, job.id, "status", {"status": JobStatus.FAILED, "error": error})
     audit.record(s, job.tenant_id, audit.SYSTEM, "job.failed", job.id, {"attempt": job.attempt, "code": code})

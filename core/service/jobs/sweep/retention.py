@@ -10,10 +10,13 @@ from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from core.job_states import TERMINAL
 from core.service import audit
 from core.service.context import Services
 from core.service.db.engine import db_now
-from core.service.db.models import TERMINAL, File, IdempotencyKey, Job, JobFile
+from core.service.db.tables.files import File
+from core.service.db.tables.idempotency import IdempotencyKey
+from core.service.db.tables.jobs import Job, JobFile
 from core.service.files.service import erase_content
 from core.service.jobs.erase import erase_inputs, erase_job
 from core.service.jobs.sweep.batches import BATCH, each, ids

@@ -7,10 +7,11 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from core.job_states import JobStatus
 from core.service import audit
 from core.service.context import Services
 from core.service.db.engine import db_now
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 from core.service.jobs.queue import next_ring, ring_after_commit
 from core.service.jobs.sweep import due, rescue, retention
 from core.service.jobs.sweep.batches import BATCH, each, ids
@@ -41,16 +42,16 @@ class SweepResult:
 def sweep(services: Services) -> SweepResult:
     """Do everything that is due, a batch of each kind."""
     at = _database_time(services)
-    lease_over = (Job.status == "running", Job.lease_expires_at < at)
-    stopped = (Job.status == "queued", Job.cancel_requested_at.is_not(None))
-    too_old = (Job.status == "queued", Job.expires_at < at)
+    lease_over = (Job.status == JobStatus.RUNNING, Job.lease_expires_at < at)
+    stopped = (Job.status == JobStatus.QUEUED, Job.cancel_requested_at.is_not(None))
+    too_old = (Job.status == JobStatus.QUEUED, Job.expires_at < at)
     uncleaned = (Job.finished_at.is_not(None), Job.cleaned_at.is_(None))
     erased = retention.erase(services)
     return SweepResult(
         rescued=each(services, lease_over, rescue.rescue),
         cancelled=each(services, stopped, rescue.cancel),
         expired=each(services, too_old, rescue.expire),
-        rung=each(services, (Job.status == "queued", Job.ring_at < at), _ring),
+        rung=each(services, (Job.status == JobStatus.QUEUED, Job.ring_at < at), _ring),
         warned=due.warn(services),
         inputs_erased=erased.inputs,
         jobs_erased=erased.jobs,

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from api.auth.key_cache import SECONDS, KeyCache
 from core.service.access.keys import Principal
-from core.service.db.models import ApiKey
+from core.service.db.tables.access import ApiKey
 from core.service.kit.clock import now
 from tests.support.api_server import Server, assert_problem, serving
 

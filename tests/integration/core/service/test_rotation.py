@@ -20,7 +20,9 @@ from core.service.crypto.keyring import DecryptionError, Keyring, WrappedKey
 from core.service.crypto.master_keys import KeyFile, key_file, new_master_key, open_keyring
 from core.service.crypto.secret_files import replace
 from core.service.db.engine import keyring_of
-from core.service.db.models import File, Job, SigningKey
+from core.service.db.tables.files import File
+from core.service.db.tables.jobs import Job
+from core.service.db.tables.keys import SigningKey
 from core.service.errors import KeyNotActive, Unauthorized, Unavailable
 from core.service.files import create_file
 from core.service.jobs import lease

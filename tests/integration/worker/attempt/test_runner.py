@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from core.service.context import Services
-from core.service.db.models import Job, JobEvent
+from core.service.db.tables.jobs import Job, JobEvent
 from core.service.jobs import events, lifecycle
 from core.service.jobs.views import JobView, get_job
 from core.service.storage.port import StoreError

@@ -12,7 +12,8 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from core.service.db.models import IdempotencyKey, Job
+from core.service.db.tables.idempotency import IdempotencyKey
+from core.service.db.tables.jobs import Job
 from tests.support.api_server import Server, request, serving
 
 CLIENTS, JOBS = 4, 1000

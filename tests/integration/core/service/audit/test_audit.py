@@ -20,7 +20,7 @@ from core.service.audit.chain import entry_hash
 from core.service.context import Services
 from core.service.db.engine import Database
 from core.service.db.migrate import alembic_config, migrate
-from core.service.db.models import AuditEntry, AuditHead
+from core.service.db.tables.audit import AuditEntry, AuditHead
 from core.service.errors import InvalidCursor
 from core.service.jobs import lifecycle
 from core.service.settings import Settings

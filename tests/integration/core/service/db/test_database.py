@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from core.service.context import Services
 from core.service.db.engine import Database
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 from core.service.kit.clock import now
 from core.service.settings import Settings
 from tests.support.service import open_services, settings_for, submit

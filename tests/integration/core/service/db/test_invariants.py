@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core.service.access.keys import create_key
 from core.service.context import Services
-from core.service.db.models import IdempotencyKey
+from core.service.db.tables.idempotency import IdempotencyKey
 from core.service.files import create_file
 from core.service.jobs import lifecycle
 from core.service.kit.clock import now

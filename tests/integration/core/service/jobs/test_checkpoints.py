@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from core.service.context import Services
-from core.service.db.models import Checkpoint, Job
+from core.service.db.tables.jobs import Checkpoint, Job
 from core.service.jobs import checkpoints, lease, lifecycle
 from core.service.jobs.claims import LeaseLost
 from core.service.jobs.sweep.sweep import sweep

@@ -17,7 +17,7 @@ from core.service.access.keys import Principal
 from core.service.audit import AuditFilters
 from core.service.context import Services
 from core.service.crypto.keyring import WrappedKey
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 from core.service.errors import (
     ExternalIdExists,
     InputErased,

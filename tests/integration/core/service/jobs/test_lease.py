@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import update
 
 from core.service.context import Services
-from core.service.db.models import Job
+from core.service.db.tables.jobs import Job
 from core.service.jobs import lease, lifecycle, views
 from core.service.jobs.artifacts import attempt_prefix, list_artifacts
 from core.service.jobs.claims import Room

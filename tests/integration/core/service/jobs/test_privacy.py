@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from core.service.context import Services
-from core.service.db.models import File, Job
+from core.service.db.tables.files import File
+from core.service.db.tables.jobs import Job
 from core.service.errors import ExternalIdExists, InputErased, InvalidRequest
 from core.service.files import create_file
 from core.service.jobs import lease, lifecycle

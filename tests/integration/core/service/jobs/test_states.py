@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from sqlalchemy import select
 
 from core.service.context import Services
-from core.service.db.models import Checkpoint, Job, JobEvent
+from core.service.db.tables.jobs import Checkpoint, Job, JobEvent
 from core.service.errors import Conflict, NotFound
 from core.service.jobs import checkpoints, lease, lifecycle
 from core.service.jobs.lease import Claim, LeaseLost

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, update
 
 from core.service.db.engine import db_now
-from core.service.db.opendsr_models import OpendsrCallback
+from core.service.db.tables.opendsr import OpendsrCallback
 from core.service.opendsr.deliver import CallbackDeliverer
 from tests.support.api_server import CANARY, MODEL, Server, serving
 from tests.support.opendsr_controller import DOMAIN, EMAIL, Controller, certified, dsr

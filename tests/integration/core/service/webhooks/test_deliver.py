@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import select, update
 
 from core.service.context import Services
-from core.service.db.models import AuditEntry
-from core.service.db.webhook_models import WebhookDelivery, WebhookEndpoint
+from core.service.db.tables.audit import AuditEntry
+from core.service.db.tables.webhooks import WebhookDelivery, WebhookEndpoint
 from core.service.errors import NotFound, WebhookDisabled
 from core.service.jobs import lifecycle
 from core.service.jobs.sweep.sweep import sweep

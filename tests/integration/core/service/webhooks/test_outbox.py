@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from core.service.context import Services
 from core.service.crypto.keyring import Keyring
 from core.service.db.migrate import alembic_config, migrate
-from core.service.db.models import Job
-from core.service.db.webhook_models import WebhookDelivery, WebhookEndpoint
+from core.service.db.tables.jobs import Job
+from core.service.db.tables.webhooks import WebhookDelivery, WebhookEndpoint
 from core.service.jobs import lease, lifecycle
 from core.service.jobs.sweep.sweep import sweep
 from core.service.webhooks import endpoints, outbox, secrets

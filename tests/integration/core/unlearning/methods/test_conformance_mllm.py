@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
+from core.job_states import Phase
 from core.unlearning.checkpoints import NO_CHECKPOINTS
 from core.unlearning.errors import StoppedError
 from core.unlearning.families.mllm.model.batch import collate
@@ -31,7 +32,7 @@ from core.unlearning.methods.task_arithmetic.config import SCALES
 from core.unlearning.patches import adapter_check, archive, stock
 from core.unlearning.patches.verify import verify
 from core.unlearning.progress import Silent
-from core.unlearning.types import Entity, Example, ForgetRequest, JobData, ModelSpec, Phase
+from core.unlearning.types import Entity, Example, ForgetRequest, JobData, ModelSpec
 from tests.support.patches import SIGNER
 from tests.support.tiny_multimodal_models import ARCHITECTURES, save
 

@@ -20,7 +20,9 @@ from sqlalchemy import text, update
 from core.service import audit, idempotency
 from core.service.audit import AuditFilters
 from core.service.context import Services
-from core.service.db.models import UNMET, File, IdempotencyKey, Job
+from core.service.db.tables.files import File
+from core.service.db.tables.idempotency import IdempotencyKey
+from core.service.db.tables.jobs import UNMET, Job
 from core.service.files import create_file
 from core.service.jobs import events, lease, lifecycle, views
 from core.service.jobs.create import create_job

@@ -14,7 +14,8 @@ from sqlalchemy import update
 
 from core.service import idempotency
 from core.service.context import Services
-from core.service.db.models import File, IdempotencyKey
+from core.service.db.tables.files import File
+from core.service.db.tables.idempotency import IdempotencyKey
 from core.service.errors import FileInUse, InputErased, NotFound
 from core.service.files import create_file, delete_file, get_file, read_file_bytes
 from core.service.jobs import lease, lifecycle, views

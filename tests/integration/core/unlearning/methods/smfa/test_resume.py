@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from core.job_states import Phase
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.errors import StoppedError
 from core.unlearning.families.mllm.model.generate import generate
@@ -21,7 +22,7 @@ from core.unlearning.methods.base import MethodResult
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.method import METHOD
 from core.unlearning.progress import Silent
-from core.unlearning.types import Entity, ForgetRequest, JobData, ModelSpec, Phase
+from core.unlearning.types import Entity, ForgetRequest, JobData, ModelSpec
 from tests.support.tiny_multimodal_models import save
 
 pytestmark = pytest.mark.slow

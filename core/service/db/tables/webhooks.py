@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.service.db.base import Base
+from core.service.db.base import Base, one_of, where
 
-DELIVERY_STATUSES = ("pending", "delivered", "failed")
-_PENDING: dict[str, Any] = {name: text("status = 'pending'") for name in ("sqlite_where", "postgresql_where")}
+DeliveryStatus = Literal["pending", "delivered", "failed"]
+_PENDING = where("status = 'pending'")
 
 
 class WebhookEndpoint(Base):
@@ -51,7 +51,7 @@ class WebhookDelivery(Base):
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
-        CheckConstraint(f"status IN {DELIVERY_STATUSES!r}", name="status_known"),
+        CheckConstraint(one_of("status", get_args(DeliveryStatus)), name="status_known"),
         CheckConstraint("(status = 'pending') = (next_attempt_at IS NOT NULL)", name="pending_has_a_time"),
         CheckConstraint("tries >= 0 AND attempts >= tries", name="tries_counted"),
         Index(None, "endpoint_id", "id"),

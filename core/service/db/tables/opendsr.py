@@ -7,16 +7,16 @@ sender's own, are encrypted under the job's key.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Literal, get_args
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.service.db.base import Base
+from core.service.db.base import Base, one_of, where
 
-REQUEST_STATUSES = ("pending", "in_progress", "completed", "cancelled")
-CALLBACK_STATES = ("pending", "delivered", "failed")
-_PENDING: dict[str, Any] = {name: text("state = 'pending'") for name in ("sqlite_where", "postgresql_where")}
+RequestStatus = Literal["pending", "in_progress", "completed", "cancelled"]
+CallbackState = Literal["pending", "delivered", "failed"]
+_PENDING = where("state = 'pending'")
 
 
 class OpendsrRequest(Base):
@@ -24,7 +24,7 @@ class OpendsrRequest(Base):
 
     __tablename__ = "opendsr_requests"
     __table_args__ = (
-        CheckConstraint(f"told_status IN {REQUEST_STATUSES!r}", name="told_status_known"),
+        CheckConstraint(one_of("told_status", get_args(RequestStatus)), name="told_status_known"),
         UniqueConstraint("job_id"),
     )
 
@@ -45,7 +45,7 @@ class OpendsrCallback(Base):
 
     __tablename__ = "opendsr_callbacks"
     __table_args__ = (
-        CheckConstraint(f"state IN {CALLBACK_STATES!r}", name="state_known"),
+        CheckConstraint(one_of("state", get_args(CallbackState)), name="state_known"),
         CheckConstraint("(state = 'pending') = (next_attempt_at IS NOT NULL)", name="pending_has_a_time"),
         ForeignKeyConstraint(
             ["tenant_id", "subject_request_id"],
