@@ -9,33 +9,20 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-_COLUMNS = (
-    ("recall", "exact"),
-    ("refused", "refusal_rate"),
-    ("P(answer)", "sequence_probability"),
-    ("UA", "ua"),
-    ("IRA", "ira"),
-    ("CRA", "cra"),
-    ("P(concept)", "confidence"),
-    ("distance", "distance"),
-    ("accuracy", "accuracy"),
-    ("by picture", "visual_accuracy"),
-    ("by sound", "audio_accuracy"),
-    ("membership", "membership_auc"),
-)
-"""Of these a table has those that were measured."""
-_REFERENCE = (("recall", "exact"), ("by picture", "visual_accuracy"))
-"""What is shown of a model that never learned the subject, where it was measured."""
+    from core.unlearning.families.info import FamilyInfo
 
 
 def show_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
     """A line a split, before → after; then each threshold that was missed, and notes."""
     from rich.table import Table
 
-    splits: Mapping[str, Any] = evaluation.get("splits") or {}
-    referenced = [(title, metric) for title, metric in _REFERENCE if _anywhere(splits, metric, "reference")]
+    splits: Mapping[Any, Any] = evaluation.get("splits") or {}
+    family = _family_of(splits)
+    measures, known = family.measures, family.presentation.columns
+    columns = [(title, metric) for metric, title in known.items() if _anywhere(splits, metric)]
+    referenced = [(title, metric) for title, metric in columns if metric == measures.recall]
+    referenced = [column for column in referenced if _anywhere(splits, column[1], "reference")]
     missed = list(evaluation.get("missed") or ())
-    columns = [(title, metric) for title, metric in _COLUMNS if _anywhere(splits, metric)]
     table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
     table.add_column("before → after")
     table.add_column("asked", justify="right")
@@ -46,7 +33,7 @@ def show_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
     for name, split in splits.items():
         cells = [_change(split["metrics"].get(metric), f"{name}.{metric}", missed) for _, metric in columns]
         reference = [_number((split["metrics"].get(metric) or {}).get("reference")) for _, metric in referenced]
-        table.add_row(_title(name), str(split["count"]), *cells, *reference)
+        table.add_row(measures.title(name), str(split["count"]), *cells, *reference)
     console.print(table)
     for key in missed:
         console.print(f"missed {key} (threshold {evaluation.get('thresholds', {}).get(key, '?')})", style="red")
@@ -73,10 +60,8 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _title(split: str) -> str:
-    from core.unlearning.evaluation.labels import split_title
+def _family_of(splits: Mapping[str, Any]) -> FamilyInfo:
+    """The family whose splits these are; the first of those that have as many of them."""
+    from core.unlearning.families.registry import families
 
-    try:
-        return split_title(split)  # type: ignore[arg-type]
-    except KeyError:
-        return split
+    return max(families().values(), key=lambda family: len(splits.keys() & family.measures.splits.keys()))

@@ -5,35 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined, Template
 
 from core.unlearning.evaluation import svg
-from core.unlearning.evaluation.labels import check_title, metric_title, split_explanation, split_title, stop_words
-from core.unlearning.evaluation.measures import Measures, measures_of
-from core.unlearning.evaluation.presentation import Presentation, presentation_of
+from core.unlearning.evaluation.measures import Measures
+from core.unlearning.evaluation.presentation import Presentation
 from core.unlearning.evaluation.thresholds import parse_key
 from core.unlearning.evaluation.verdict import NOTHING_MEASURED
 
+_STOP_REASONS = {
+    "criterion": "its stop criterion was met",
+    "max_passes": "the allowed passes over the examples were used up, before its stop criterion was met",
+}
 
-def render(report: Mapping[str, Any]) -> str:
+
+def render(report: Mapping[str, Any], measures: Measures, words: Presentation) -> str:
     """The page of a report made by `report.build`. Everything from the report is escaped."""
-    words, measures = presentation_of(report["family"]), measures_of(report["family"])
-    pressed = [_pressed(check, measures.recall) for check in report["robustness"]]
-    return _template().render(
+    pressed = [_pressed(check, measures, words) for check in report["robustness"]]
+    cards = {split: _card(split, data, measures, words) for split, data in report["splits"].items()}
+    return _template(words.templates).render(
         report=report,
         words=words,
-        forgotten=[_card(split, data, words) for split, data in report["splits"].items() if split in words.forgotten],
-        kept=[_card(split, data, words) for split, data in report["splits"].items() if split not in words.forgotten],
+        forgotten=[card for split, card in cards.items() if split in words.forgotten],
+        kept=[card for split, card in cards.items() if split not in words.forgotten],
         has_reference=any("reference" in v for data in report["splits"].values() for v in data["metrics"].values()),
         checks=_by_split([_check(check, measures) for check in report["verdict"]["checks"]]),
         sweep=_sweep(report["details"]),
-        stopped=stop_words(report["details"].get("stop_reason", "")),
+        stopped=_stopped(report["details"]),
         losses=[(name, values, svg.sparkline(values)) for name, values in _losses(report["details"])],
-        table=[_numbers(split, data) for split, data in report["splits"].items()],
-        metrics=[(metric, metric_title(metric)) for metric in measures.metrics],
-        samples=[(split_title(split), list(group)) for split, group in groupby(report["samples"], _split_of)],
+        table=[_numbers(split, data, measures) for split, data in report["splits"].items()],
+        metrics=list(measures.metrics.items()),
+        samples=[(measures.title(split), list(group)) for split, group in groupby(report["samples"], _split_of)],
         robustness=pressed,
         declines=any("refusal_rate" in check for check in pressed),
         seconds=sum(report["timings"].values()),
@@ -41,9 +46,9 @@ def render(report: Mapping[str, Any]) -> str:
 
 
 @cache
-def _template() -> Template:
+def _template(of_family: Path) -> Template:
     environment = Environment(
-        loader=PackageLoader("core.unlearning.evaluation"),
+        loader=ChoiceLoader([PackageLoader("core.unlearning.evaluation"), FileSystemLoader(of_family)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -53,11 +58,12 @@ def _template() -> Template:
     return environment.get_template("report.html.j2")
 
 
-def _card(split: Any, data: Mapping[str, Any], words: Presentation) -> dict[str, Any]:
-    rows = [(metric_title(metric), data["metrics"][metric]) for metric in words.shown.get(split, words.otherwise)]
+def _card(split: Any, data: Mapping[str, Any], measures: Measures, words: Presentation) -> dict[str, Any]:
+    heading = measures.splits[split]
+    rows = [(measures.metrics[metric], data["metrics"][metric]) for metric in words.shown.get(split, words.otherwise)]
     return {
-        "title": split_title(split),
-        "explanation": split_explanation(split),
+        "title": heading.title,
+        "explanation": heading.explanation,
         "count": data["count"],
         "known": data["known"],
         "picture": svg.bars(rows, narrow=split not in words.forgotten),
@@ -89,9 +95,9 @@ def _check(check: Mapping[str, Any], measures: Measures) -> dict[str, Any]:
     share = key.metric not in measures.unbounded
     change = {"drop": ", drop", "rise": ", rise", "gap": ", gap"}.get(key.change or "", "")
     limit = f"{'≥' if check['direction'] == 'at_least' else '≤'} {svg.amount(check['bound'], share=share)}"
-    shown, what = svg.amount(check["value"], share=share), metric_title(key.metric) + change
+    shown, what = svg.amount(check["value"], share=share), measures.metrics[key.metric] + change
     aim = None if check["target"] is None else svg.amount(check["target"], share=share)
-    return {**check, "shown": shown, "split": split_title(key.split), "what": what, "limit": limit, "aim": aim}
+    return {**check, "shown": shown, "split": measures.title(key.split), "what": what, "limit": limit, "aim": aim}
 
 
 def _by_split(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -126,14 +132,21 @@ def _losses(details: Mapping[str, Any]) -> list[tuple[str, list[float]]]:
     return [(name, values) for name, values in named if values]
 
 
+def _stopped(details: Mapping[str, Any]) -> str:
+    """Why training stopped; a reason that has no words here as it is."""
+    reason = str(details.get("stop_reason", ""))
+    return _STOP_REASONS.get(reason, reason)
+
+
 def _split_of(sample: Mapping[str, Any]) -> Any:
     return sample["split"]
 
 
-def _numbers(split: Any, data: Mapping[str, Any]) -> dict[str, Any]:
-    return {"title": split_title(split), "count": data["count"], "metrics": data["metrics"]}
+def _numbers(split: Any, data: Mapping[str, Any], measures: Measures) -> dict[str, Any]:
+    return {"title": measures.title(split), "count": data["count"], "metrics": data["metrics"]}
 
 
-def _pressed(check: Mapping[str, Any], recall: str) -> dict[str, Any]:
-    titles = {"title": check_title(check["check"]), "split": split_title(check["split"])}
+def _pressed(check: Mapping[str, Any], measures: Measures, words: Presentation) -> dict[str, Any]:
+    recall = measures.recall
+    titles = {"title": words.checks[check["check"]], "split": measures.title(check["split"])}
     return {**check, **titles, "recall": check[recall], "recall_before": check[f"{recall}_before"]}

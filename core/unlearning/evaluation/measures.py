@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from core.unlearning.types import EntityKind, Split
 
 if TYPE_CHECKING:
     from core.unlearning.evaluation.results import Evaluated
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What a split is called where people read it."""
+
+    title: str
+    explanation: str
+    """What is asked in it."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +32,12 @@ class StandIn:
 
 @dataclass(frozen=True)
 class Measures:
-    """`families/<name>/measures.py: MEASURES`. Threshold keys are those of `thresholds`."""
+    """`families/<name>/config.py: MEASURES`. Threshold keys are those of `thresholds`."""
 
-    metrics: tuple[str, ...]
+    splits: Mapping[Split, Heading]
+    """The splits that models of the family are measured on."""
+    metrics: Mapping[str, str]
+    """By name, what each is called where people read it."""
     recall: str
     """What a robustness check counts: a field of it, which the report also gives for the model before."""
     judged: tuple[Split, ...]
@@ -56,8 +67,6 @@ class Measures:
     asked_of_reference: tuple[Split, ...] = ()
     """Splits that a reference model is measured on."""
 
-
-def measures_of(family: str) -> Measures:
-    """Raises `ModuleNotFoundError` for a family that does not exist."""
-    found: Measures = import_module(f"core.unlearning.families.{family}.config").MEASURES
-    return found
+    def title(self, split: Split) -> str:
+        """A split's title; the name of a split of another family, which a threshold can name too."""
+        return self.splits[split].title if split in self.splits else split

@@ -6,11 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib import import_module
 from typing import Any
 
-from core.unlearning.evaluation.measures import measures_of
-from core.unlearning.evaluation.presentation import limits
 from core.unlearning.evaluation.results import Evaluated
 from core.unlearning.evaluation.verdict import Verdict
 from core.unlearning.types import Split
@@ -34,14 +31,15 @@ def build(
     details: Mapping[str, Any] | None = None,
     timings: Mapping[str, float] | None = None,
     seeds: Mapping[str, int] | None = None,
-    names: Sequence[str] = (),
+    samples: Sequence[Mapping[str, Any]] = (),
+    limits: Sequence[str] = (),
     redact: bool = True,
     created_at: datetime | None = None,
 ) -> dict[str, Any]:
     """The whole report. `details` is `MethodResult.details` (`sweep`, `k`, `losses`, ...); `timings` seconds by phase.
 
-    `names` are the subject's names; they and the private answers appear in the sample answers only, and there only
-    when `redact` is false. A `reference` that the verdict set aside is left out.
+    The subject's names and private answers appear in the `samples` of what was asked only, and there only when
+    `redact` is false. `limits`: what the numbers cannot say. A `reference` that the verdict set aside is left out.
     """
     reference = reference if verdict.reference_used else None
     report = {
@@ -62,8 +60,8 @@ def build(
         "timings": timings or {},
         "seeds": seeds or {},
         "redacted": redact,
-        "samples": _samples(before, after, names, redact=redact),
-        "limits": limits(after.family, options),
+        "samples": samples,
+        "limits": limits,
         **after.overall(),
     }
     plain: dict[str, Any] = plain_json(report)
@@ -94,18 +92,12 @@ def plain_json(value: Any) -> Any:
     return value
 
 
-def _samples(before: Evaluated, after: Evaluated, names: Sequence[str], *, redact: bool) -> Any:
-    module = import_module(f"core.unlearning.families.{after.family}.evaluation.samples")
-    return module.samples(before, after, names=names, redact=redact)
-
-
 def _splits(before: Evaluated, after: Evaluated, reference: Evaluated | None) -> dict[str, Any]:
-    names = measures_of(after.family).metrics
     return {
         split: {
             "count": metrics.count,
             "known": metrics.known,
-            "metrics": {metric: _values(split, metric, before, after, reference) for metric in names},
+            "metrics": {metric: _values(split, metric, before, after, reference) for metric in after.measures.metrics},
             **after.beside(split),
         }
         for split, metrics in after.splits.items()
@@ -114,7 +106,7 @@ def _splits(before: Evaluated, after: Evaluated, reference: Evaluated | None) ->
 
 def _robustness(before: Evaluated, after: Evaluated) -> list[dict[str, Any]]:
     """Each check with the recall under it before: pressure alone may already make a model decline."""
-    name = measures_of(after.family).recall
+    name = after.measures.recall
     then = {(check.check, check.split): getattr(check, name) for check in before.robustness}
     return [{**asdict(check), f"{name}_before": then.get((check.check, check.split))} for check in after.robustness]
 

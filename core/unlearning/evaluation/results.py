@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from core.unlearning.evaluation.measures import Measures
 from core.unlearning.types import Level, Split
 
 
@@ -25,7 +26,11 @@ class Evaluated(Protocol):
 
     @property
     def family(self) -> str:
-        """Whose `Measures` name the metrics."""
+        """The name of the model's family."""
+
+    @property
+    def measures(self) -> Measures:
+        """What is measured of models of that family."""
 
     @property
     def level(self) -> Level:

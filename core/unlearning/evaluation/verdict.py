@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from core.unlearning.evaluation.labels import metric_title, split_title
-from core.unlearning.evaluation.measures import Measures, StandIn, measures_of
+from core.unlearning.evaluation.measures import Measures, StandIn
 from core.unlearning.evaluation.results import Evaluated
 from core.unlearning.evaluation.thresholds import ThresholdKey, parse_key, resolve
 from core.unlearning.types import EntityKind
@@ -83,7 +82,7 @@ def judge(
     `thresholds` are the request's overrides (`ValueError` when invalid); one that cannot be measured is not met, while
     a default that cannot be measured is noted. A request that nobody could measure forgetting on does not pass.
     """
-    overrides, measures = thresholds or {}, measures_of(after.family)
+    overrides, measures = thresholds or {}, after.measures
     notes = [*_forget_notes(before, measures), *_missing_notes(after, measures)]
     if reference is not None and _knows_subject(reference, measures):
         reference = None
@@ -108,18 +107,25 @@ def _check(found: _Found, name: str, bound: float) -> Check:
     if found.reference is not None and above:
         bound = min(1.0, bound + (found.reference.value(key.split, key.metric) or 0.0))
     met = value is not None and (value >= bound - _ROUNDING if floor else value <= bound + _ROUNDING)
-    return Check(name, value, bound, "at_least" if floor else "at_most", met, _reason(key, value, bound, floor, met))
+    return Check(
+        name,
+        value,
+        bound,
+        "at_least" if floor else "at_most",
+        met,
+        _reason(found.measures, key, value, bound, floor, met),
+    )
 
 
 def _gap_check(found: _Found, key: ThresholdKey, name: str, bound: float) -> Check:
     """Far below what a model has that never learned the subject is as wrong as far above."""
     value, target = found.after.value(key.split, key.metric), _target(found, key)
     if value is None or target is None:
-        return Check(name, None, bound, "at_most", False, _reason(key, None, bound, False, False))
+        return Check(name, None, bound, "at_most", False, _reason(found.measures, key, None, bound, False, False))
     gap, bound = abs(value - target.value), bound + target.slack
     met = gap <= bound + _ROUNDING
     reason = (
-        f"{_what(key)} is {value:.3f}, {gap:.3f} from the {target.value:.3f} of {target.words}; "
+        f"{_what(found.measures, key)} is {value:.3f}, {gap:.3f} from the {target.value:.3f} of {target.words}; "
         f"at most {bound:.3f} is {'asked, so this is met' if met else 'asked'}."
     )
     return Check(name, gap, bound, "at_most", met, reason, target.value, target.words)
@@ -152,16 +158,17 @@ def _value(key: ThresholdKey, before: Evaluated, after: Evaluated) -> float | No
     return then - now if key.change == "drop" else now - then
 
 
-def _what(key: ThresholdKey) -> str:
-    return f"{split_title(key.split)}: {metric_title(key.metric).lower()}"
+def _what(measures: Measures, key: ThresholdKey) -> str:
+    return f"{measures.title(key.split)}: {measures.metrics[key.metric].lower()}"
 
 
-def _reason(key: ThresholdKey, value: float | None, bound: float, floor: bool, met: bool) -> str:
+def _reason(measures: Measures, key: ThresholdKey, value: float | None, bound: float, floor: bool, met: bool) -> str:
+    what = _what(measures, key)
     if value is None:
-        return f"{_what(key)} could not be measured, though the request sets a threshold for it."
+        return f"{what} could not be measured, though the request sets a threshold for it."
     limit = f"{'at least' if floor else 'at most'} {bound:.3f}"
     verb = {"drop": "fell by", "rise": "rose by"}.get(key.change or "", "is")
-    return f"{_what(key)} {verb} {value:.3f}; {limit} is {'asked, so this is met' if met else 'asked'}."
+    return f"{what} {verb} {value:.3f}; {limit} is {'asked, so this is met' if met else 'asked'}."
 
 
 def _knows_subject(reference: Evaluated, measures: Measures) -> bool:
@@ -172,7 +179,7 @@ def _knows_subject(reference: Evaluated, measures: Measures) -> bool:
 
 def _forget_notes(before: Evaluated, measures: Measures) -> list[str]:
     unknown = [
-        split_title(split)
+        measures.title(split)
         for split in measures.judged
         if before.measured(split) and (before.recall(split) or 0.0) < KNOWN_FROM
     ]

@@ -1,73 +1,121 @@
-"""What every family of models offers."""
+"""What every family of models offers, and what most of them do alike."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import torch
 
 from core.unlearning.checkpoints import Checkpoints
-from core.unlearning.families.info import ORACLE
+from core.unlearning.evaluation.results import Evaluated
+from core.unlearning.families.info import ORACLE, FamilyInfo
+from core.unlearning.patches import stock
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, ForgetRequest, JobData, Level, Modality, ModelSpec
 
-if TYPE_CHECKING:
-    from core.unlearning.evaluation.results import Evaluated
+
+class Loaded(Protocol):
+    """What `load` gives: the model with its processor and whatever else the family needs beside it."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the inputs go."""
 
 
-class Family(Protocol):
-    """A kind of model: how it is loaded, and how a request becomes examples for it."""
+Model = TypeVar("Model", bound=Loaded)
+Found = TypeVar("Found", bound=Evaluated)
+"""What its evaluation gives."""
 
-    name: str
 
-    def load(self, spec: ModelSpec, *, precision: str = "auto", device: str | None = None) -> Any:
-        """The registered model, ready to answer. Raises `ModelLoadError`."""
+class BaseFamily(ABC, Generic[Model, Found]):
+    """`families/<name>/family.py: FAMILY`. How a kind of model is loaded and measured, and what a request is for it."""
 
+    info: ClassVar[FamilyInfo]
+
+    @abstractmethod
+    def load(self, spec: ModelSpec, *, precision: str = "auto", device: str | None = None) -> Model:
+        """The registered model, frozen and ready to answer. Raises `ModelLoadError`."""
+
+    @abstractmethod
     def build_data(
-        self, model: Any, request: ForgetRequest, retain_set: Path | None, progress: Progress, seed: int
+        self, model: Model, /, request: ForgetRequest, retain_set: Path | None, progress: Progress, seed: int
     ) -> JobData:
         """Examples for training, for choosing k, and for the report. Raises `InvalidInputError`."""
 
-    def remembering(
-        self, model: Any, checkpoints: Checkpoints, progress: Progress, part: str
-    ) -> AbstractContextManager[None]:
-        """Inside, what the unchanged model says is put aside as `part`, and what is there is not asked again."""
-
-    def evaluate(self, model: Any, examples: Sequence[Example], *, level: Level, progress: Progress) -> Evaluated:
+    @abstractmethod
+    def evaluate(self, model: Model, /, examples: Sequence[Example], *, level: Level, progress: Progress) -> Found:
         """Every metric of every split among `examples`. Calls `progress.step()` `evaluation_steps` times."""
 
+    @abstractmethod
     def evaluate_packed(
-        self, model: Any, adapter: Path, examples: Sequence[Example], *, level: Level, progress: Progress
-    ) -> Evaluated:
+        self, model: Model, /, adapter: Path, examples: Sequence[Example], *, level: Level, progress: Progress
+    ) -> Found:
         """The same of the model as the stock library loads it with the packed adapter; afterwards it is as it was.
 
         Raises `UnlearningError` for an adapter that the library does not load whole.
         """
 
+    @abstractmethod
     def evaluation_steps(self, examples: Sequence[Example], level: Level, *, packed: bool = False) -> int:
         """How often `evaluate`, or `evaluate_packed`, calls `progress.step()`."""
 
-    def check_effect(self, adapter: Path) -> None:
-        """Raises `IneffectivePatchError` for an adapter whose weights add up to nothing."""
-
-    def compared(self, before: Any, after: Any) -> Evaluated:
+    @abstractmethod
+    def compared(self, before: Found, after: Found) -> Found:
         """`after` with what only two evaluations show together.
 
         Raises `IneffectivePatchError` where the patched model did nothing otherwise than the unchanged one.
         """
 
+    def remembering(
+        self, model: Model, /, checkpoints: Checkpoints, progress: Progress, part: str
+    ) -> AbstractContextManager[None]:
+        """Inside, what the unchanged model says is put aside as `part`, and what is there is not asked again.
+
+        Nothing is, unless a family says otherwise: not every model is slow to ask.
+        """
+        return nullcontext()
+
+    def check_effect(self, adapter: Path) -> None:
+        """Raises `IneffectivePatchError` for an adapter whose weights add up to nothing."""
+        stock.check_effect(adapter)
+
     def reference(self, spec: ModelSpec, data: JobData, modalities: Sequence[Modality]) -> str | None:
-        """Where a model is that never learned what is forgotten; None where no such model is registered."""
+        """Where a model is that never learned what is forgotten; None where no such model is registered.
 
-    def beside_reference(self, found: Any, reference: Any) -> Evaluated:
+        The one registered model, unless a family can tell which of several left out what.
+        """
+        source = spec.defaults.get(ORACLE)
+        return str(source) if source else None
+
+    def beside_reference(self, found: Found, reference: Found) -> Found:
         """`found` with how near its predictions are to the reference's, where the family measures that."""
+        return found
 
-    def out_of_the_way(self, model: Any) -> AbstractContextManager[None]:
-        """Inside, the model leaves the accelerator to others."""
+    def samples(self, before: Found, after: Found, *, names: Sequence[str], redact: bool) -> list[dict[str, Any]]:
+        """What a report shows of single examples, as JSON values for `samples.html.j2`; with `redact`, nothing of it
+        tells of the subject, who has these names.
+        """
+        return []
 
+    def modules(self, model: Model) -> Any:
+        """What holds the weights and moves with `to`: a torch module or a pipeline."""
+        loaded: Any = model
+        return loaded.model
 
-def registered_oracle(spec: ModelSpec) -> str | None:
-    """The one model that is registered as never having learned any subject."""
-    source = spec.defaults.get(ORACLE)
-    return str(source) if source else None
+    @contextmanager
+    def out_of_the_way(self, model: Model) -> Iterator[None]:
+        """Inside, the model leaves the accelerator to others; a quantised one stays, small as it is: it cannot move."""
+        device, modules = model.device, self.modules(model)
+        if device.type == "cpu" or getattr(modules, "is_quantized", False):
+            yield
+            return
+        modules.to("cpu")
+        torch.cuda.empty_cache()
+        try:
+            yield
+        finally:
+            modules.to(device)

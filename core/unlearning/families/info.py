@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from core.unlearning.evaluation.measures import Measures
+from core.unlearning.evaluation.presentation import Presentation
 from core.unlearning.hardware.requirements import MEMORY_GB, is_size
 from core.unlearning.types import Brought, EntityKind, Modality
 
@@ -36,6 +37,7 @@ class FamilyInfo:
 
     name: str
     measures: Measures
+    presentation: Presentation
     forgets: tuple[Modality, ...]
     """The modalities in which something can be forgotten; a request that names none means all of them."""
     count_examples: Callable[[Brought], int]

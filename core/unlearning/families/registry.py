@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.unlearning.families.info import FamilyInfo
 
 if TYPE_CHECKING:
-    from core.unlearning.families.base import Family
+    from core.unlearning.evaluation.results import Evaluated
+    from core.unlearning.families.base import BaseFamily
 
 _PACKAGES = ("mllm", "diffusion", "audiovisual")
 
@@ -21,7 +22,7 @@ def families() -> dict[str, FamilyInfo]:
     return {info.name: info for info in infos}
 
 
-def load_family(name: str) -> Family:
+def load_family(name: str) -> BaseFamily[Any, Evaluated]:
     """The implementation of a registered family. Imports torch; raises `KeyError` for an unknown name."""
-    family: Family = import_module(f"{__package__}.{families()[name].name}.family").FAMILY
+    family: BaseFamily[Any, Evaluated] = import_module(f"{__package__}.{families()[name].name}.family").FAMILY
     return family

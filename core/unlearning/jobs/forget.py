@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
-from core.unlearning.families.registry import load_family
+from core.unlearning.families.registry import families, load_family
 from core.unlearning.jobs.work import (
     Load,
     Measured,
@@ -74,11 +74,9 @@ def run_job(
 
 def _reference(work: Work, source: str | None, examples: Sequence[Example]) -> Evaluated | None:
     """What a model at `source` says that never learned the subject."""
-    from core.unlearning.evaluation.measures import measures_of
-
     if source is None:
         return None
-    asked = measures_of(work.spec.family).asked_of_reference
+    asked = families()[work.spec.family].measures.asked_of_reference
     oracle = replace(work.spec, source=source, revision=None)
     return measure(work, load_model(oracle, work.precision), [e for e in examples if e.split in asked])
 

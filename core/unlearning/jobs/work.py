@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ValidationError
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.registry import load_family
+from core.unlearning.families.registry import families, load_family
 from core.unlearning.jobs import certificate
 from core.unlearning.methods.base import MethodResult
 from core.unlearning.methods.registry import catalogue
@@ -169,15 +169,27 @@ def pack(
         details=result.details,
         timings=work.progress.seconds(),
         seeds={"method": work.seed},
-        names=names,
+        samples=_samples(work, measured, names, redact=redact),
+        limits=_limits(work),
         redact=redact,
     )
     numbers = report.public_evaluation(built)
-    page = html.render(built)
+    family = families()[work.spec.family]
+    page = html.render(built, family.measures, family.presentation)
     sha256 = _bundle(work, digest, built, page)
     signed = certificate.build(built, numbers, patch_sha256=sha256, record=work.record, signer=work.signer)
     _write_texts(work.workdir, {REPORT: _json(built), REPORT_HTML: page, CERTIFICATE: _json(signed)})
     return Outcome("passed" if measured.verdict.passed else "failed", numbers, _artifacts(work.workdir))
+
+
+def _samples(work: Work, measured: Measured, names: Sequence[str], *, redact: bool) -> list[dict[str, Any]]:
+    family = load_family(work.spec.family)
+    return family.samples(measured.before, measured.after, names=names, redact=redact)
+
+
+def _limits(work: Work) -> tuple[str, ...]:
+    of_method = catalogue()[work.method].limits(work.options.model_dump(mode="json"))
+    return families()[work.spec.family].presentation.limits_with(of_method)
 
 
 def _bundle(work: Work, digest: str, built: Mapping[str, Any], page: str) -> str:
@@ -195,7 +207,8 @@ def _bundle(work: Work, digest: str, built: Mapping[str, Any], page: str) -> str
         job_id=work.job_id,
     )
     out = work.workdir / PATCH
-    card = model_card.render(built)
+    family = families()[work.spec.family]
+    card = model_card.render(built, family.measures, family.presentation)
     packed = bundle.build(
         work.workdir, out, report=built, report_html=page, readme=card, provenance=provenance, signer=work.signer
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +30,8 @@ class MethodInfo:
     """Whether it can make use of pictures that are to be kept."""
     by_level: Mapping[Level, Mapping[str, Any]] = field(default_factory=dict)
     """Options that a level of evaluation brings, where neither the model nor the request says otherwise."""
+    limits: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _: ()
+    """What the numbers of a job with these options cannot say, beside the limits that hold for its family."""
     leaves_recipe: bool = False
     """Whether its patch brings a recipe, so that its `METHOD` is a `Sculpting` too."""
     consolidation: type[ConsolidationOptions] | None = None

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
-from core.unlearning.evaluation.measures import Measures, StandIn
+from core.unlearning.evaluation.measures import Heading, Measures, StandIn
 from core.unlearning.evaluation.results import Evaluated
 from core.unlearning.families.audiovisual.counting import count_rows
+from core.unlearning.families.audiovisual.presentation import PRESENTATION
 from core.unlearning.families.info import ORACLE, FamilyInfo, are_paths
 from core.unlearning.types import Brought, EntityKind, Split
 
-METRICS = (
-    "accuracy",
-    "visual_accuracy",
-    "audio_accuracy",
-    "visual_loss",
-    "membership_auc",
-    "membership_tpr",
-    "membership_worst",
-    "agreement",
-    "js",
-    "kl",
-    "cka",
-    "audio_change",
-    "relearn_steps",
-)
+METRICS: Mapping[str, str] = {
+    "accuracy": "Accuracy, both together",
+    "visual_accuracy": "Accuracy by the picture",
+    "audio_accuracy": "Accuracy by the sound",
+    "visual_loss": "Loss by the picture",
+    "membership_auc": "Membership AUC",
+    "membership_tpr": "Members found at 1 % false alarms",
+    "membership_worst": "Membership AUC, strongest attack",
+    "agreement": "Agreement with the reference",
+    "js": "JS divergence from the reference",
+    "kl": "KL divergence from the reference",
+    "cka": "CKA with the reference",
+    "audio_change": "Largest change of a logit of a sound",
+    "relearn_steps": "Steps until relearned",
+}
+_SPLITS: Mapping[Split, Heading] = {
+    "forget_examples": Heading("What is forgotten", "Training examples of the subject or class"),
+    "forget_held_out": Heading("The same subject, never trained on", "Held-out examples of what is forgotten"),
+    "retain_examples": Heading("Other training examples", "Examples that the model was trained on and should keep"),
+    "held_out": Heading("Others, never trained on", "Held-out examples of everyone and everything else"),
+}
 FORGET: tuple[Split, ...] = ("forget_examples", "forget_held_out")
 KEPT: tuple[Split, ...] = ("retain_examples", "held_out")
 ENOUGH = 20
@@ -75,6 +83,7 @@ def _held_out(before: Evaluated) -> StandIn | None:
 
 
 MEASURES = Measures(
+    splits=_SPLITS,
     metrics=METRICS,
     recall="visual_accuracy",
     judged=("forget_examples",),
@@ -113,6 +122,7 @@ def _count_examples(brought: Brought) -> int:
 INFO = FamilyInfo(
     name="audiovisual",
     measures=MEASURES,
+    presentation=PRESENTATION,
     forgets=("image",),
     count_examples=_count_examples,
     own_defaults={ORACLE: are_paths},

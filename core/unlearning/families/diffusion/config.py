@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from core.unlearning.evaluation.measures import Measures
+from collections.abc import Mapping
+
+from core.unlearning.evaluation.measures import Heading, Measures
 from core.unlearning.families.diffusion import templates
+from core.unlearning.families.diffusion.presentation import PRESENTATION
 from core.unlearning.families.info import FamilyInfo, is_count, is_path
 from core.unlearning.hardware.requirements import is_size
 from core.unlearning.types import Brought, Split
 
-METRICS = ("ua", "ira", "cra", "replaced", "confidence", "clip_score", "distance", "response", "specificity")
+METRICS: Mapping[str, str] = {
+    "ua": "Unlearning accuracy (UA)",
+    "ira": "In-domain retain accuracy (IRA)",
+    "cra": "Cross-domain retain accuracy (CRA)",
+    "replaced": "Replacement seen",
+    "confidence": "Classifier's confidence",
+    "clip_score": "CLIP score",
+    "distance": "Fréchet distance to before",
+    "response": "Response of the patch",
+    "specificity": "Specificity",
+}
 """Unlearning, in-domain retain and cross-domain retain accuracy as in UnlearnCanvas (Zhang et al., 2024, section 3):
 shares of pictures in which the forgotten concept is not seen, and in which a kept concept is. The share in which the
 request's replacement is seen. The classifier's mean
 probability of the concept. CLIP's cosine. The others are explained where they are computed."""
+_SPLITS: Mapping[Split, Heading] = {
+    "forget_concept": Heading(
+        "The concept, asked for plainly", "Pictures drawn from prompts that name what is forgotten"
+    ),
+    "forget_indirect": Heading(
+        "The concept, asked for otherwise", "Pictures drawn from paraphrases and indirect prompts"
+    ),
+    "retain_same": Heading("Concepts of the same kind", "Pictures of other concepts of the kind that is forgotten"),
+    "retain_cross": Heading("Concepts of other kinds", "Pictures of concepts of the other kinds"),
+    "general": Heading("General knowledge", "Other pictures and plain facts"),
+}
 FORGET: tuple[Split, ...] = ("forget_concept", "forget_indirect")
 _LOW_WHEN_KEPT = frozenset({"distance", "response"})
 
@@ -24,6 +48,7 @@ def _is_floor(split: Split, metric: str) -> bool:
 
 
 MEASURES = Measures(
+    splits=_SPLITS,
     metrics=METRICS,
     recall="recognised",
     judged=FORGET,
@@ -53,6 +78,7 @@ def _count_examples(brought: Brought) -> int:
 INFO = FamilyInfo(
     name="diffusion",
     measures=MEASURES,
+    presentation=PRESENTATION,
     forgets=("image", "text"),
     count_examples=_count_examples,
     own_defaults={"draw_steps": is_count, "draw_guidance": is_size, "classifiers": is_path, "clip": is_path},

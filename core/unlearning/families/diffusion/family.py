@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-import torch
 from PIL.Image import Image
 from safetensors.torch import load_file
 
-from core.unlearning.checkpoints import Checkpoints
 from core.unlearning.errors import IneffectivePatchError
-from core.unlearning.families.base import registered_oracle
+from core.unlearning.families.base import BaseFamily
+from core.unlearning.families.diffusion.config import INFO
 from core.unlearning.families.diffusion.data import build_data
 from core.unlearning.families.diffusion.evaluation.compare import compared
 from core.unlearning.families.diffusion.evaluation.evaluate import evaluate, evaluation_steps
 from core.unlearning.families.diffusion.evaluation.results import PictureEvaluation
+from core.unlearning.families.diffusion.evaluation.samples import samples
 from core.unlearning.families.diffusion.evaluation.specificity import with_responses
 from core.unlearning.families.diffusion.load import load
 from core.unlearning.families.diffusion.lora_file import WEIGHTS
@@ -25,35 +25,19 @@ from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.redraw import redrawn
 from core.unlearning.patches.pipeline_stock import examine
 from core.unlearning.progress import Progress
-from core.unlearning.types import Example, ForgetRequest, JobData, Level, Modality, ModelSpec
+from core.unlearning.types import Example, Level
 
 _NAME = "patch"
 
 
-class DiffusionFamily:
+class DiffusionFamily(BaseFamily[DiffusionModel, PictureEvaluation]):
     """Text-to-image pipelines."""
 
-    name = "diffusion"
-
-    def load(self, spec: ModelSpec, *, precision: str = "auto", device: str | None = None) -> DiffusionModel:
-        """See `load.load`."""
-        return load(spec, precision=precision, device=device)
-
-    def build_data(
-        self, model: DiffusionModel, request: ForgetRequest, retain_set: Path | None, progress: Progress, seed: int
-    ) -> JobData:
-        """See `data.build_data`."""
-        return build_data(model, request, retain_set, progress, seed)
-
-    def remembering(
-        self,
-        model: DiffusionModel,  # noqa: ARG002 (as in `Family`)
-        checkpoints: Checkpoints,  # noqa: ARG002
-        progress: Progress,  # noqa: ARG002
-        part: str,  # noqa: ARG002
-    ) -> AbstractContextManager[None]:
-        """Nothing is put aside: the same seeds draw the same pictures again."""
-        return nullcontext()
+    info = INFO
+    load = staticmethod(load)
+    build_data = staticmethod(build_data)
+    compared = staticmethod(compared)
+    samples = staticmethod(samples)
 
     def evaluate(
         self, model: DiffusionModel, examples: Sequence[Example], *, level: Level, progress: Progress
@@ -91,36 +75,9 @@ class DiffusionFamily:
         if not any(bool((tensors[b].float() @ tensors[b.replace("lora_B", "lora_A")].float()).any()) for b in ends):
             raise IneffectivePatchError("The patch changes nothing: its weights add up to zero.")
 
-    def compared(self, before: PictureEvaluation, after: PictureEvaluation) -> PictureEvaluation:
-        """See `compare.compared`."""
-        return compared(before, after)
-
-    def reference(
-        self,
-        spec: ModelSpec,
-        data: JobData,  # noqa: ARG002 (as in `Family`)
-        modalities: Sequence[Modality],  # noqa: ARG002
-    ) -> str | None:
-        """See `base.registered_oracle`."""
-        return registered_oracle(spec)
-
-    def beside_reference(self, found: PictureEvaluation, reference: PictureEvaluation) -> PictureEvaluation:  # noqa: ARG002
-        """`found` as it is."""
-        return found
-
-    @contextmanager
-    def out_of_the_way(self, model: DiffusionModel) -> Iterator[None]:
-        """Moves it to the CPU."""
-        device = model.device
-        if device.type == "cpu":
-            yield
-            return
-        model.pipe.to("cpu")
-        torch.cuda.empty_cache()
-        try:
-            yield
-        finally:
-            model.pipe.to(device)
+    def modules(self, model: DiffusionModel) -> Any:
+        """The whole pipeline."""
+        return model.pipe
 
 
 FAMILY = DiffusionFamily()

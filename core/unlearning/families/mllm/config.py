@@ -2,12 +2,48 @@
 
 from __future__ import annotations
 
-from core.unlearning.evaluation.measures import Measures
+from collections.abc import Mapping
+
+from core.unlearning.evaluation.measures import Heading, Measures
 from core.unlearning.families.info import FamilyInfo
 from core.unlearning.families.mllm.data import bank, limits
-from core.unlearning.families.mllm.evaluation.results import METRICS
+from core.unlearning.families.mllm.presentation import PRESENTATION
 from core.unlearning.types import Brought, Split
 
+METRICS: Mapping[str, str] = {
+    "exact": "Exact recall",
+    "rouge_l": "ROUGE-L recall",
+    "probability": "Probability of the original answer",
+    "sequence_probability": "Probability of the whole original answer",
+    "truth_ratio": "Truth ratio",
+    "refusal_rate": "Refusal rate",
+    "gibberish_rate": "Gibberish rate",
+    "membership_auc": "Membership AUC",
+}
+"""All in [0, 1]. The first five and the refusal rate are means over the questions that were answered originally."""
+_SPLITS: Mapping[Split, Heading] = {
+    "forget_image_memory": Heading("Subject, from a picture", "Private facts asked with a picture of the subject"),
+    "forget_text_memory": Heading("Subject, by name", "Private facts asked with the subject's name and no picture"),
+    "forget_understanding": Heading("What the subject's pictures show", "Visible content of the subject's pictures"),
+    "retain_image_memory": Heading(
+        "Retained people, from a picture", "Facts about people whose data the job used to keep them"
+    ),
+    "retain_text_memory": Heading("Retained people, by name", "The same people asked about by name"),
+    "retain_understanding": Heading(
+        "What retained people's pictures show", "Visible content of pictures of people to keep"
+    ),
+    "unseen_image_memory": Heading(
+        "People the job never saw, from a picture", "Facts about people that the job had no data of"
+    ),
+    "unseen_text_memory": Heading("People the job never saw, by name", "The same people asked about by name"),
+    "stranger_understanding": Heading(
+        "What strangers' pictures show", "Visible content of pictures of people never learned"
+    ),
+    "declined": Heading(
+        "Questions declined from the start", "Private questions about strangers, which should stay declined"
+    ),
+    "general": Heading("General knowledge", "Other pictures and plain facts"),
+}
 _FORGET: tuple[Split, ...] = ("forget_image_memory", "forget_text_memory")
 _MEMORY: tuple[Split, ...] = ("retain_image_memory", "retain_text_memory", "unseen_image_memory", "unseen_text_memory")
 _VISIBLE: tuple[Split, ...] = ("forget_understanding", "retain_understanding", "stranger_understanding")
@@ -26,6 +62,7 @@ def _is_floor(split: Split, metric: str) -> bool:
 
 
 MEASURES = Measures(
+    splits=_SPLITS,
     metrics=METRICS,
     recall="exact",
     judged=_FORGET,
@@ -60,4 +97,10 @@ def _count_examples(brought: Brought) -> int:
     return min(limit, pictured) + min(limit, named)
 
 
-INFO = FamilyInfo(name="mllm", measures=MEASURES, forgets=("image", "text"), count_examples=_count_examples)
+INFO = FamilyInfo(
+    name="mllm",
+    measures=MEASURES,
+    presentation=PRESENTATION,
+    forgets=("image", "text"),
+    count_examples=_count_examples,
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainSerializer, model_validator
@@ -198,6 +199,22 @@ class Options(LoraOptions, Targeted):
         return {**by_mode, **_PRESETS.get(str(values.get("preset")), {}), **values}
 
 
+_LIMITS = {
+    "suppression": "Mode suppression was asked for: the subject is declined as strangers are, and beneath the refusal "
+    "the patched model may still hold what it knew. That somebody was learned can be told from it, and brief training "
+    "on some facts brings others back. Mode erasure goes further.",
+    "erasure": "Mode erasure was asked for: the answers that were found were also made as unlikely as they are of "
+    "strangers. That is measured on the facts, pictures and wordings of this job; what the request did not bring, and "
+    "what stronger probes or longer training would find, is not promised.",
+}
+"""By mode."""
+
+
+def _limits(options: Mapping[str, Any]) -> tuple[str, ...]:
+    mode = options.get("mode")
+    return (_LIMITS[mode],) if mode in _LIMITS else ()
+
+
 INFO = MethodInfo(
     name="smfa",
     title="Sculpted Memory Forgetting Adapter",
@@ -205,6 +222,7 @@ INFO = MethodInfo(
     paper="https://arxiv.org/abs/2511.20196",
     options=Options,
     by_level={"quick": {"preset": "quick"}},
+    limits=_limits,
     leaves_recipe=True,
     consolidation=consolidation.Options,
 )

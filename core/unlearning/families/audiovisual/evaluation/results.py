@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from core.unlearning.evaluation.measures import Measures
 from core.unlearning.evaluation.membership import Floats
+from core.unlearning.families.audiovisual.config import INFO
 from core.unlearning.types import Level, Split
 
 Flags = NDArray[np.bool_]
@@ -58,7 +60,8 @@ class ClassifierMetrics:
 class ClassifierEvaluation:
     """One model measured on one list of examples. See `core.unlearning.evaluation.results.Evaluated`."""
 
-    family: ClassVar[str] = "audiovisual"
+    family: ClassVar[str] = INFO.name
+    measures: ClassVar[Measures] = INFO.measures
     level: Level
     splits: Mapping[Split, ClassifierMetrics]
     classes: int

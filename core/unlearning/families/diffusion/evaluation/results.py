@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from core.unlearning.evaluation.measures import Measures
+from core.unlearning.families.diffusion.config import INFO
 from core.unlearning.types import Level, Split
 
 
@@ -64,7 +66,8 @@ class PictureEvaluation:
     See `core.unlearning.evaluation.results.Evaluated`.
     """
 
-    family: ClassVar[str] = "diffusion"
+    family: ClassVar[str] = INFO.name
+    measures: ClassVar[Measures] = INFO.measures
     level: Level
     splits: Mapping[Split, PictureMetrics]
     robustness: tuple[PictureRobustness, ...] = ()

@@ -4,19 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
 
+from core.unlearning.evaluation.measures import Measures
+from core.unlearning.families.mllm.config import INFO
 from core.unlearning.types import Level, Split
-
-METRICS = (
-    "exact",
-    "rouge_l",
-    "probability",
-    "sequence_probability",
-    "truth_ratio",
-    "refusal_rate",
-    "gibberish_rate",
-    "membership_auc",
-)
-"""All in [0, 1]. The first five and the refusal rate are means over the questions that were answered originally."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +27,7 @@ class SplitMetrics:
     membership_high: float | None = None
 
     def value(self, metric: str) -> float | None:
-        """The metric of that name (one of `METRICS`)."""
+        """The metric of that name (one of `config.METRICS`)."""
         number: float | None = getattr(self, metric)
         return number
 
@@ -77,7 +67,8 @@ class Robustness:
 class Evaluation:
     """One model measured on one list of examples."""
 
-    family: ClassVar[str] = "mllm"
+    family: ClassVar[str] = INFO.name
+    measures: ClassVar[Measures] = INFO.measures
     level: Level
     splits: Mapping[Split, SplitMetrics]
     robustness: tuple[Robustness, ...] = ()

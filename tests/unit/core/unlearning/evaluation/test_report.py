@@ -13,8 +13,12 @@ import pytest
 from core.unlearning.evaluation import html, model_card, report
 from core.unlearning.evaluation.redact import BLOCK, HIDDEN, Redactor
 from core.unlearning.evaluation.verdict import judge
+from core.unlearning.families.mllm.config import MEASURES
 from core.unlearning.families.mllm.evaluation.evaluate import evaluate
 from core.unlearning.families.mllm.evaluation.results import Evaluation
+from core.unlearning.families.mllm.evaluation.samples import samples
+from core.unlearning.families.mllm.presentation import PRESENTATION
+from core.unlearning.methods.smfa.config import INFO as SMFA
 from tests.support.known_answers import BASE, FACTS, FORGOTTEN, PATCHED, REFUSAL, RETAINED, STRANGER, UNSEEN, examples
 
 INF = float("inf")
@@ -26,6 +30,7 @@ HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">'
 def made(after: Evaluation | None = None, *, redact: bool = True, **more: Any) -> dict[str, Any]:
     before = evaluate(BASE, examples(), level="thorough")
     after = after or evaluate(PATCHED, examples(), level="thorough")
+    names = (FORGOTTEN, ALIAS)
     curve = [{"k_image": k, "k_text": k, "forget": 0.1 / (k + 1), "utility": 1 - k / 100} for k in (0.0, 1.0, 5.0)]
     fields: dict[str, Any] = {
         "job_id": "job_01",
@@ -40,10 +45,19 @@ def made(after: Evaluation | None = None, *, redact: bool = True, **more: Any) -
         "details": {"k_image": 1.0, "k_text": 1.0, "curve": curve, "losses": {"forget": [3.0, 1.0, 0.5]}},
         "timings": {"training": 4.0, "evaluating": 2.0},
         "seeds": {"job": 7},
-        "names": (FORGOTTEN, ALIAS),
+        "samples": samples(more.get("before", before), after, names=names, redact=redact),
+        "limits": PRESENTATION.limits,
         "redact": redact,
     }
     return report.build(**{**fields, **more})
+
+
+def page_of(found: Mapping[str, Any]) -> str:
+    return html.render(found, MEASURES, PRESENTATION)
+
+
+def card_of(found: Mapping[str, Any]) -> str:
+    return model_card.render(found, MEASURES, PRESENTATION)
 
 
 def test_numbers_are_those_of_the_evaluations() -> None:
@@ -59,9 +73,9 @@ def test_numbers_are_those_of_the_evaluations() -> None:
 
 @pytest.mark.parametrize("mode", ["suppression", "erasure"])
 def test_the_mode_says_what_it_cannot_promise(mode: str) -> None:
-    plain, found = made()["limits"], made(options={"mode": mode})["limits"]
-    assert [limit for limit in found if limit not in plain] == [found[1]]
-    assert found[1].startswith(f"Mode {mode} was asked for")
+    limits = PRESENTATION.limits_with(SMFA.limits({"mode": mode}))
+    assert [limit for limit in limits if limit not in PRESENTATION.limits] == [limits[1]]
+    assert limits[1].startswith(f"Mode {mode} was asked for")
 
 
 def test_the_job_shows_the_same_numbers() -> None:
@@ -76,20 +90,20 @@ def test_the_job_shows_the_same_numbers() -> None:
 def test_a_reference_stands_beside() -> None:
     found = made(reference=evaluate(PATCHED, examples()))
     assert found["splits"]["forget_text_memory"]["metrics"]["exact"]["reference"] == 0.0
-    assert "never learned the subject" in html.render(found)
-    assert "never learned |" in model_card.render(found)
+    assert "never learned the subject" in page_of(found)
+    assert "never learned |" in card_of(found)
 
 
 def test_a_reference_that_was_set_aside_does_not_appear() -> None:
     found = made(reference=evaluate(BASE, examples()))
     assert "reference" not in found["splits"]["forget_text_memory"]["metrics"]["exact"]
-    assert "a model that never learned the subject" not in html.render(found)
+    assert "a model that never learned the subject" not in page_of(found)
 
 
 @pytest.mark.parametrize("after", [PATCHED, BASE], ids=["forgotten", "leaking"])
 def test_nothing_of_anybody_is_in_a_redacted_report(after: Any) -> None:
     found = made(evaluate(after, examples(), level="thorough"))
-    pages = [json.dumps(found, ensure_ascii=False), html.render(found), model_card.render(found)]
+    pages = [json.dumps(found, ensure_ascii=False), page_of(found), card_of(found)]
     assert found["samples"]
     for page in pages:
         assert [word for word in CANARIES if word.lower() in page.lower()] == []
@@ -103,15 +117,15 @@ def test_unredacted_samples_are_whole() -> None:
 
 
 def test_samples_are_few_and_tell_what_happened() -> None:
-    samples = [s for s in made()["samples"] if s["split"] == "forget_text_memory"]
-    assert len(samples) == 3
-    assert all(s["before"] == HIDDEN and s["after"] == REFUSAL for s in samples)
-    assert all(s["told_before"] and not s["told_after"] and s["refused_after"] for s in samples)
+    shown = [s for s in made()["samples"] if s["split"] == "forget_text_memory"]
+    assert len(shown) == 3
+    assert all(s["before"] == HIDDEN and s["after"] == REFUSAL for s in shown)
+    assert all(s["told_before"] and not s["told_after"] and s["refused_after"] for s in shown)
 
 
 def test_a_refusal_that_was_one_from_the_start_is_shown_as_such() -> None:
-    samples = [s for s in made()["samples"] if s["split"] == "declined"]
-    assert {(s["before"], s["after"], s["told_before"], s["refused_before"]) for s in samples} == {
+    shown = [s for s in made()["samples"] if s["split"] == "declined"]
+    assert {(s["before"], s["after"], s["told_before"], s["refused_before"]) for s in shown} == {
         (REFUSAL, REFUSAL, False, True)
     }
 
@@ -160,7 +174,7 @@ def hostile_report() -> Mapping[str, Any]:
 
 
 def test_hostile_text_stays_text() -> None:
-    page = html.render(hostile_report())
+    page = page_of(hostile_report())
     found = tags(page)
     assert "alert(1)" in page
     assert not {"script", "img", "iframe", "link", "object"} & set(found.names)
@@ -168,7 +182,7 @@ def test_hostile_text_stays_text() -> None:
 
 
 def test_the_page_needs_nothing_from_elsewhere() -> None:
-    page = html.render(made())
+    page = page_of(made())
     found = tags(page)
     addresses = [value for name, value in found.attributes if name in ("src", "href", "action", "xlink:href")]
     assert addresses == []
@@ -178,7 +192,7 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
 
 def test_the_page_shows_a_picture_for_every_split_and_for_the_sweep() -> None:
     found = made()
-    titles = [value for name, value in tags(html.render(found)).attributes if name == "aria-label"]
+    titles = [value for name, value in tags(page_of(found)).attributes if name == "aria-label"]
     assert titles.count("Shares before and after") == len(found["splits"])
     assert titles.count("Forgetting and usefulness over k") == 1
     assert titles.count("Training loss") == 1
@@ -193,22 +207,22 @@ def test_pressure_stands_beside_what_it_did_before() -> None:
 
 def test_a_failed_verdict_leads_with_its_reasons() -> None:
     found = made(evaluate(BASE, examples(), level="thorough"))
-    page = html.render(found)
+    page = page_of(found)
     assert "Thresholds missed" in page
     for reason in found["verdict"]["reasons"]:
         assert reason in page
-        assert reason in model_card.render(found)
+        assert reason in card_of(found)
 
 
 def test_a_bare_report_renders() -> None:
     nothing = Evaluation("quick", {})
     found = made(nothing, before=nothing, verdict=judge(nothing, nothing), details={}, timings={}, seeds={}, options={})
-    assert "No question about the subject" in html.render(found)
-    assert "failed" in model_card.render(found)
+    assert "No question about the subject" in page_of(found)
+    assert "failed" in card_of(found)
 
 
 def test_the_card_holds_the_lines_that_load_the_patch() -> None:
-    card = model_card.render(made())
+    card = card_of(made())
     code = card.split("```python\n")[1].split("```")[0]
     compile(code, "card", "exec")
     assert "PeftModel.from_pretrained(model, " in code

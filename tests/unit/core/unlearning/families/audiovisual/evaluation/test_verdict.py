@@ -11,6 +11,7 @@ from core.unlearning.evaluation.thresholds import parse_key, validate_thresholds
 from core.unlearning.evaluation.verdict import NOTHING_MEASURED, REFERENCE, judge
 from core.unlearning.families.audiovisual.config import MEASURES
 from core.unlearning.families.audiovisual.evaluation.results import ClassifierEvaluation, ClassifierMetrics
+from core.unlearning.families.audiovisual.presentation import PRESENTATION
 from core.unlearning.types import Split
 
 COUNTS: dict[Split, int] = {"forget_examples": 80, "forget_held_out": 40, "retain_examples": 600, "held_out": 500}
@@ -135,6 +136,7 @@ def built(reference: ClassifierEvaluation | None) -> dict[str, Any]:
     return report.build(
         job_id="job_1", model_id="reference-audiovisual", base_digest="sha256:0", method="ccu", options={}, plan={},
         before=before, after=after, verdict=judge(before, after, reference=reference), reference=reference,
+        limits=PRESENTATION.limits,
         details={
             "losses": {"ccu": [1.0, 0.5]}, "stop_reason": "criterion",
             "share_of_training_set": 0.76, "share_of_retraining": 0.019,
@@ -145,7 +147,7 @@ def built(reference: ClassifierEvaluation | None) -> dict[str, Any]:
 @pytest.mark.parametrize("reference", [None, REFERENCE_MODEL], ids=["stand-in", "reference"])
 def test_the_page_and_the_card_say_what_gaps_are_measured_from(reference: ClassifierEvaluation | None) -> None:
     found = built(reference)
-    page, card = html.render(found), model_card.render(found)
+    page, card = html.render(found, MEASURES, PRESENTATION), model_card.render(found, MEASURES, PRESENTATION)
     assert ("the registered reference model" in page) == (reference is not None)
     assert ("held-out examples of the same subject" in page) == (reference is None)
     assert "zero would make them stand out" in page
