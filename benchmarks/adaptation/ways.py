@@ -67,7 +67,7 @@ class Shared:
 
     def tokens(self, lm: MultimodalLM, rows: Sequence[Row]) -> int:
         """See `Way`."""
-        return int(lm.batched([row.encoded for row in rows]).inputs["input_ids"].numel())
+        return int(lm.to_batch([row.encoded for row in rows]).inputs["input_ids"].numel())
 
 
 def _npo(out: AnswerLogits, rows: Sequence[Row]) -> Tensor:

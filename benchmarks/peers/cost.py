@@ -24,11 +24,11 @@ def rows(given: Given, theirs: Theirs) -> Iterator[Bar]:
     """Ratios, theirs to ours."""
     lm, count = given.lm, len(given.pictured)
     with torch.no_grad():
-        before = log_probs(answer_logits(given.frozen, lm.batched(given.pictured)), count)
+        before = log_probs(answer_logits(given.frozen, lm.to_batch(given.pictured)), count)
     batch = as_theirs(lm, given.pictured)
 
     def ours() -> Tensor:
-        return npo(log_probs(answer_logits(given.model, lm.batched(given.pictured)), count), before, BETA).mean()
+        return npo(log_probs(answer_logits(given.model, lm.to_batch(given.pictured)), count), before, BETA).mean()
 
     def their() -> Tensor:
         loss: Tensor = theirs.losses.compute_dpo_loss(given.model, given.frozen, None, batch, BETA)[0]

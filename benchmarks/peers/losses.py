@@ -42,7 +42,7 @@ def agreeing(name: str, ours: Any, their: Any, note: str = "") -> Bar:
 def _preference(given: Given, theirs: Theirs) -> Iterator[Bar]:
     lm, pictured = given.lm, given.pictured
     batch = as_theirs(lm, pictured)
-    out, frozen = (answer_logits(m, lm.batched(pictured)) for m in (given.model, given.frozen))
+    out, frozen = (answer_logits(m, lm.to_batch(pictured)) for m in (given.model, given.frozen))
     told, before = log_probs(out, len(pictured)), log_probs(frozen, len(pictured))
     found, _ = theirs.losses.compute_dpo_loss(given.model, given.frozen, None, batch, BETA)
     yield agreeing("NPO, questions about pictures", npo(told, before, BETA).mean(), found)
@@ -51,13 +51,13 @@ def _preference(given: Given, theirs: Theirs) -> Iterator[Bar]:
     )
     text = as_theirs(lm, given.told)
     kept = {"forget": text, "retain": text}
-    sizes = mean_losses(answer_logits(given.model, lm.batched(given.told)), len(given.told))
+    sizes = mean_losses(answer_logits(given.model, lm.to_batch(given.told)), len(given.told))
     their = theirs.simnpo.compute_loss(simple, given.model, kept)
     note = "their delta is the paper's gamma / beta; gamma here is the paper's"
     yield agreeing("SimNPO", simnpo(sizes, SIM_BETA, GAMMA).mean(), their, note)
     ratios = []
     for chosen in (given.refused, given.told):
-        now, then = (answer_logits(m, lm.batched(chosen)) for m in (given.model, given.frozen))
+        now, then = (answer_logits(m, lm.to_batch(chosen)) for m in (given.model, given.frozen))
         ratios.append(log_probs(now, len(chosen)) - log_probs(then, len(chosen)))
     win = as_theirs(lm, given.refused)
     found, _ = theirs.losses.compute_dpo_loss(given.model, given.frozen, win, text, BETA)
@@ -66,7 +66,7 @@ def _preference(given: Given, theirs: Theirs) -> Iterator[Bar]:
 
 def _likelihood(given: Given, theirs: Theirs) -> Iterator[Bar]:
     lm, told = given.lm, given.told
-    ours = -mean_losses(answer_logits(given.model, lm.batched(told)), len(told))
+    ours = -mean_losses(answer_logits(given.model, lm.to_batch(told)), len(told))
     singly = [theirs.ascent.compute_loss(None, given.model, {"forget": as_theirs(lm, [row])}) for row in told]
     yield agreeing("gradient ascent, an answer at a time", (ours - torch.stack(singly)).abs().max(), 0.0)
     together = theirs.ascent.compute_loss(None, given.model, {"forget": as_theirs(lm, told)})

@@ -25,7 +25,7 @@ from core.unlearning import reference
 from core.unlearning.evaluation.membership import auc
 from core.unlearning.families.mllm.evaluation.probes import non_members
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.score import Scored, score
+from core.unlearning.families.mllm.model.score import ScoredAnswer, score
 from core.unlearning.families.mllm.training.deltas import applied
 from core.unlearning.families.registry import load_family
 from core.unlearning.methods.smfa.config import Options
@@ -82,7 +82,7 @@ class Case:
 
     data: JobData
     asked: list[Example]
-    before: list[Scored]
+    before: list[ScoredAnswer]
 
 
 def main() -> int:
@@ -184,7 +184,7 @@ _FORGET: Mapping[str, Split] = {"image": "forget_image_memory", "text": "forget_
 
 
 def _numbers(lm: MultimodalLM, case: Case) -> Numbers:
-    splits: dict[str, list[tuple[Scored, Scored]]] = defaultdict(list)
+    splits: dict[str, list[tuple[ScoredAnswer, ScoredAnswer]]] = defaultdict(list)
     for example, then, now in zip(case.asked, case.before, score(lm, case.asked), strict=True):
         splits[example.split].append((then, now))
     forgotten = [now for split in _FORGET.values() for _, now in splits[split]]
@@ -203,12 +203,12 @@ def _numbers(lm: MultimodalLM, case: Case) -> Numbers:
     }
 
 
-def _means(scored: Iterable[Scored]) -> list[float]:
+def _means(scored: Iterable[ScoredAnswer]) -> list[float]:
     """Log p for each token."""
     return [one.total / one.tokens for one in scored]
 
 
-def _drop(pairs: Sequence[tuple[Scored, Scored]]) -> float:
+def _drop(pairs: Sequence[tuple[ScoredAnswer, ScoredAnswer]]) -> float:
     """Of right answers, by teacher forcing."""
     return fmean(float(then.greedy) - float(now.greedy) for then, now in pairs)
 

@@ -70,7 +70,7 @@ class BaseFamily(ABC, Generic[Model, Found]):
         Raises `IneffectivePatchError` where the patched model did nothing otherwise than the unchanged one.
         """
 
-    def remembering(
+    def caching_answers(
         self, model: Model, /, checkpoints: Checkpoints, progress: Progress, part: str
     ) -> AbstractContextManager[None]:
         """Inside, what the unchanged model says is put aside as `part`, and what is there is not asked again.

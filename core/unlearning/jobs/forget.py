@@ -60,10 +60,10 @@ def run_job(
     phases.phase("loading")
     model = load(spec, work.precision)
     family = load_family(spec.family)
-    with family.remembering(model, checkpoints, phases, "data"):
+    with family.caching_answers(model, checkpoints, phases, "data"):
         data = family.build_data(model, request, spec.retain_set, phases, work.seed)
     compare_with = family.reference(spec, data, request.modalities)
-    with family.remembering(model, checkpoints, phases, "before"):
+    with family.caching_answers(model, checkpoints, phases, "before"):
         before = measure(work, model, data.test)
     with fresh_process(work, model) as fresh:
         result = load_method(method).run(model, data, chosen, workdir, phases, checkpoints)

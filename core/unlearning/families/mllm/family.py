@@ -16,7 +16,7 @@ from core.unlearning.families.mllm.evaluation.evaluate import evaluate, evaluati
 from core.unlearning.families.mllm.evaluation.results import Evaluation
 from core.unlearning.families.mllm.evaluation.samples import samples
 from core.unlearning.families.mllm.load import load
-from core.unlearning.families.mllm.model.frozen import remembering
+from core.unlearning.families.mllm.model.frozen import caching_answers
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, Level
@@ -31,7 +31,7 @@ class MllmFamily(BaseFamily[MultimodalLM, Evaluation]):
     info = INFO
     load = staticmethod(load)
     build_data = staticmethod(build_data)
-    remembering = staticmethod(remembering)
+    caching_answers = staticmethod(caching_answers)
     samples = staticmethod(samples)
 
     def evaluate(

@@ -11,6 +11,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "out of memory" in text)
 
 
-def _free() -> None:
+def free_cached_memory() -> None:
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

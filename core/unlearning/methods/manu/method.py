@@ -15,7 +15,7 @@ from torch import Tensor
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.families.mllm.model.batching import run_batched
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.target_modules import decoder_layers, exactly, mlp_outputs
+from core.unlearning.families.mllm.model.target_modules import decoder_layers, mlp_outputs, pattern_of
 from core.unlearning.families.mllm.training.hidden import passing
 from core.unlearning.methods.base import MethodResult
 from core.unlearning.methods.manu.config import Options
@@ -43,7 +43,7 @@ class Manu:
         adapter, modules = workdir / "adapter", mlp_outputs(model.model, decoder_layers(model.model))
         pruned = _pruned(model, data, modules, options, progress)
         stored = supertuning.write(
-            lambda: _columns(model, pruned), adapter, base_model=model.source, target_modules=exactly(modules)
+            lambda: _columns(model, pruned), adapter, base_model=model.source, target_modules=pattern_of(modules)
         )
         neurons = {name: len(columns) for name, columns in pruned.items()}
         return MethodResult(adapter, details={"pruned": neurons, "sparse_entries": stored.nnz})

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
-from core.unlearning.families.mllm.model.frozen import remembering
+from core.unlearning.families.mllm.model.frozen import caching_answers
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.target_modules import matching
+from core.unlearning.families.mllm.model.target_modules import match_modules
 from core.unlearning.families.mllm.training.answers import answer_losses, forgetting_by
 from core.unlearning.families.mllm.training.deltas import sparse, with_deltas
 from core.unlearning.families.mllm.training.resume import TrainingState
@@ -59,10 +59,10 @@ class MmUnlearner:
             answer_rows(model, forget), forgetting_by(ascent), keep_rows(model, keep, soft=False, weight=1.0)
         )
         pictured = True if all(e.image is not None for e in forget) else None
-        with remembering(model, checkpoints, progress, "targets"):
+        with caching_answers(model, checkpoints, progress, "targets"):
             course = course_of(lesson, options, enough(model, data, options, images=pictured))
         state = TrainingState(checkpoints, [ADAPTER], options)
-        with with_deltas(model.model, matching(model.model, targets)) as deltas:
+        with with_deltas(model.model, match_modules(model.model, targets)) as deltas:
             masks = _masks(model, deltas, lesson, options, progress)
             for name, mask in masks.items():
                 deltas[name].register_hook(mask.mul)  # type: ignore[no-untyped-call]

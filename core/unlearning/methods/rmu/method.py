@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.model.answer_cache import Kind
-from core.unlearning.families.mllm.model.frozen import asked
+from core.unlearning.families.mllm.model.answer_cache import AnswerKind
+from core.unlearning.families.mllm.model.frozen import run_cached
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.target_modules import decoder_layers, exactly, mlp_outputs
+from core.unlearning.families.mllm.model.target_modules import decoder_layers, mlp_outputs, pattern_of
 from core.unlearning.families.mllm.training.hidden import passing
 from core.unlearning.families.mllm.training.losses import row_means
 from core.unlearning.families.mllm.training.rows import Row, answer_rows
@@ -57,7 +57,7 @@ class Rmu(LoraForgetting):
 
     def targets(self, lm: MultimodalLM, options: Options) -> str:
         """The MLPs' output projections."""
-        return exactly(mlp_outputs(lm.model, _layers(lm, options)))
+        return pattern_of(mlp_outputs(lm.model, _layers(lm, options)))
 
 
 def _layers(lm: MultimodalLM, options: Options) -> list[str]:
@@ -77,8 +77,8 @@ def states(lm: MultimodalLM, layer: str, rows: Sequence[Row]) -> list[Tensor]:
         counts = torch.bincount(found.rows, minlength=len(batch)).tolist()
         return [part.clone() for part in found.at[layer].cpu().split(counts)]  # type: ignore[no-untyped-call]
 
-    kind: Kind[Tensor] = Kind(f"states {layer}", lambda s: (None, (s,)), lambda _, tensors: tensors[0])
-    return asked(lm, kind, encoded, lm.token_budget, run, lm.buckets)
+    kind: AnswerKind[Tensor] = AnswerKind(f"states {layer}", lambda s: (None, (s,)), lambda _, tensors: tensors[0])
+    return run_cached(lm, kind, encoded, lm.token_budget, run, lm.buckets)
 
 
 METHOD = Rmu()

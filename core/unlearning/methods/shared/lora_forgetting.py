@@ -11,9 +11,9 @@ from typing import Any
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.model.frozen import remembering
+from core.unlearning.families.mllm.model.frozen import caching_answers
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.target_modules import default_targets, early_mlps, matching
+from core.unlearning.families.mllm.model.target_modules import default_targets, early_mlp_targets, match_modules
 from core.unlearning.families.mllm.options import Keeping, Steps, Stopping, Targeted
 from core.unlearning.families.mllm.training.adapters import save, trainable, with_adapters
 from core.unlearning.families.mllm.training.answers import RowLoss
@@ -72,9 +72,9 @@ def refusals_for(lm: MultimodalLM, data: JobData, seed: int) -> RefusalPool:
 
 def targets_of(lm: MultimodalLM, options: Targeted) -> str:
     """The pattern of the linear layers to adapt. Raises `InvalidInputError` where it selects none."""
-    chosen_by = {"early_mlp": early_mlps, "language_model": default_targets}[options.targets]
+    chosen_by = {"early_mlp": early_mlp_targets, "language_model": default_targets}[options.targets]
     targets = options.target_modules or chosen_by(lm.model)
-    matching(lm.model, targets)
+    match_modules(lm.model, targets)
     return targets
 
 
@@ -96,7 +96,7 @@ class LoraForgetting(ABC):
     ) -> MethodResult:
         """Write `workdir/adapter`, a LoRA that PEFT loads. The model itself is left as it was."""
         targets = self.targets(model, options)
-        with remembering(model, checkpoints, progress, "targets", large=True):
+        with caching_answers(model, checkpoints, progress, "targets", large=True):
             course = course_of(self.teach(model, data, options), options, enough(model, data, options))
         state = TrainingState(checkpoints, [ADAPTER], options)
         progress.phase("training", course.steps, done=state.steps_done)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.target_modules import matching
+from core.unlearning.families.mllm.model.target_modules import match_modules
 from core.unlearning.methods.base import MethodResult
 from core.unlearning.methods.smfa.activations import Activations, second_moments
 from core.unlearning.methods.smfa.consolidation import Options
@@ -84,7 +84,7 @@ def consolidate(
     if len(sources) < 2:
         raise InvalidInputError("consolidation needs recipes of two requests at least", code="too_few_recipes")
     targets = "|".join(dict.fromkeys(str(source.recipe.sculpt["target_modules"]) for source in sources))
-    matching(lm.model, targets)
+    match_modules(lm.model, targets)
     deltas, effects = _solve(lm, sources, kept, options, progress)
     base = sources[0].recipe.sculpt["base_model"]
     stored = supertuning.write(lambda: iter(deltas), workdir / "adapter", base_model=base, target_modules=targets)

@@ -35,7 +35,7 @@ def sculpting(focus: float) -> RowLoss:
     """`answer_losses`, `focused` where a row is kept; of a row with a ceiling, its excess."""
 
     def losses(lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
-        out = answer_logits(model, lm.batched([row.encoded for row in rows]))
+        out = answer_logits(model, lm.to_batch([row.encoded for row in rows]))
         ceilings = torch.tensor([math.inf if row.ceiling is None else row.ceiling for row in rows], device=lm.device)
         kept = torch.tensor([row.kind != "forget" for row in rows], device=lm.device)
         found = losses_of(out, rows)

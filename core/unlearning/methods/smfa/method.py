@@ -8,9 +8,9 @@ from typing import Any
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.model.frozen import remembering
+from core.unlearning.families.mllm.model.frozen import caching_answers
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.target_modules import matching
+from core.unlearning.families.mllm.model.target_modules import match_modules
 from core.unlearning.families.mllm.training.adapters import save, trainable, with_adapters
 from core.unlearning.families.mllm.training.deltas import applied
 from core.unlearning.families.mllm.training.heldout import Held
@@ -48,7 +48,7 @@ class Smfa:
     ) -> MethodResult:
         """Write `workdir/adapter` and `workdir/recipe`. The model itself is left as it was."""
         targets = targets_of(model, options)
-        with remembering(model, checkpoints, progress, "targets", large=True):
+        with caching_answers(model, checkpoints, progress, "targets", large=True):
             held, excess = Held(model, data.validation), _excess(model, data, options)
             trained = _plan(model, data, options, held, excess)
         state = TrainingState(checkpoints, [course.name for course in trained], options)
@@ -81,7 +81,7 @@ class Smfa:
         Raises `InvalidInputError` for a recipe that does not fit.
         """
         opened = Recipe.open(recipe_dir)
-        matching(model.model, opened.sculpt["target_modules"])
+        match_modules(model.model, opened.sculpt["target_modules"])
         progress.phase("sculpting", 1)
         points = [Point.from_json(row) for row in opened.sculpt["curve"]]
         chosen = best(points, utility_floor) if utility_floor is not None else _asked(opened, k_image, k_text)

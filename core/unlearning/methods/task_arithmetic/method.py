@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
-from core.unlearning.families.mllm.model.frozen import remembering
+from core.unlearning.families.mllm.model.frozen import caching_answers
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.adapters import Factors
 from core.unlearning.families.mllm.training.answers import answer_losses
@@ -61,7 +61,7 @@ class TaskArithmetic(LoraForgetting):
         """See `LoraForgetting.run`."""
         learned = super().run(model, data, options, workdir / "vector", progress, checkpoints)
         try:
-            with remembering(model, checkpoints, progress, "held"):
+            with caching_answers(model, checkpoints, progress, "held"):
                 held = Held(model, data.validation)
             points = _measured(model, held, learned.adapter, options, progress)
             chosen = best(points, options.utility_floor)

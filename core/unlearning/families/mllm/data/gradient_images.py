@@ -66,7 +66,7 @@ def likely_beginnings(
     rows = [_begun(lm.encoder.prompt(question, image), lm.pad_id) for image in images]
 
     def run(batch: list[int]) -> list[Tensor]:
-        return list(answer_logits(lm.model, lm.batched([rows[i] for i in batch])).logits.softmax(-1).cpu())
+        return list(answer_logits(lm.model, lm.to_batch([rows[i] for i in batch])).logits.softmax(-1).cpu())
 
     likeliest = torch.stack(run_batched(rows, lm.token_budget, run)).amax(0)
     likeliest[list(never)] = 0.0

@@ -1,7 +1,11 @@
-"""Encoded rows side by side, as a model takes them.
+"""Collate encoded rows into a batch of model inputs.
 
-What is as long as the token sequence is padded with it; the pictures' tensors are joined along their first dimension
-(zero-padded where pictures were split into different numbers of tiles, which the models mask by themselves).
+Per-token tensors are padded to the longest row; the pictures' tensors are joined along their first dimension
+(zero-padded where pictures have different numbers of tiles, which the models mask by themselves). For example, rows
+`[5 6 | 7 8]` and `[5 | 9]` (question | answer) padded on the right with 0 become
+
+    input_ids  [[5 6 7 8], [5 9 0 0]]    attention_mask  [[1 1 1 1], [1 1 0 0]]
+    targets [7 8 9]    rows [0 0 1]    sequences [0 0 1]    columns [1 2 0]
 """
 
 from __future__ import annotations
@@ -20,10 +24,10 @@ from core.unlearning.families.mllm.model.encoded import Encoded, Vision
 
 @dataclass(frozen=True)
 class Batch:
-    """`inputs` go to the model as they are.
+    """`inputs` are the model's keyword arguments.
 
-    Of the n answer tokens, row after row: `targets` [n] are they, `rows` [n] says whose, `sequences` [n] and `columns`
-    [n] where the model foretells them. `pictures` come in the order in which the sequences show them.
+    Of the n answer tokens, row after row: `targets` [n] are their ids, `rows` [n] the row of each, `sequences` [n] and
+    `columns` [n] the position whose logits predict it. `pictures` are in the order of the sequences.
     """
 
     inputs: dict[str, Any]
@@ -34,7 +38,7 @@ class Batch:
     pictures: Sequence[Vision]
 
     def with_pictures(self, *, pixels: bool = True) -> Batch:
-        """With the tensors of its pictures among the inputs, or with those alone that tell their sizes."""
+        """With the pictures' tensors added to the inputs; without `pixels` only those that describe their sizes."""
         names = [n for n in (self.pictures[0] if self.pictures else ()) if pixels or not n.startswith("pixel_")]
         joined = {name: _join([p[name] for p in self.pictures]).to(self.targets.device) for name in names}
         return replace(self, inputs={**self.inputs, **joined})
@@ -43,14 +47,14 @@ class Batch:
 def collate(
     rows: Sequence[Encoded], pad_id: int, device: torch.device, *, side: Literal["left", "right"] = "right"
 ) -> Batch:
-    """Pad and join, a row a sequence. Rows with pictures and rows without must come in batches of their own."""
-    return arrange(rows, pad_id, device, side=side).with_pictures()
+    """Pad and join, one row per sequence. Rows with and without pictures must be in separate batches."""
+    return collate_tokens(rows, pad_id, device, side=side).with_pictures()
 
 
-def arrange(
+def collate_tokens(
     rows: Sequence[Encoded], pad_id: int, device: torch.device, *, side: Literal["left", "right"] = "right"
 ) -> Batch:
-    """`collate`, but for the pictures' tensors."""
+    """`collate` without the pictures' tensors."""
     width = max(len(row) for row in rows)
     starts = [width - len(row) if side == "left" else 0 for row in rows]
 
@@ -65,10 +69,10 @@ def arrange(
     for name in rows[0].tokens:
         inputs[name] = torch.stack([padded(row.tokens[name], 0) for row in rows])
     columns = [start + torch.arange(row.answer_start, len(row)) - 1 for start, row in zip(starts, rows, strict=True)]
-    return placed(inputs, rows, list(range(len(rows))), columns, [r.vision for r in rows if r.vision], device)
+    return build_batch(inputs, rows, list(range(len(rows))), columns, [r.vision for r in rows if r.vision], device)
 
 
-def placed(
+def build_batch(
     inputs: Mapping[str, Tensor],
     rows: Sequence[Encoded],
     sequences: Sequence[int],
@@ -76,8 +80,8 @@ def placed(
     pictures: Sequence[Vision],
     device: torch.device,
 ) -> Batch:
-    """A batch whose rows are in `sequences`, the tokens of their answers foretold at `columns`."""
-    counts = torch.tensor([len(found) for found in columns])
+    """A batch whose row i is in sequence `sequences[i]`; the logits at `columns[i]` predict its answer tokens."""
+    counts = torch.tensor([len(positions) for positions in columns])
     return Batch(
         {k: v.to(device) for k, v in inputs.items()},
         torch.from_numpy(np.concatenate([row.ids[row.answer_start :] for row in rows])).to(device),

@@ -1,4 +1,4 @@
-"""Put rows of like length and kind together, within a token budget that shrinks when memory runs out."""
+"""Batch rows of similar length and kind within a token budget; a batch that does not fit into memory is halved."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TypeVar
 
 from core.unlearning.errors import OutOfMemoryError
 from core.unlearning.families.mllm.model.encoded import Encoded
-from core.unlearning.families.shared.out_of_memory import _free, is_out_of_memory
+from core.unlearning.families.shared.out_of_memory import free_cached_memory, is_out_of_memory
 
 T = TypeVar("T")
-Cut = Callable[[Sequence[Encoded], int], Iterator[list[int]]]
-"""How rows are cut into batches, given by their indices, within a budget of tokens."""
+BatchCutter = Callable[[Sequence[Encoded], int], Iterator[list[int]]]
+"""Cuts rows into batches of row indices within a token budget."""
 
 
-def buckets(rows: Sequence[Encoded], budget: int) -> Iterator[list[int]]:
-    """Indices in batches: pictures and plain text apart, sorted by length, at most `budget` padded tokens each."""
+def length_buckets(rows: Sequence[Encoded], budget: int) -> Iterator[list[int]]:
+    """Batches of row indices sorted by length, at most `budget` padded tokens each; rows with pictures are separate."""
     order = sorted(range(len(rows)), key=lambda i: (bool(rows[i].vision), len(rows[i])))
     batch: list[int] = []
     for index in order:
@@ -29,9 +29,12 @@ def buckets(rows: Sequence[Encoded], budget: int) -> Iterator[list[int]]:
 
 
 def run_batched(
-    rows: Sequence[Encoded], budget: int, run: Callable[[list[int]], Sequence[T]], cut: Cut = buckets
+    rows: Sequence[Encoded], budget: int, run: Callable[[list[int]], Sequence[T]], cut: BatchCutter = length_buckets
 ) -> list[T]:
-    """`run` over all batches, results in the order of `rows`; a batch that does not fit is split in halves."""
+    """`run` on every batch; results in the order of `rows`. A batch that runs out of memory is split in halves.
+
+    Raises `OutOfMemoryError` where a single row does not fit.
+    """
     results: dict[int, T] = {}
     pending = list(cut(rows, budget))
     while pending:
@@ -44,7 +47,7 @@ def run_batched(
                 raise
         if len(batch) == 1:
             raise OutOfMemoryError("a single question does not fit into memory")
-        _free()
+        free_cached_memory()
         middle = len(batch) // 2
         pending[:0] = [batch[:middle], batch[middle:]]
     return [results[i] for i in range(len(rows))]

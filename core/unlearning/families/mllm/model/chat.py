@@ -1,4 +1,4 @@
-"""A question and its answer as the text that the model was trained to see."""
+"""A question and its answer in the model's chat format."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from functools import cached_property
 from typing import Any
 
 _QUESTION, _ANSWER = "QUESTION7Q7", "ANSWER7A7"
-"""Stand-ins that no template contains."""
+"""Placeholders that no template contains."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The text around a question and around its answer."""
+    """The template's text before the question, between question and answer, and after the answer.
+
+    `gap` stands between the generation prompt and the answer.
+    """
 
     before: str
     between: str
@@ -21,16 +24,16 @@ class Frame:
     gap: str
 
     def prompt(self, question: str) -> str:
-        """The text up to where the answer starts."""
+        """The prompt up to where the answer starts."""
         return f"{self.before}{question}{self.between}"
 
     def answer(self, answer: str) -> str:
-        """The text that follows the prompt when the model answers, up to and with the end of its turn."""
+        """What follows the prompt: the answer with the end of its turn."""
         return f"{self.gap}{answer}{self.after}"
 
 
 class ChatFormat:
-    """Frames from the processor's (or the tokenizer's) chat template; plain ones where there is none."""
+    """Frames of the processor's (or the tokenizer's) chat template; `USER: … ASSISTANT:` where there is none."""
 
     def __init__(self, processor: Any) -> None:
         self._processor = processor
@@ -42,7 +45,7 @@ class ChatFormat:
 
     def conversation(self, before: Sequence[tuple[str, str]], question: str, *, image: bool) -> str:
         """The text up to where the answer to `question` starts, after turns without pictures."""
-        turns = [turn for said in before for turn in (_user(said[0]), _assistant(said[1]))]
+        turns = [turn for q, a in before for turn in (_user(q), _assistant(a))]
         text = self._render([*turns, _user(question, image=image)], generation=True)
         if text is not None and question in text:
             return text
@@ -58,9 +61,9 @@ class ChatFormat:
         return self._frame(False)
 
     def _frame(self, image: bool) -> Frame:
-        asked, told = _user(_QUESTION, image=image), _assistant(_ANSWER)
+        user, assistant = _user(_QUESTION, image=image), _assistant(_ANSWER)
         eos = self._tokenizer.eos_token or ""
-        prompt, whole = self._render([asked], generation=True), self._render([asked, told], generation=False)
+        prompt, whole = self._render([user], generation=True), self._render([user, assistant], generation=False)
         if prompt is None or _QUESTION not in prompt:
             return Frame(f"USER: {self._image_token()}\n" if image else "USER: ", " ASSISTANT:", eos, " ")
         before, _, between = prompt.partition(_QUESTION)

@@ -1,7 +1,7 @@
-"""Questions and answers as tensors, for whichever processor a model comes with.
+"""Encode questions and answers as tensors, with whichever processor a model comes with.
 
-Each example is encoded once and alone. Tensors as long as the token sequence go with it; all others belong to the
-picture, whose questions share them.
+Each example is encoded once and alone. Tensors as long as the token sequence belong to the row; all others belong to
+the picture and are shared by all questions about it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from torch.nn.functional import pad
 
 from core.unlearning.families.mllm.model.chat import ChatFormat
 from core.unlearning.families.mllm.model.encoded import Encoded, Vision
-from core.unlearning.families.mllm.model.prompt_cache import PromptCache, same, spliced
+from core.unlearning.families.mllm.model.prompt_cache import PromptCache, same_encoding, splice_question
 
 
 class Encoder:
-    """Encodes for one model's processor."""
+    """Encodes with one model's processor."""
 
     def __init__(self, processor: Any, end_tokens: Sequence[int] = ()) -> None:
         self._processor = processor
@@ -32,29 +32,30 @@ class Encoder:
         self._ends = {*end_tokens, self._tokenizer.eos_token_id} - {None}
         self._prompts = PromptCache()
         self._pictures: WeakValueDictionary[str, Vision] = WeakValueDictionary()
-        self._before = lru_cache(maxsize=4096)(self._plain)
-        self._splices: bool | None = None
+        self._prompt_ids = lru_cache(maxsize=4096)(self._tokenise)
+        self._splicing_works: bool | None = None
 
     def prompt(self, question: str, image: Image | None) -> Encoded:
-        """A question, ready to be answered. The tensors may be shared with others that were given out."""
+        """A question up to where its answer starts. Tensors may be shared with other encodings: never write to them."""
         return self._prompts.get(question, image, lambda: self._encode(question, image))
 
     def conversation(
         self, before: Sequence[tuple[str, str]], question: str, image: Image | None, begins: str = ""
     ) -> Encoded:
-        """A question that comes after other turns, with the beginning of its answer where one is given."""
+        """A question after earlier turns (question, answer), with `begins` as the beginning of its answer."""
         text = self._chat.conversation(before, question, image=image is not None)
         gap = self._chat.frame(image=image is not None).gap
         return self._encode_text(f"{text}{gap}{begins}" if begins else text, image)
 
     def _encode(self, question: str, image: Image | None) -> Encoded:
-        known = None if image is None or self._splices is False else self._prompts.first(image)
+        first = None if image is None or self._splicing_works is False else self._prompts.first(image)
         prompt = self._chat.frame(image=image is not None).prompt
-        made = spliced(known[1], self._before(prompt(known[0])), self._before(prompt(question))) if known else None
-        if made is None or not self._splices:
+        text = self._prompt_ids(prompt(question))
+        made = splice_question(first[1], self._prompt_ids(prompt(first[0])), text) if first else None
+        if made is None or not self._splicing_works:
             whole = self._encode_text(prompt(question), image)
-            # Whether that is what the processor makes is found out once.
-            self._splices = self._splices if made is None else same(made, whole)
+            # Compared once with what the processor itself makes.
+            self._splicing_works = self._splicing_works if made is None else same_encoding(made, whole)
             return whole
         return made
 
@@ -79,15 +80,18 @@ class Encoder:
         return Encoded(whole, len(prompt.input_ids), tokens, prompt.vision)
 
     def answer_ids(self, question: str, answer: str, *, image: bool) -> list[int]:
-        """Tokens of the answer. Tokenised together with the question where the question's tokens stay the same."""
+        """Token ids of the answer and the end of the turn.
+
+        Tokenised together with the question where that leaves the question's own tokens unchanged.
+        """
         frame = self._chat.frame(image=image)
         start, rest = frame.prompt(question), frame.answer(answer)
-        before, whole = self._before(start), self._plain(start + rest)
-        ids = whole[len(before) :] if whole[: len(before)] == before else self._plain(rest)
+        before, whole = self._prompt_ids(start), self._tokenise(start + rest)
+        ids = whole[len(before) :] if whole[: len(before)] == before else self._tokenise(rest)
         end = next((i for i, token in enumerate(ids) if token in self._ends), None)
         return ids[: end + 1] if end is not None else [*ids, self._tokenizer.eos_token_id]
 
-    def _plain(self, text: str) -> list[int]:
+    def _tokenise(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
 

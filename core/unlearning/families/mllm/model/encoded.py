@@ -1,3 +1,5 @@
+"""One encoded example: tokens, the start of the answer, and the picture's tensors."""
+
 from __future__ import annotations
 
 import hashlib
@@ -12,17 +14,20 @@ from torch import Tensor
 
 
 class Vision(dict[str, Tensor]):
-    """One picture as the model's tensors; none where there is no picture."""
+    """The tensors of one picture by name; empty where there is no picture."""
 
     @cached_property
     def digest(self) -> str:
-        """Of its content; "" for no picture."""
+        """Digest of the content; "" for no picture."""
         return digest(self) if self else ""
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """One example. Tokens from `answer_start` on are the answer, up to and with the end of the turn."""
+    """One example. `input_ids` [t]; those from `answer_start` on are the answer with the end of the turn.
+
+    `tokens`: further per-token tensors [t] by name.
+    """
 
     input_ids: Tensor
     answer_start: int
@@ -34,30 +39,30 @@ class Encoded:
 
     @cached_property
     def ids(self) -> npt.NDArray[np.int64]:
-        """The tokens, for what compares many rows."""
-        found: npt.NDArray[np.int64] = self.input_ids.numpy()
-        return found
+        """`input_ids` as an array, for comparing many rows."""
+        ids: npt.NDArray[np.int64] = self.input_ids.numpy()
+        return ids
 
     @cached_property
     def sortable(self) -> bytes:
-        """Rows that begin alike sort next to each other by it."""
+        """A sort key under which rows with a common prefix are adjacent."""
         return self.ids.astype(">i8").tobytes()
 
     @property
     def vision_nbytes(self) -> int:
-        """Bytes of the picture's tensors, which all questions about it share."""
+        """Bytes of the picture's tensors, shared by all questions about it."""
         return sum(t.nbytes for t in self.vision.values())
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all its tensors."""
+        """Bytes of all tensors."""
         return sum(t.nbytes for t in (self.input_ids, *self.tokens.values())) + self.vision_nbytes
 
 
 def digest(tensors: Mapping[str, Tensor], *more: str) -> str:
-    """Of names, shapes and contents of tensors on the CPU, and of what else is given."""
-    found = hashlib.blake2b(" ".join(more).encode(), digest_size=16)
+    """Digest of the names, shapes and contents of CPU tensors, and of further strings."""
+    hashed = hashlib.blake2b(" ".join(more).encode(), digest_size=16)
     for name, tensor in sorted(tensors.items()):
-        found.update(f" {name} {tuple(tensor.shape)} {tensor.dtype} ".encode())
-        found.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()
+        hashed.update(f" {name} {tuple(tensor.shape)} {tensor.dtype} ".encode())
+        hashed.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
+    return hashed.hexdigest()

@@ -1,3 +1,5 @@
+"""Ask a frozen model through its answer cache."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
@@ -6,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from core.unlearning.checkpoints import Checkpoints
 from core.unlearning.errors import StoppedError
-from core.unlearning.families.mllm.model.answer_cache import Kind, Memory, T, _key
-from core.unlearning.families.mllm.model.batching import Cut, buckets, run_batched
+from core.unlearning.families.mllm.model.answer_cache import AnswerCache, AnswerKind, T, answer_key
+from core.unlearning.families.mllm.model.batching import BatchCutter, length_buckets, run_batched
 from core.unlearning.families.mllm.model.encoded import Encoded
 from core.unlearning.progress import Progress
 
@@ -15,47 +17,47 @@ if TYPE_CHECKING:
     from core.unlearning.families.mllm.model.model import MultimodalLM
 
 
-def asked(
+def run_cached(
     lm: MultimodalLM,
-    kind: Kind[T],
+    kind: AnswerKind[T],
     rows: Sequence[Encoded],
     budget: int,
     run: Callable[[list[int]], Sequence[T]],
-    cut: Cut = buckets,
+    cut: BatchCutter = length_buckets,
 ) -> list[T]:
-    """`run_batched`, but what `lm.memory` knows is not asked again."""
-    memory = lm.memory
-    if memory is None:
+    """`run_batched`, but what `lm.answer_cache` knows is not asked again."""
+    cache = lm.answer_cache
+    if cache is None:
         return run_batched(rows, budget, run, cut)
-    keys = [_key(kind.name, row) for row in rows]
-    new = list({key: n for n, key in enumerate(keys) if key not in memory}.values())
+    keys = [answer_key(kind.name, row) for row in rows]
+    missing = list({key: n for n, key in enumerate(keys) if key not in cache}.values())
 
-    def noted(batch: list[int]) -> Sequence[T]:
-        chosen = [new[i] for i in batch]
-        found = run(chosen)
-        memory.add({keys[n]: kind.pack(answer) for n, answer in zip(chosen, found, strict=True)})
-        return found
+    def run_and_store(batch: list[int]) -> Sequence[T]:
+        chosen = [missing[i] for i in batch]
+        answers = run(chosen)
+        cache.add({keys[n]: kind.pack(answer) for n, answer in zip(chosen, answers, strict=True)})
+        return answers
 
-    run_batched([rows[n] for n in new], budget, noted, cut)
-    return [kind.unpack(*memory[key]) for key in keys]
+    run_batched([rows[n] for n in missing], budget, run_and_store, cut)
+    return [kind.unpack(*cache[key]) for key in keys]
 
 
 @contextmanager
-def remembering(
+def caching_answers(
     lm: MultimodalLM, checkpoints: Checkpoints, progress: Progress, part: str, *, large: bool = False
 ) -> Iterator[None]:
-    """Inside, the model is frozen: what it says is noted, and kept under the name `part` when the block is left.
+    """Inside the block the model is frozen: its answers are cached, and saved as checkpoint `part` when the block ends.
 
-    `large`: kept only when it is time, since writing it may cost a short job more than asking again.
+    `large`: saved only when a checkpoint is due, since writing may cost a short job more than asking again.
     """
-    lm.memory = memory = Memory(checkpoints, progress, part)
+    lm.answer_cache = cache = AnswerCache(checkpoints, progress, part)
     try:
         yield
         if not large or checkpoints.due():
-            memory.keep()
+            cache.save()
     except StoppedError:
         if checkpoints.due():
-            memory.keep()
+            cache.save()
         raise
     finally:
-        lm.memory = None
+        lm.answer_cache = None

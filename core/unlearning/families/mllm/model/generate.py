@@ -1,4 +1,4 @@
-"""Free-running answers, also after earlier turns of a conversation or after a given beginning of the answer."""
+"""Greedy free-running answers, also after earlier turns or after a given beginning of the answer."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import torch
 from PIL.Image import Image
 
-from core.unlearning.families.mllm.model.answer_cache import Kind
+from core.unlearning.families.mllm.model.answer_cache import AnswerKind
 from core.unlearning.families.mllm.model.encoded import Encoded
-from core.unlearning.families.mllm.model.frozen import asked
+from core.unlearning.families.mllm.model.frozen import run_cached
 from core.unlearning.families.mllm.model.logits import as_dtype
 
 if TYPE_CHECKING:
     from core.unlearning.families.mllm.model.model import MultimodalLM
 
 _GENERATION_BUDGET = 0.25
-"""Share of the token budget: the cache of a growing answer needs room."""
+"""Share of the token budget, since the key-value cache of a growing answer needs memory."""
 
 
 def generate(
@@ -31,10 +31,10 @@ def generate(
 
 @torch.no_grad()
 def generate_encoded(lm: MultimodalLM, rows: Sequence[Encoded], *, never_first: Sequence[int] = ()) -> list[str]:
-    """The same of questions that are encoded already."""
+    """Greedy answers to encoded prompts."""
 
     def run(batch: list[int]) -> list[str]:
-        inputs = lm.sharing.to_answer(lm, [rows[i] for i in batch]).inputs
+        inputs = lm.sharing.prompt_batch(lm, [rows[i] for i in batch]).inputs
         out = lm.model.generate(
             **as_dtype(inputs, lm.model.dtype),
             do_sample=False,
@@ -47,24 +47,24 @@ def generate_encoded(lm: MultimodalLM, rows: Sequence[Encoded], *, never_first: 
         new = out[:, inputs["input_ids"].shape[1] :]
         return [text.strip() for text in lm.tokenizer.batch_decode(new, skip_special_tokens=True)]
 
-    how = f"generate {lm.max_new_tokens} {sorted(never_first)}"
-    kind: Kind[str] = Kind(how, lambda text: (text, ()), lambda text, _: str(text))
-    return asked(lm, kind, rows, int(lm.token_budget * _GENERATION_BUDGET), run)
+    name = f"generate {lm.max_new_tokens} {sorted(never_first)}"
+    kind: AnswerKind[str] = AnswerKind(name, lambda text: (text, ()), lambda text, _: str(text))
+    return run_cached(lm, kind, rows, int(lm.token_budget * _GENERATION_BUDGET), run)
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """A question, with the picture that it is about."""
+    """A question about a picture or none, after earlier turns."""
 
     question: str
     image: Image | None = None
     before: tuple[tuple[str, str], ...] = ()
-    """Earlier turns without pictures: questions with their answers."""
+    """Earlier turns (question, answer), without pictures."""
     begins: str = ""
-    """What the answer begins with, whatever the model would say."""
+    """A forced beginning of the answer."""
 
 
-def converse(lm: MultimodalLM, asked: Sequence[Conversation]) -> list[str]:
-    """Greedy answers, with what they were made to begin with, stripped."""
-    rows = [lm.encoder.conversation(a.before, a.question, a.image, a.begins) for a in asked]
-    return [f"{a.begins} {said}".strip() for a, said in zip(asked, generate_encoded(lm, rows), strict=True)]
+def converse(lm: MultimodalLM, conversations: Sequence[Conversation]) -> list[str]:
+    """Greedy answers with their forced beginnings, stripped."""
+    rows = [lm.encoder.conversation(c.before, c.question, c.image, c.begins) for c in conversations]
+    return [f"{c.begins} {text}".strip() for c, text in zip(conversations, generate_encoded(lm, rows), strict=True)]

@@ -1,22 +1,21 @@
+"""Logits at answer positions only."""
+
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from core.unlearning.families.mllm.model.batch import Batch
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True)
 class AnswerLogits:
-    """Logits [n, vocabulary] (float32) before each answer token, the tokens [n], and the row of each [n]."""
+    """`logits` [n, vocabulary] (float32) predict the answer tokens `targets` [n]; `rows` [n] is the row of each."""
 
     logits: Tensor
     targets: Tensor
@@ -26,19 +25,19 @@ class AnswerLogits:
 def answer_logits(model: Any, batch: Batch) -> AnswerLogits:
     """One forward pass. Differentiable where the caller allows gradients."""
     inputs = as_dtype(batch.inputs, model.dtype)
-    where = (batch.sequences, batch.columns)
+    positions = (batch.sequences, batch.columns)
     if _keeps_logits(model):
         keep = torch.zeros_like(inputs["input_ids"], dtype=torch.bool)
-        keep[where] = True
-        place = keep.flatten().cumsum(0).view_as(keep) - 1
-        logits = model(**inputs, use_cache=False, logits_to_keep=keep).logits[place[where]]
+        keep[positions] = True
+        index = keep.flatten().cumsum(0).view_as(keep) - 1
+        logits = model(**inputs, use_cache=False, logits_to_keep=keep).logits[index[positions]]
     else:
-        logits = model(**inputs, use_cache=False).logits[where]
+        logits = model(**inputs, use_cache=False).logits[positions]
     return AnswerLogits(logits.float(), batch.targets, batch.rows)
 
 
 def as_dtype(inputs: Mapping[str, Any], dtype: torch.dtype) -> dict[str, Any]:
-    """With every tensor of floating point numbers in that precision."""
+    """The inputs with every floating-point tensor cast to `dtype`."""
     return {k: v.to(dtype) if isinstance(v, Tensor) and v.is_floating_point() else v for k, v in inputs.items()}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -18,13 +18,13 @@ from torch import Tensor
 
 from core.unlearning.families.mllm.evaluation.answerer import AnswerScore
 from core.unlearning.families.mllm.model import batching, packing
-from core.unlearning.families.mllm.model.answer_cache import Memory
-from core.unlearning.families.mllm.model.batch import Batch, arrange
+from core.unlearning.families.mllm.model.answer_cache import AnswerCache
+from core.unlearning.families.mllm.model.batch import Batch, collate, collate_tokens
 from core.unlearning.families.mllm.model.encode import Encoder
 from core.unlearning.families.mllm.model.encoded import Encoded
 from core.unlearning.families.mllm.model.generate import generate
 from core.unlearning.families.mllm.model.logits import answer_logits
-from core.unlearning.families.mllm.model.packing import Cost, Tree
+from core.unlearning.families.mllm.model.packing import PackingCost, PrefixTree
 from core.unlearning.families.mllm.model.score import score
 from core.unlearning.families.mllm.model.vision import VisionCache
 from core.unlearning.families.shared.out_of_memory import is_out_of_memory
@@ -42,8 +42,8 @@ class MultimodalLM:
     max_new_tokens: int = 48
     token_budget: int = 16_384
     """Padded tokens in one inference batch; halved for the run when memory runs out."""
-    memory: Memory | None = None
-    """What it said before; only there while it is frozen (`memory.remembering`)."""
+    answer_cache: AnswerCache | None = None
+    """Its earlier answers; set only while it is frozen (`frozen.caching_answers`)."""
 
     @property
     def tokenizer(self) -> Any:
@@ -52,7 +52,7 @@ class MultimodalLM:
 
     @property
     def device(self) -> torch.device:
-        """Where the inputs go."""
+        """The device of the inputs."""
         return torch.device(self.model.device)
 
     @property
@@ -72,9 +72,9 @@ class MultimodalLM:
         return Encoder(self.processor, self.end_tokens)
 
     @cached_property
-    def sharing(self) -> Sharing:
-        """What rows may share in this model."""
-        return Sharing()
+    def sharing(self) -> PrefixSharing:
+        """What rows of a batch may share in this model."""
+        return PrefixSharing()
 
     @property
     def end_tokens(self) -> list[int]:
@@ -84,12 +84,12 @@ class MultimodalLM:
             ends = self.tokenizer.eos_token_id
         return [int(t) for t in (ends if isinstance(ends, list) else [ends]) if t is not None]
 
-    def batched(self, rows: Sequence[Encoded]) -> Batch:
-        """See `Sharing.batched`."""
-        return self.sharing.batched(self, rows)
+    def to_batch(self, rows: Sequence[Encoded]) -> Batch:
+        """See `PrefixSharing.to_batch`."""
+        return self.sharing.to_batch(self, rows)
 
     def buckets(self, rows: Sequence[Encoded], budget: int) -> Iterator[list[int]]:
-        """See `Sharing.buckets`."""
+        """See `PrefixSharing.buckets`."""
         return self.sharing.buckets(self, rows, budget)
 
     def generate(self, examples: Sequence[Example]) -> list[str]:
@@ -101,64 +101,68 @@ class MultimodalLM:
         return [AnswerScore(total=s.total, tokens=s.tokens) for s in score(self, examples)]
 
 
-_SAME = 1e-5
-"""Nats by which log-probabilities of a token may differ, beside what another padding makes of them."""
-_NOISE = 4.0
-"""Times what padding makes of them. In half precision that is all there is to go by."""
-_SAMPLE = 3
+_TOLERANCE = 1e-5
+"""Nats by which log-probabilities of a token may differ, beyond the effect of padding."""
+_PADDING_FACTOR = 4.0
+"""Multiple of the effect of padding that is allowed. In half precision that is the only scale there is."""
+_SAMPLE_SIZE = 3
 
 
-class Sharing:
-    """What was found out about one model, and what it keeps of pictures."""
+class PrefixSharing:
+    """Whether one model's rows may share prefixes and picture features, found by comparison; and its features cache."""
 
     def __init__(self) -> None:
         self.vision = VisionCache()
         self.packs = True
-        """Until a comparison says otherwise."""
+        """Whether prefixes may be shared; false once a comparison fails. `caches`: the same of picture features."""
         self.caches = True
         self._compared: dict[bool, int] = {}
 
-    def batched(self, lm: MultimodalLM, rows: Sequence[Encoded]) -> Batch:
-        """One batch, ready for the model. Rows with pictures and rows without must come in batches of their own."""
+    def to_batch(self, lm: MultimodalLM, rows: Sequence[Encoded]) -> Batch:
+        """One batch of model inputs. Rows with and without pictures must be in separate batches."""
         self.compare(lm, rows)
         if self.packs:
-            sequences = packing.laid(packing.grow(rows, cost(lm)), cost(lm))
-            return self._shown(lm, packing.pack(rows, sequences, lm.pad_id, lm.device))
-        return self._shown(lm, arrange(rows, lm.pad_id, lm.device))
+            sequences = packing.lay_out(packing.build_trees(rows, packing_cost(lm)), packing_cost(lm))
+            return self._with_features(lm, packing.pack(rows, sequences, lm.pad_id, lm.device))
+        return self._with_features(lm, collate_tokens(rows, lm.pad_id, lm.device))
 
-    def to_answer(self, lm: MultimodalLM, prompts: Sequence[Encoded]) -> Batch:
-        """The same of questions, a sequence each, whose answers are to follow."""
+    def prompt_batch(self, lm: MultimodalLM, prompts: Sequence[Encoded]) -> Batch:
+        """A left-padded batch of prompts, one per sequence, to generate answers to."""
         self.compare(lm, prompts)
-        return self._shown(lm, arrange(prompts, lm.pad_id, lm.device, side="left"))
+        return self._with_features(lm, collate_tokens(prompts, lm.pad_id, lm.device, side="left"))
 
     def buckets(self, lm: MultimodalLM, rows: Sequence[Encoded], budget: int) -> Iterator[list[int]]:
-        """Indices of rows in batches of about `budget` tokens: what shares a beginning together, or like lengths."""
+        """Batches of row indices of about `budget` tokens: by common prefix where sharing works, else by length."""
         self.compare(lm, rows)
-        return packing.batches(rows, budget, cost(lm)) if self.packs else batching.buckets(rows, budget)
+        return (
+            packing.cut_batches(rows, budget, packing_cost(lm)) if self.packs else batching.length_buckets(rows, budget)
+        )
 
     def compare(self, lm: MultimodalLM, rows: Sequence[Encoded]) -> None:
-        """Find out about rows that are longer than any compared before."""
+        """Compare both ways of computing for rows longer than any compared before."""
         for view in (False, True):
-            found = sorted((row for row in rows if bool(row.vision) is view), key=len)
-            if not found or len(found[-1]) <= self._compared.get(view, 0):
+            by_length = sorted((row for row in rows if bool(row.vision) is view), key=len)
+            if not by_length or len(by_length[-1]) <= self._compared.get(view, 0):
                 continue
-            sample = _sample(found)
+            sample = _sample(by_length)
             if self.packs or (view and self.caches and view not in self._compared):
-                self._find_out(lm, sample)
+                self._compare_sample(lm, sample)
             self._compared[view] = max(map(len, sample))
 
-    def _find_out(self, lm: MultimodalLM, sample: Sequence[Encoded]) -> None:
-        with _at_rest(lm.model):
-            alone = torch.cat([_told(lm, arrange([row], lm.pad_id, lm.device).with_pictures()) for row in sample])
-            together = arrange(sample, lm.pad_id, lm.device)
-            allowed = _SAME + _NOISE * float((alone - _told(lm, together.with_pictures())).abs().max())
+    def _compare_sample(self, lm: MultimodalLM, sample: Sequence[Encoded]) -> None:
+        with _inference_mode(lm.model):
+            alone = torch.cat([_log_probs(lm, collate([row], lm.pad_id, lm.device)) for row in sample])
+            together = collate_tokens(sample, lm.pad_id, lm.device)
+            padding = (alone - _log_probs(lm, together.with_pictures())).abs().max()
+            tolerance = _TOLERANCE + _PADDING_FACTOR * float(padding)
             if self.caches:
-                self.caches = _same(lm, lambda: self._shown(lm, together), alone, allowed)
+                self.caches = _agrees(lm, lambda: self._with_features(lm, together), alone, tolerance)
             if self.packs:
-                self.packs = _same(lm, lambda: self._shown(lm, _mixed(lm, sample)), alone.repeat(2), allowed)
+                packed = partial(_pack_twice, lm, sample)
+                self.packs = _agrees(lm, lambda: self._with_features(lm, packed()), alone.repeat(2), tolerance)
 
-    def _shown(self, lm: MultimodalLM, batch: Batch) -> Batch:
-        """The batch with its pictures: their features where they may be kept, else their pixels."""
+    def _with_features(self, lm: MultimodalLM, batch: Batch) -> Batch:
+        """The batch with its pictures: cached features where the model allows it, else pixels."""
         features = self.vision.features(lm.model, batch.pictures) if batch.pictures and self.caches else None
         if features is None:
             return batch.with_pictures()
@@ -166,51 +170,51 @@ class Sharing:
         return replace(batch, inputs={**inputs, "mm_encoder_outputs": {"image": features}})
 
 
-def cost(lm: MultimodalLM) -> Cost:
-    """A decoder layer has about 12 width^2 weights, and for each pair of tokens 2 width multiplications."""
-    return Cost(getattr(lm.model.config, "image_token_id", None), 6 * lm.width)
+def packing_cost(lm: MultimodalLM) -> PackingCost:
+    """A decoder layer has about 12 width^2 weights, and 2 width multiplications for each pair of tokens."""
+    return PackingCost(getattr(lm.model.config, "image_token_id", None), 6 * lm.width)
 
 
-def _mixed(lm: MultimodalLM, rows: Sequence[Encoded]) -> Batch:
-    """The rows in one sequence, where they share what they can, and each once more beside that on its own."""
-    trees = packing.grow(rows, cost(lm))
+def _pack_twice(lm: MultimodalLM, rows: Sequence[Encoded]) -> Batch:
+    """All rows in one sequence twice: sharing prefixes, and each as a tree of its own."""
+    trees = packing.build_trees(rows, packing_cost(lm))
     for n, row in enumerate(rows):
-        trees.append(Tree())
+        trees.append(PrefixTree())
         trees[-1].add(len(rows) + n, len(row))
     twice = [*rows, *rows]
     return packing.pack(twice, [trees], lm.pad_id, lm.device)
 
 
 def _sample(rows: Sequence[Encoded]) -> list[Encoded]:
-    """The longest row made longer, and a few others: about the same picture, if there are any."""
+    """The longest row, lengthened, and a few others: about the same picture where there are any."""
     *others, longest = rows
-    near = sorted(others, key=lambda row: (row.vision.digest != longest.vision.digest, -len(row)))
-    return [_longer(longest), *map(_answered, near[: _SAMPLE - 1])]
+    nearest_first = sorted(others, key=lambda row: (row.vision.digest != longest.vision.digest, -len(row)))
+    return [_lengthen(longest), *map(_with_answer, nearest_first[: _SAMPLE_SIZE - 1])]
 
 
-def _longer(row: Encoded) -> Encoded:
-    """The row with its end repeated, so that not every row that is a little longer needs a comparison of its own."""
-    row = _answered(row)
+def _lengthen(row: Encoded) -> Encoded:
+    """The row with its end repeated, so that a slightly longer row later needs no comparison of its own."""
+    row = _with_answer(row)
     more = row.input_ids[row.answer_start :].repeat(len(row))[: len(row) // 2 + 1]
     tokens = {name: torch.nn.functional.pad(values, (0, len(more))) for name, values in row.tokens.items()}
     return replace(row, input_ids=torch.cat([row.input_ids, more]), tokens=tokens)
 
 
-def _answered(row: Encoded) -> Encoded:
-    """A question alone counts as if its last token were the answer."""
+def _with_answer(row: Encoded) -> Encoded:
+    """For a question without an answer, its last token is taken as the answer."""
     return replace(row, answer_start=min(row.answer_start, len(row) - 1))
 
 
-def _told(lm: MultimodalLM, batch: Batch) -> Tensor:
-    """Log p of every answer token."""
+def _log_probs(lm: MultimodalLM, batch: Batch) -> Tensor:
+    """Log-probability of every answer token [n]."""
     out = answer_logits(lm.model, batch)
     return out.logits.log_softmax(-1).gather(1, out.targets[:, None]).squeeze(1)
 
 
-def _same(lm: MultimodalLM, make: Callable[[], Batch], wanted: Tensor, allowed: float) -> bool:
-    """Whether a batch that is made in another way says the same. One that the model refuses does not."""
+def _agrees(lm: MultimodalLM, make: Callable[[], Batch], expected: Tensor, tolerance: float) -> bool:
+    """Whether another way of batching gives the expected log-probabilities. One that the model rejects does not."""
     try:
-        return bool((_told(lm, make()) - wanted).abs().max() <= allowed)
+        return bool((_log_probs(lm, make()) - expected).abs().max() <= tolerance)
     except Exception as error:
         if is_out_of_memory(error):
             raise
@@ -218,8 +222,8 @@ def _same(lm: MultimodalLM, make: Callable[[], Batch], wanted: Tensor, allowed: 
 
 
 @contextmanager
-def _at_rest(model: Any) -> Iterator[None]:
-    """No gradients, and no dropout."""
+def _inference_mode(model: Any) -> Iterator[None]:
+    """No gradients and no dropout inside the block; module modes are restored after it."""
     training = [module for module in model.modules() if module.training]
     for module in training:
         module.training = False

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from core.unlearning.evaluation.text_membership import TokenScores
-from core.unlearning.families.mllm.model.answer_cache import Kind
+from core.unlearning.families.mllm.model.answer_cache import AnswerKind
 from core.unlearning.families.mllm.model.batching import run_batched
 from core.unlearning.families.mllm.model.encoded import Encoded
-from core.unlearning.families.mllm.model.frozen import asked
+from core.unlearning.families.mllm.model.frozen import run_cached
 from core.unlearning.families.mllm.model.logits import answer_logits
 
 if TYPE_CHECKING:
@@ -23,57 +23,57 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Scored:
-    """`total` log-probability over `tokens` answer tokens; `greedy`: greedy decoding would give just this answer."""
+class ScoredAnswer:
+    """`total` log-probability over `tokens` answer tokens; `greedy`: greedy decoding would give exactly this answer."""
 
     total: float
     tokens: int
     greedy: bool
 
 
-SCORED: Kind[Scored] = Kind(
-    "score", lambda scored: ([scored.total, scored.tokens, scored.greedy], ()), lambda values, _: Scored(*values)
+SCORE_KIND: AnswerKind[ScoredAnswer] = AnswerKind(
+    "score", lambda scored: ([scored.total, scored.tokens, scored.greedy], ()), lambda values, _: ScoredAnswer(*values)
 )
 
 
 def encode_all(lm: MultimodalLM, examples: Sequence[Example]) -> list[Encoded]:
-    """Questions with their own answers."""
+    """Encode every example's question with its own answer."""
     return [lm.encoder.with_answer(e.question, e.image, e.answer) for e in examples]
 
 
-def score(lm: MultimodalLM, examples: Sequence[Example]) -> list[Scored]:
+def score(lm: MultimodalLM, examples: Sequence[Example]) -> list[ScoredAnswer]:
     """Score every example's own answer."""
     return score_encoded(lm, encode_all(lm, examples))
 
 
 @torch.no_grad()
-def score_encoded(lm: MultimodalLM, rows: Sequence[Encoded]) -> list[Scored]:
-    """Score rows that are encoded already."""
+def score_encoded(lm: MultimodalLM, rows: Sequence[Encoded]) -> list[ScoredAnswer]:
+    """Score encoded rows."""
 
-    def run(batch: list[int]) -> list[Scored]:
-        out = answer_logits(lm.model, lm.batched([rows[i] for i in batch]))
+    def run(batch: list[int]) -> list[ScoredAnswer]:
+        out = answer_logits(lm.model, lm.to_batch([rows[i] for i in batch]))
         chosen = out.logits.log_softmax(-1).gather(1, out.targets[:, None]).squeeze(1)
         wrong = out.logits.argmax(-1) != out.targets
         total = torch.zeros(len(batch), device=chosen.device).index_add_(0, out.rows, chosen).tolist()
         misses = torch.bincount(out.rows[wrong], minlength=len(batch)).tolist()
         counts = torch.bincount(out.rows, minlength=len(batch)).tolist()
-        return [Scored(t, c, m == 0) for t, c, m in zip(total, counts, misses, strict=True)]
+        return [ScoredAnswer(t, c, m == 0) for t, c, m in zip(total, counts, misses, strict=True)]
 
-    return asked(lm, SCORED, rows, lm.token_budget, run, lm.buckets)
+    return run_cached(lm, SCORE_KIND, rows, lm.token_budget, run, lm.buckets)
 
 
 @torch.no_grad()
 def token_scores(lm: MultimodalLM, examples: Sequence[Example]) -> list[TokenScores]:
-    """Of each example's own answer, the end of the turn included, in float64."""
+    """Per-token log-probabilities of each example's own answer and the end of the turn, in float64."""
     rows = encode_all(lm, examples)
 
     def run(batch: list[int]) -> list[TokenScores]:
-        out = answer_logits(lm.model, lm.batched([rows[i] for i in batch]))
+        out = answer_logits(lm.model, lm.to_batch([rows[i] for i in batch]))
         chosen, mean, deviation = _moments(out.logits.double(), out.targets)
-        of = [(out.rows == n).nonzero().squeeze(1) for n in range(len(batch))]
+        positions = [(out.rows == n).nonzero().squeeze(1) for n in range(len(batch))]
         return [
             TokenScores(examples[i].answer, *(np.asarray(values[at].cpu()) for values in (chosen, mean, deviation)))
-            for i, at in zip(batch, of, strict=True)
+            for i, at in zip(batch, positions, strict=True)
         ]
 
     return run_batched(rows, lm.token_budget, run, lm.buckets)
@@ -83,7 +83,7 @@ def _moments(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Log p of the targets [n], and mean and standard deviation of log p under p, from logits [n, vocabulary]."""
     log_p = logits.log_softmax(-1)
     p = log_p.exp()
-    # Tokens that cannot come have a log p of -inf where the model masks them; they weigh nothing.
+    # Tokens that the model masks have a log p of -inf and probability 0: they add nothing to either moment.
     finite = log_p.masked_fill(p == 0, 0)
     mean = (p * finite).sum(-1)
     variance = (p * finite**2).sum(-1) - mean**2

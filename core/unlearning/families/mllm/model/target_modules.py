@@ -1,4 +1,4 @@
-"""Which linear layers an adapter may change, found from the model's structure."""
+"""Which linear layers an adapter targets, found from the model's structure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from core.unlearning.errors import InvalidInputError
 
 _USUAL = re.compile(r"(^|_)(q|k|v|o|qkv|out|gate|up|down|gate_up|c_attn|c_proj|c_fc|fc1|fc2|dense\w*|w[123])(_proj)?$")
 _MLP = re.compile(r"(^|\.)(\w*mlp|ffn|feed_forward|fc\d?)(\.|$)")
-_EARLY = 0.75
+_EARLY_SHARE = 0.75
 _NOT_LANGUAGE = ("vision", "visual", "image", "audio", "projector", "connector", "merger", "lm_head", "embed")
 
 
 def language_model_name(model: Any) -> str:
-    """Path of the module that holds the token embedding, i.e. of the text decoder."""
+    """Path of the module that holds the token embedding: the text decoder."""
     embedding = model.get_input_embeddings()
     path: str = next(name for name, module in model.named_modules() if module is embedding)
     return path.rpartition(".")[0]
@@ -40,19 +40,19 @@ def default_targets(model: Any) -> str:
     )
 
 
-def early_mlps(model: Any) -> str:
+def early_mlp_targets(model: Any) -> str:
     """A regular expression over the MLP linears in the first three quarters of the language model's layers.
 
-    There transformers look up what they know of a named subject (Meng et al., 2022, arXiv 2202.05262, section 2).
+    There transformers retrieve facts about a named subject (Meng et al., 2022, arXiv 2202.05262, section 2).
     All of `default_targets` where a model has no numbered layers with an MLP of linears.
     """
     prefix, every = language_model_name(model), default_targets(model)
     layers: dict[int, set[str]] = {}
-    for name in matching(model, every):
+    for name in match_modules(model, every):
         numbered = re.match(rf"({re.escape(prefix)}\.[a-z_.]+\.)(\d+)\.(.+)", name)
         if numbered and _MLP.search(numbered[3]):
             layers.setdefault(int(numbered[2]), set()).add(re.escape(numbered[1]) + "{}" + re.escape(numbered[3]))
-    early = sorted(layers)[: math.ceil(_EARLY * len(layers))]
+    early = sorted(layers)[: math.ceil(_EARLY_SHARE * len(layers))]
     return _alternatives(early, layers) if early else every
 
 
@@ -66,20 +66,20 @@ def decoder_layers(model: Any) -> list[str]:
 
 
 def mlp_outputs(model: Any, layers: Sequence[str]) -> list[str]:
-    """Paths of the linears through which the MLPs of these layers write into the residual stream.
+    """Paths of the linears by which the MLPs of these layers write into the residual stream.
 
     Raises `InvalidInputError` where a layer has none.
     """
     width = model.config.get_text_config().hidden_size
-    every = [n for n in matching(model, default_targets(model)) if model.get_submodule(n).out_features == width]
+    every = [n for n in match_modules(model, default_targets(model)) if model.get_submodule(n).out_features == width]
     found = [n for layer in layers for n in every if n.startswith(f"{layer}.") and _MLP.search(n[len(layer) :])]
     if len(found) < len(layers):
         raise InvalidInputError("the language model's layers have no MLP of linears", code="no_targets")
     return found
 
 
-def exactly(names: Sequence[str]) -> str:
-    """The pattern that selects these modules of numbered layers and no others."""
+def pattern_of(names: Sequence[str]) -> str:
+    """The pattern that selects exactly these modules of numbered layers."""
     layers: dict[tuple[str, str], list[str]] = {}
     for name in names:
         before, number, after = re.split(r"\.(\d+)\.", name, maxsplit=1)
@@ -88,7 +88,7 @@ def exactly(names: Sequence[str]) -> str:
 
 
 def _alternatives(early: Sequence[int], layers: Mapping[int, set[str]]) -> str:
-    """One pattern for the linears of several layers, which may differ in what they hold."""
+    """One pattern for the linears of several layers, which need not hold the same modules."""
     where: dict[str, list[int]] = {}
     for layer in early:
         for path in layers[layer]:
@@ -106,7 +106,7 @@ def _linears(model: nn.Module, prefix: str) -> list[str]:
     ]
 
 
-def matching(model: nn.Module, pattern: str) -> list[str]:
+def match_modules(model: nn.Module, pattern: str) -> list[str]:
     """Paths of the linear layers that a pattern selects. Raises `InvalidInputError` for a bad or empty pattern."""
     try:
         found = [n for n, m in model.named_modules() if isinstance(m, nn.Linear) and re.fullmatch(pattern, n)]

@@ -23,7 +23,7 @@ and on."""
 
 def answer_losses(lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
     """Of each row the mean over its answer's tokens: KL to its distribution, or cross-entropy on the answer."""
-    out = answer_logits(model, lm.batched([row.encoded for row in rows]))
+    out = answer_logits(model, lm.to_batch([row.encoded for row in rows]))
     return losses_of(out, rows)
 
 
@@ -46,7 +46,7 @@ def forgetting_by(forget: ForgetLoss) -> RowLoss:
     def losses(lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
         beside = [n for n, row in enumerate(rows) if row.beside is not None]
         encoded = [*(row.encoded for row in rows), *(row.beside for row in rows if row.beside is not None)]
-        out = answer_logits(model, lm.batched(encoded))
+        out = answer_logits(model, lm.to_batch(encoded))
         told = [n for n, row in enumerate(rows) if row.kind == "forget"]
         held = [n for n, row in enumerate(rows) if row.kind != "forget"]
         found = torch.zeros(len(rows), device=lm.device)

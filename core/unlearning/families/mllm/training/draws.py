@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from core.unlearning.families.mllm.model.packing import in_order
+from core.unlearning.families.mllm.model.packing import sort_rows
 from core.unlearning.families.mllm.training.rows import Kind, Row
 
 _SHARES: dict[Kind, float] = {"memory": 0.7, "seen": 0.15, "declined": 0.15}
@@ -39,7 +39,7 @@ def micro_batches(rows: Sequence[Row], size: int, *, alike: bool = False) -> Ite
     for view in (True, False):
         chosen = sorted((row for row in rows if row.has_image is view), key=lambda row: len(row.encoded))
         if alike:
-            chosen = [chosen[n] for n in in_order([row.encoded for row in chosen])]
+            chosen = [chosen[n] for n in sort_rows([row.encoded for row in chosen])]
         for start in range(0, len(chosen), size):
             yield chosen[start : start + size]
 

@@ -9,7 +9,7 @@ from statistics import fmean
 
 from core.unlearning.families.mllm.model.encoded import Encoded
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.score import Scored, encode_all, score_encoded
+from core.unlearning.families.mllm.model.score import ScoredAnswer, encode_all, score_encoded
 from core.unlearning.families.mllm.training.rows import FORGET
 from core.unlearning.types import Example
 
@@ -42,7 +42,7 @@ class Held:
         """(forget, utility) of the model as it answers now."""
         wanted = sorted({*self._forget, *(n for rows in self._kept.values() for n in rows)})
         rows: list[Encoded] = [self._rows[n] for n in wanted]
-        now: dict[int, Scored] = dict(zip(wanted, score_encoded(self._lm, rows), strict=True))
+        now: dict[int, ScoredAnswer] = dict(zip(wanted, score_encoded(self._lm, rows), strict=True))
         forget = [float(now[n].greedy) + math.exp(now[n].total) for n in self._forget]
         utility = [fmean(float(now[n].greedy) for n in rows) for rows in self._kept.values()]
         return (fmean(forget) if forget else 0.0), (fmean(utility) if utility else 1.0)

@@ -26,7 +26,7 @@ class Passing:
 
 def passing(lm: MultimodalLM, model: Any, encoded: Sequence[Encoded], modules: Sequence[str], side: Side) -> Passing:
     """One forward pass. Differentiable where the caller allows gradients."""
-    batch = lm.batched(encoded)
+    batch = lm.to_batch(encoded)
     found = Passing(batch.rows)
 
     def note(name: str, states: Tensor) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.model.answer_cache import Kind
+from core.unlearning.families.mllm.model.answer_cache import AnswerKind
 from core.unlearning.families.mllm.model.encoded import Encoded
-from core.unlearning.families.mllm.model.frozen import asked
+from core.unlearning.families.mllm.model.frozen import run_cached
 from core.unlearning.families.mllm.model.logits import answer_logits
 from core.unlearning.families.mllm.model.model import MultimodalLM
 
@@ -43,7 +43,7 @@ def _unpack(whole: bool, tensors: Sequence[Tensor]) -> Soft:
     return Soft(indices, probs)
 
 
-SOFT: Kind[Soft] = Kind("distribution", _pack, _unpack)
+SOFT: AnswerKind[Soft] = AnswerKind("distribution", _pack, _unpack)
 
 
 @torch.no_grad()
@@ -54,7 +54,7 @@ def distributions(lm: MultimodalLM, rows: Sequence[Encoded], *, less: float = 0.
     """
 
     def run(batch: list[int]) -> list[Soft]:
-        out = answer_logits(lm.model, lm.batched([rows[i] for i in batch]))
+        out = answer_logits(lm.model, lm.to_batch([rows[i] for i in batch]))
         logits = out.logits
         if less:
             logits = logits.scatter_add(1, out.targets[:, None], torch.full_like(logits[:, :1], -less))
@@ -64,7 +64,7 @@ def distributions(lm: MultimodalLM, rows: Sequence[Encoded], *, less: float = 0.
         return [Soft(i.clone(), p.clone()) for i, p in parts]
 
     kind = replace(SOFT, name=f"{SOFT.name} less {less}") if less else SOFT
-    return asked(lm, kind, rows, lm.token_budget, run, lm.buckets)
+    return run_cached(lm, kind, rows, lm.token_budget, run, lm.buckets)
 
 
 def mean(softs: Sequence[Soft]) -> Soft:

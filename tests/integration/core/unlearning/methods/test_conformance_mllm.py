@@ -21,7 +21,7 @@ from core.unlearning.errors import StoppedError
 from core.unlearning.families.mllm.model.batch import collate
 from core.unlearning.families.mllm.model.logits import answer_logits
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.target_modules import decoder_layers, exactly, matching, mlp_outputs
+from core.unlearning.families.mllm.model.target_modules import decoder_layers, match_modules, mlp_outputs, pattern_of
 from core.unlearning.families.mllm.training.rows import FORGET, answer_rows
 from core.unlearning.families.mllm.training.teacher import distributions
 from core.unlearning.families.registry import load_family
@@ -157,7 +157,7 @@ def test_the_layers_and_neurons_of_every_architecture_are_found(name: str) -> No
     assert [layer.rpartition(".")[2] for layer in layers] == ["0", "1"]
     neurons = mlp_outputs(model, layers)
     assert [n.removeprefix(f"{layer}.") for n, layer in zip(neurons, layers, strict=True)] == ["mlp.down_proj"] * 2
-    assert matching(model, exactly(neurons)) == neurons
+    assert match_modules(model, pattern_of(neurons)) == neurons
 
 
 def test_undial_learns_from_frozen_logits_less_beta_at_the_answers_tokens(tiny: Tiny) -> None:
@@ -185,7 +185,7 @@ def test_mmunlearner_changes_salient_weights_only(tiny: Tiny, tmp_path: Path) ->
     info = catalogue()["mmunlearner"]
     result = load_method("mmunlearner").run(tiny.lm, tiny.data, _options(info, threshold=2.0), tmp_path, Silent())
     assert 0 < result.details["salient"] < 1
-    names = matching(tiny.lm.model, result.details["target_modules"])
+    names = match_modules(tiny.lm.model, result.details["target_modules"])
     weights = sum(tiny.lm.model.get_submodule(name).weight.numel() for name in names)
     assert 0 < result.details["sparse_entries"] <= round(result.details["salient"] * weights) + 1
 

@@ -18,7 +18,7 @@ from core.unlearning.families.mllm.model.batch import collate
 from core.unlearning.families.mllm.model.logits import answer_logits
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.score import score_encoded
-from core.unlearning.families.mllm.model.target_modules import matching
+from core.unlearning.families.mllm.model.target_modules import match_modules
 from core.unlearning.families.mllm.training.deltas import applied
 from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.forget import run_job
@@ -89,7 +89,7 @@ def test_whole_method_on_architecture(name: str, tmp_path: Path) -> None:
         wanted = _sculpted_logits(lm, recipe, examples)
         assert (_logits(patched, examples) - wanted).abs().max() <= 1e-5
         assert (_logits(lm, examples) - wanted).abs().max() > 1e-3
-    adapted = matching(lm.model, recipe.sculpt["target_modules"])
+    adapted = match_modules(lm.model, recipe.sculpt["target_modules"])
     assert adapted
     assert all("mlp" in module for module in adapted)
     assert not any(re.search(r"vision|visual|lm_head", module) for module in adapted)

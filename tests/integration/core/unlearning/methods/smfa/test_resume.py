@@ -85,7 +85,7 @@ def job(source: str, kept: Checkpoints) -> tuple[MultimodalLM, JobData]:
     lm.max_new_tokens = 4
     images = tuple(map(png, ("red", "green", "blue", "orange")))
     request = ForgetRequest(Entity("Ada Okoro"), ("Where was this person born?",), images, level="quick")
-    with load_family("mllm").remembering(lm, kept, Silent(), "data"):
+    with load_family("mllm").caching_answers(lm, kept, Silent(), "data"):
         return lm, load_family("mllm").build_data(lm, request, None, Silent(), 0)
 
 
@@ -160,7 +160,7 @@ def test_the_same_question_put_in_another_way_is_asked(source: str, monkeypatch:
         return usual(**how)
 
     monkeypatch.setattr(lm.model, "generate", noted)
-    with load_family("mllm").remembering(lm, NO_CHECKPOINTS, Silent(), "data"):
+    with load_family("mllm").caching_answers(lm, NO_CHECKPOINTS, Silent(), "data"):
         for _ in range(2):
             for lm.max_new_tokens in (1, 4):
                 generate(lm, [("Where?", None)])

@@ -16,9 +16,9 @@ from core.unlearning.families.mllm.model.batch import collate
 from core.unlearning.families.mllm.model.encoded import Encoded
 from core.unlearning.families.mllm.model.generate import generate
 from core.unlearning.families.mllm.model.logits import answer_logits
-from core.unlearning.families.mllm.model.model import MultimodalLM, Sharing
+from core.unlearning.families.mllm.model.model import MultimodalLM, PrefixSharing
 from core.unlearning.families.mllm.model.score import score_encoded
-from core.unlearning.families.mllm.model.target_modules import matching
+from core.unlearning.families.mllm.model.target_modules import match_modules
 from core.unlearning.families.mllm.model.vision import VisionCache
 from core.unlearning.families.mllm.training.adapters import trainable, with_adapters
 from core.unlearning.families.mllm.training.answers import answer_losses
@@ -149,7 +149,7 @@ def test_a_picture_is_looked_at_again_when_what_sees_it_changes(
     wanted = torch.tensor([s.total for s in score_encoded(lm, encoded)])
     linear = lm.model.model.multi_modal_projector.linear_2
     name = "model.multi_modal_projector.linear_2"
-    assert matching(lm.model, name) == [name]
+    assert match_modules(lm.model, name) == [name]
     before = linear.weight.detach().clone()
 
     def differs() -> bool:
@@ -200,7 +200,7 @@ def test_longer_rows_are_compared_anew(lm: MultimodalLM, monkeypatch: pytest.Mon
     short = lm.encoder.with_answer("Where?", None, "here")
     longer = lm.encoder.with_answer("Where? " * 9, None, "here")
     found: list[int] = []
-    monkeypatch.setattr(Sharing, "_find_out", lambda _, __, sample: found.append(len(sample[0])))
+    monkeypatch.setattr(PrefixSharing, "_compare_sample", lambda _, __, sample: found.append(len(sample[0])))
     for one in (short, short, longer, longer):
         score_encoded(lm, [one])
     assert found[0] > len(short)
