@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from client.errors import APIError as APIError
     from client.errors import LetheError as LetheError
+    from client.job import Job as Job
     from client.lethe import Lethe as Lethe
-    from client.resources.jobs import Job as Job
     from client.retry import RetryPolicy as RetryPolicy
 
 _HOME = {
     "APIError": "client.errors",
-    "Job": "client.resources.jobs",
+    "Job": "client.job",
     "Lethe": "client.lethe",
     "LetheError": "client.errors",
     "RetryPolicy": "client.retry",

@@ -1,4 +1,4 @@
-"""Where the server is, and who we are."""
+"""Where the server is, and with which key: arguments, environment, files of a local server."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 DEFAULT_DATA_DIR = Path("lethe-data")
 
 
-def base_url(given: str | None = None) -> str:
-    """The argument, else `LETHE_URL`, else the local default; without a trailing slash."""
-    return (given or os.environ.get("LETHE_URL") or DEFAULT_URL).rstrip("/")
+def base_url(argument: str | None = None) -> str:
+    """The argument if there is one, else `LETHE_URL`, else the local default; without a trailing slash."""
+    return (argument or os.environ.get("LETHE_URL") or DEFAULT_URL).rstrip("/")
 
 
-def data_dir(given: Path | None = None) -> Path:
-    """The argument, else `LETHE_DATA_DIR`, else `./lethe-data`: where a local server keeps everything."""
-    return given or Path(os.environ.get("LETHE_DATA_DIR") or DEFAULT_DATA_DIR)
+def data_dir(argument: Path | None = None) -> Path:
+    """The data folder of a local server: the argument if there is one, else `LETHE_DATA_DIR`, else `./lethe-data`."""
+    return argument or Path(os.environ.get("LETHE_DATA_DIR") or DEFAULT_DATA_DIR)
 
 
-def api_key(given: str | None = None, directory: Path | None = None, url: str | None = None) -> str | None:
-    """The argument, else `LETHE_API_KEY`, else the key that a local server left in its data folder.
+def api_key(argument: str | None = None, directory: Path | None = None, url: str | None = None) -> str | None:
+    """The argument if there is one, else `LETHE_API_KEY`, else the key that a local server left in its data folder.
 
     That last key is never offered to another machine unless `directory` was named.
     """
-    key = given or os.environ.get("LETHE_API_KEY")
+    key = argument or os.environ.get("LETHE_API_KEY")
     if key:
         return key.strip()
     if directory is None and not _is_local(base_url(url)):

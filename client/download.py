@@ -1,4 +1,4 @@
-"""A file from the server to disk: checked against the digest, picked up where it broke, never half there."""
+"""Downloads a file: verified by its digest, resumed after a broken connection, and written only when it is complete."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from client.errors import APIConnectionError, IntegrityError
 from client.transport import Transport
 
 OnBytes = Callable[[int, int | None], None]
-"""Called with bytes so far and bytes in all (None where unknown)."""
+"""Called with the bytes received so far and the total (None where unknown)."""
 
 
 def download(
@@ -38,8 +38,8 @@ def download(
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "w+b") as out:
-            digest, told = _fetch(transport, path, params or {}, out, on_bytes)
-        for expected in (sha256, told):
+            digest, server_digest = _fetch(transport, path, params or {}, out, on_bytes)
+        for expected in (sha256, server_digest):
             if expected is not None and expected != digest:
                 raise IntegrityError(
                     f"{target.name} arrived damaged: its sha256 is not the server's; download it again"
@@ -55,7 +55,7 @@ def download(
 def _fetch(
     transport: Transport, path: str, params: dict[str, Any], out: IO[bytes], on_bytes: OnBytes | None
 ) -> tuple[str, str | None]:
-    digest, told, etag, attempt = hashlib.sha256(), None, None, 0
+    digest, server_digest, etag, attempt = hashlib.sha256(), None, None, 0
     while True:
         headers = {"Accept-Encoding": "identity"}
         if etag and out.tell():
@@ -67,14 +67,14 @@ def _fetch(
                     out.truncate()
                     digest = hashlib.sha256()
                 etag = response.headers.get("etag")
-                told = _repr_digest(response) or told
+                server_digest = _repr_digest(response) or server_digest
                 total = _total(response, out.tell())
                 for chunk in response.iter_bytes():
                     out.write(chunk)
                     digest.update(chunk)
                     if on_bytes is not None:
                         on_bytes(out.tell(), total)
-            return digest.hexdigest(), told
+            return digest.hexdigest(), server_digest
         except APIConnectionError:
             if attempt >= transport.retry.max_retries:
                 raise

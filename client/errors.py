@@ -1,4 +1,4 @@
-"""What the SDK raises. One class per HTTP status, each with the server's stable `code` and its `request_id`."""
+"""The exceptions of the SDK. One class per HTTP status, each with the server's stable `code` and its `request_id`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 
 class LetheError(Exception):
-    """Anything that goes wrong in the SDK. `str(error)` is one line that can be shown to a person."""
+    """Base of every exception of the SDK. `str(error)` is one line that can be shown to a person."""
 
 
 class APIConnectionError(LetheError):
-    """No answer came: nobody listens there, the name does not resolve, the connection broke."""
+    """No answer: nothing listens at the address, the name does not resolve, or the connection broke."""
 
 
 class APITimeoutError(APIConnectionError):
@@ -20,15 +20,15 @@ class APITimeoutError(APIConnectionError):
 
 
 class JobTimeoutError(LetheError):
-    """`wait` was given a timeout and the job is not done yet. The job itself goes on."""
+    """The job did not end within the timeout of `wait`. It goes on."""
 
 
 class IntegrityError(LetheError):
-    """What was downloaded is not what the server says it holds. Nothing was written."""
+    """The downloaded bytes do not match the digest of the server. Nothing was written."""
 
 
 class BadResponseError(LetheError):
-    """The answer is not one that a Lethe server gives: most likely the URL is somebody else's."""
+    """The answer is not that of a Lethe server: most likely the URL is wrong."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The events of a job as they happen: server-sent events, with polling where those do not get through."""
+"""The events of a job as they happen: server-sent events, or polling where a proxy blocks them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from client.transport import Transport
 from core.job_states import TERMINAL
 
 _SILENCE_SECONDS = 45.0
-"""The server sends a comment every 15 s; three missed ones are a dead connection."""
+"""The server sends a comment every 15 s; after three missing ones the connection counts as dead."""
 _POLL_SECONDS = 1.0
 
 
 class _NoStreamError(Exception):
-    """Something between us and the server does not let streams through."""
+    """A proxy between client and server does not let streams through."""
 
 
 class Feed:
@@ -35,7 +35,7 @@ class Feed:
         self._ended = False
 
     def __iter__(self) -> Iterator[Event]:
-        fruitless = 0
+        empty_streams = 0
         while not self._ended:
             before = self._seq
             try:
@@ -43,10 +43,10 @@ class Feed:
             except _NoStreamError:
                 break
             except (APIConnectionError, APIError) as error:
-                self._give_up_or_wait(error, fruitless)
+                self._give_up_or_wait(error, empty_streams)
             if not self._ended:
-                fruitless = 0 if self._seq > before else fruitless + 1
-                if fruitless >= 2:
+                empty_streams = 0 if self._seq > before else empty_streams + 1
+                if empty_streams >= 2:
                     break
         yield from self._poll()
 
@@ -67,11 +67,11 @@ class Feed:
             for message in EventSource(response).iter_sse():
                 # A heartbeat between events comes out of the decoder as a message without data.
                 if message.data and message.id.isdigit():
-                    yield from self._take(_event(int(message.id), message.event, message.json()))
+                    yield from self._accept(_event(int(message.id), message.event, message.json()))
 
     def _poll(self) -> Iterator[Event]:
         while not self._ended:
-            # The job is looked at first: whatever ended it is then already among the events.
+            # The job is read first: if it has ended, its last event is already there.
             done = self._transport.json("GET", self._path)["status"] in TERMINAL
             yield from self._page_through()
             if done:
@@ -82,12 +82,12 @@ class Feed:
         while True:
             page = self._transport.json("GET", f"{self._path}/events", params={"after": self._seq})
             for item in page["data"]:
-                yield from self._take(_event(item["seq"], item["type"], item))
+                yield from self._accept(_event(item["seq"], item["type"], item))
             if not page.get("has_more") or not page["data"]:
                 return
 
-    def _take(self, event: Event) -> Iterator[Event]:
-        """Each event once, whatever the server repeats after a reconnection."""
+    def _accept(self, event: Event) -> Iterator[Event]:
+        """The event, unless it was seen before: after a reconnection the server may repeat some."""
         if event.seq <= self._seq:
             return
         self._seq = event.seq
@@ -96,7 +96,7 @@ class Feed:
 
 
 def _event(seq: int, kind: str, body: dict[str, Any]) -> Event:
-    """The list wraps the data of an event in its envelope; the stream may send either."""
+    """A list sends the data of an event inside its envelope; a stream may send either form."""
     if isinstance(body.get("data"), dict):
         return Event.model_validate(body | {"seq": seq, "type": kind})
     return Event(seq=seq, type=kind, data=body)

@@ -1,4 +1,4 @@
-"""The way in."""
+"""The client of a Lethe server."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Lethe:
             return False
 
     def close(self) -> None:
-        """Give the connections back; also done by `with`."""
+        """Close all connections. `with` does so, too."""
         self._transport.close()
 
     def __enter__(self) -> Self:

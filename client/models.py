@@ -1,4 +1,4 @@
-"""What the server answers, as types. A field that a newer server adds is kept as an extra and never an error."""
+"""The answers of the server as types. A field that only a newer server sends is kept as an extra, without an error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Model(BaseModel):
 
 
 class Progress(Model):
-    """Where a running job is. `fraction` never goes down within an attempt."""
+    """How far a running job is. `fraction` never goes down within an attempt."""
 
     step: int = 0
     total_steps: int | None = None
@@ -46,7 +46,7 @@ class Artifact(Model):
 
 
 class JobState(Model):
-    """A job as the server last told it. Never holds the subject's name, prompts or images."""
+    """The state of a job in an answer. It never holds the subject's name, prompts or images."""
 
     id: str
     status: JobStatus
@@ -131,7 +131,7 @@ class ApiKey(Model):
 
 
 class NewApiKey(ApiKey):
-    """A key just made. The secret is shown this once."""
+    """A new key. Its secret is shown only now."""
 
     secret: str
 
@@ -153,7 +153,7 @@ class Webhook(Model):
 
 
 class NewWebhook(Webhook):
-    """A webhook with a new signing secret, which is shown this once."""
+    """A webhook with a new signing secret, which is shown only now."""
 
     secret: str
 

@@ -1,4 +1,4 @@
-"""Lists, one page at a time, read as if they were one."""
+"""Lists of several pages as one iterator."""
 
 from __future__ import annotations
 

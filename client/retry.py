@@ -1,4 +1,4 @@
-"""When to ask again, and how long to wait before."""
+"""Which failed requests are sent again, and after how long."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-_RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+_RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True)
@@ -21,19 +21,19 @@ class RetryPolicy:
     max_retry_after: float = 60.0
 
     def retries(self, attempt: int, status: int, code: str | None) -> bool:
-        """Whether an answer is worth another try. `attempt` counts from 0.
+        """Whether to send the request again after this answer. `attempt` counts from 0.
 
-        A 409 `idempotency_in_progress` means that an earlier try of ours still runs: its answer will be ours.
+        A 409 `idempotency_in_progress` means that an earlier attempt of this request is still being served.
         """
         if attempt >= self.max_retries:
             return False
-        return status in _RETRIED or (status == 409 and code == "idempotency_in_progress")
+        return status in _RETRIED_STATUSES or (status == 409 and code == "idempotency_in_progress")
 
     def delay(self, attempt: int, headers: Mapping[str, str]) -> float:
         """Seconds before try number `attempt + 1`."""
-        asked = _retry_after(headers)
-        if asked is not None and asked <= self.max_retry_after:
-            return asked
+        wanted = _retry_after(headers)
+        if wanted is not None and wanted <= self.max_retry_after:
+            return wanted
         ceiling = min(self.maximum, self.initial * 2**attempt)
         return random.uniform(ceiling / 2, ceiling)  # noqa: S311 - jitter, not a secret
 

@@ -1,4 +1,4 @@
-"""HTTP with one way to authenticate, to try again and to fail."""
+"""HTTP requests with authentication, retries and the exceptions of the SDK."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SAFE = frozenset({"GET", "HEAD", "DELETE"})
 
 
 class Transport:
-    """One connection pool to one server. `sleep` is where the waiting between tries happens."""
+    """One connection pool to one server. `sleep` waits between two attempts."""
 
     def __init__(
         self,
@@ -37,37 +37,37 @@ class Transport:
         self.http = httpx.Client(base_url=base_url, headers=headers, timeout=timeout, transport=transport)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close all connections."""
         self.http.close()
 
     def request(self, method: str, path: str, *, idempotency_key: str | None = None, **kwargs: Any) -> httpx.Response:
-        """One call and its retries. A POST is sent again only with an idempotency key, or when it was never received.
+        """One request with its retries. A POST is repeated only with an idempotency key, or if it was never received.
 
-        `kwargs` are httpx's. Answers below 400 are returned; all else is raised as a `LetheError`.
+        `kwargs` are those of httpx. Answers below 400 are returned; all others are raised as a `LetheError`.
         """
         headers = dict(kwargs.pop("headers", None) or {})
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
-        # Built once: every try sends the same bytes, multipart boundary included.
+        # Built once: every attempt sends the same bytes, multipart boundary included.
         request = self.http.build_request(method, path, headers=headers, **kwargs)
         repeatable = method in _SAFE or idempotency_key is not None
         attempt = 0
         while True:
-            error, retry_headers = self._try(request)
-            if isinstance(error, httpx.Response):
-                return error
-            if not self._again(error, attempt, repeatable):
-                raise error
+            answer, retry_headers = self._try(request)
+            if isinstance(answer, httpx.Response):
+                return answer
+            if not self._should_retry(answer, attempt, repeatable):
+                raise answer
             self.sleep(self.retry.delay(attempt, retry_headers))
             attempt += 1
 
     def json(self, method: str, path: str, **kwargs: Any) -> Any:
-        """The decoded body of `request`."""
+        """The JSON body of the answer to `request`."""
         return decode(self.request(method, path, **kwargs))
 
     @contextmanager
     def stream(self, path: str, **kwargs: Any) -> Iterator[httpx.Response]:
-        """A GET whose body is read bit by bit. Redirects are followed; the key does not travel to another host."""
+        """A GET whose body is streamed. Redirects are followed; the key is not sent to another host."""
         try:
             with self.http.stream("GET", path, follow_redirects=True, **kwargs) as response:
                 if response.status_code >= 400:
@@ -75,10 +75,10 @@ class Transport:
                     raise as_error(response)
                 yield response
         except httpx.TransportError as error:
-            raise self.lost(error) from error
+            raise self.connection_error(error) from error
 
-    def lost(self, error: httpx.TransportError) -> APIConnectionError:
-        """A transport error in our words."""
+    def connection_error(self, error: httpx.TransportError) -> APIConnectionError:
+        """A transport error as an exception of the SDK."""
         if isinstance(error, httpx.TimeoutException):
             return APITimeoutError(f"the server at {self.base_url} did not answer in time")
         if isinstance(error, httpx.ConnectError):
@@ -91,12 +91,12 @@ class Transport:
         try:
             response = self.http.send(request)
         except httpx.TransportError as error:
-            lost = self.lost(error)
-            lost.__cause__ = error
-            return lost, {}
+            failure = self.connection_error(error)
+            failure.__cause__ = error
+            return failure, {}
         return (response if response.status_code < 400 else as_error(response)), response.headers
 
-    def _again(self, error: APIError | APIConnectionError, attempt: int, repeatable: bool) -> bool:
+    def _should_retry(self, error: APIError | APIConnectionError, attempt: int, repeatable: bool) -> bool:
         if isinstance(error, APIError):
             return self.retry.retries(attempt, error.status, error.code) and (repeatable or error.status in {429, 503})
         unsent = isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
@@ -104,7 +104,7 @@ class Transport:
 
 
 def as_error(response: httpx.Response) -> APIError:
-    """The exception of an answer of 400 or above whose body was read."""
+    """The exception for an answer of status 400 or above whose body has been read."""
     try:
         problem = response.json()
     except ValueError:
@@ -114,7 +114,7 @@ def as_error(response: httpx.Response) -> APIError:
 
 
 def decode(response: httpx.Response) -> Any:
-    """The body as JSON, or `BadResponseError`."""
+    """The body as JSON. Raises `BadResponseError`."""
     try:
         return response.json()
     except ValueError:

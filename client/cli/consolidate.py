@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from client.cli.context import JsonFlag, connect
+from client.cli.new_job import show_new_job
 from client.cli.request import pair
-from client.cli.started import started
 
 
 def consolidate(
@@ -25,5 +25,5 @@ def consolidate(
     """Put the patches of a model's jobs together in one. Makes a new job."""
     options = dict(pair(text) for text in option or [])
     with connect(context) as client:
-        made = client.models.consolidate(model, job or None, options=options, idempotency_key=idempotency_key)
-        started(made, wait=wait, json=json)
+        new_job = client.models.consolidate(model, job or None, options=options, idempotency_key=idempotency_key)
+        show_new_job(new_job, wait=wait, json=json)

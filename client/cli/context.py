@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from client.lethe import Lethe
 
 _PIPE_WIDTH = 160
-"""Columns of what is not read on a terminal."""
+"""Width of output that is not shown on a terminal."""
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The id of a job (job_...).")]
@@ -26,7 +26,7 @@ JobId = Annotated[str, typer.Argument(metavar="JOB", help="The id of a job (job_
 
 @dataclass(frozen=True)
 class Connection:
-    """The options that stand before the command."""
+    """The options in front of the command: `lethe --url URL list`."""
 
     url: str | None = None
     api_key: str | None = None
@@ -53,12 +53,12 @@ def out() -> Console:
 
 
 def err() -> Console:
-    """Standard error: progress, and what is said on the way."""
+    """Standard error: progress and messages."""
     return _console(stderr=True)
 
 
 def say(message: str) -> None:
-    """A line on standard error, never broken up."""
+    """Print a line on standard error, without wrapping it."""
     typer.echo(message, err=True)
 
 

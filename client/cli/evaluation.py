@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 def show_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
-    """A line a split, before → after; then each threshold that was missed, and notes."""
+    """One line for each split, before → after; then each missed threshold, and the notes."""
     from rich.table import Table
 
     splits: Mapping[Any, Any] = evaluation.get("splits") or {}
     family = _family_of(splits)
     measures, known = family.measures, family.presentation.columns
-    columns = [(title, metric) for metric, title in known.items() if _anywhere(splits, metric)]
+    columns = [(title, metric) for metric, title in known.items() if _measured(splits, metric)]
     referenced = [(title, metric) for title, metric in columns if metric == measures.recall]
-    referenced = [column for column in referenced if _anywhere(splits, column[1], "reference")]
+    referenced = [column for column in referenced if _measured(splits, column[1], "reference")]
     missed = list(evaluation.get("missed") or ())
     table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
     table.add_column("before → after")
@@ -41,7 +41,7 @@ def show_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
         console.print(note, style="dim")
 
 
-def _anywhere(splits: Mapping[str, Any], metric: str, when: str = "after") -> bool:
+def _measured(splits: Mapping[str, Any], metric: str, when: str = "after") -> bool:
     return any((split["metrics"].get(metric) or {}).get(when) is not None for split in splits.values())
 
 

@@ -26,8 +26,8 @@ class CommandError(Exception):
         self.code = code
 
 
-def of_job(job: JobState) -> int:
-    """The exit status that tells how a job ended; `OK` while it runs."""
+def for_job(job: JobState) -> int:
+    """The exit status that says how a job ended; `OK` while it runs."""
     if job.status == JobStatus.FAILED:
         return JOB_FAILED
     if job.status == JobStatus.CANCELLED:

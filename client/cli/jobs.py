@@ -11,7 +11,7 @@ from client.cli import exits
 from client.cli.context import JobId, JsonFlag, connect, out, print_json, say
 
 if TYPE_CHECKING:
-    from client.resources.jobs import Job
+    from client.job import Job
 
 
 def get(context: typer.Context, job_id: JobId, json: JsonFlag = False) -> None:

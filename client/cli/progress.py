@@ -1,4 +1,4 @@
-"""The moving bar: what a job's events say, drawn."""
+"""A progress bar, drawn from the events of a job."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from core.job_states import JobStatus
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from client.job import Job
     from client.models import Event
-    from client.resources.jobs import Job
 
 
 @dataclass
-class Picture:
-    """What is known of a running job from its events."""
+class JobDisplay:
+    """What the bar shows of a job, as its events tell it."""
 
     phase: str = JobStatus.QUEUED
     step: int = 0
@@ -28,8 +28,8 @@ class Picture:
     loss: float | None = None
     eta: datetime | None = None
 
-    def take(self, event: Event) -> None:
-        """One more event."""
+    def update(self, event: Event) -> None:
+        """Take the next event into account."""
         data = event.data
         if event.type == "status":
             self.phase = str(data.get("phase") or data.get("status") or self.phase)
@@ -50,12 +50,12 @@ class Picture:
 
     @property
     def steps(self) -> str:
-        """`12/90`, or nothing where steps are not counted."""
+        """`12/90`; empty where the number of steps is not known."""
         return f"{self.step}/{self.total}" if self.total else ""
 
     @property
     def detail(self) -> str:
-        """Loss and what is left, where known."""
+        """Loss and remaining time, as far as known."""
         loss = f"loss {self.loss:.3f}" if self.loss is not None else ""
         left = f"{_clock((self.eta - datetime.now(UTC)).total_seconds())} left" if self.eta else ""
         return "  ".join(part for part in (loss, left) if part)
@@ -85,35 +85,35 @@ def _draw(job: Job) -> None:
     )
     with Progress(*columns, console=err(), transient=False) as bar:
         task = bar.add_task(JobStatus.QUEUED, total=1.0, steps="", detail="")
-        _follow(job, lambda picture: _update(bar, task, picture))
+        _follow(job, lambda display: _update(bar, task, display))
 
 
-def _update(bar: Progress, task: TaskID, picture: Picture) -> None:
-    steps, detail = picture.steps, picture.detail
-    bar.update(task, description=picture.phase, completed=picture.fraction, steps=steps, detail=detail)
+def _update(bar: Progress, task: TaskID, display: JobDisplay) -> None:
+    steps, detail = display.steps, display.detail
+    bar.update(task, description=display.phase, completed=display.fraction, steps=steps, detail=detail)
 
 
-def _follow(job: Job, show: Callable[[Picture], None]) -> None:
-    picture, after = Picture(), 0
+def _follow(job: Job, show: Callable[[JobDisplay], None]) -> None:
+    display, after = JobDisplay(), 0
     while True:
         for event in job.events(after=after):
             after = event.seq
-            picture.take(event)
-            if picture.phase == JobStatus.SUCCEEDED:
-                picture.fraction = 1.0
-            show(picture)
+            display.update(event)
+            if display.phase == JobStatus.SUCCEEDED:
+                display.fraction = 1.0
+            show(display)
         # The log of a job that was retried goes on after its first end.
         if job.refresh().done:
             return
 
 
-def _lines(say: Callable[[str], None]) -> Callable[[Picture], None]:
+def _lines(say: Callable[[str], None]) -> Callable[[JobDisplay], None]:
     seen: list[str] = []
 
-    def show(picture: Picture) -> None:
-        if not seen or seen[-1] != picture.phase:
-            seen.append(picture.phase)
-            say(f"{picture.phase} ({picture.fraction:.0%})")
+    def show(display: JobDisplay) -> None:
+        if not seen or seen[-1] != display.phase:
+            seen.append(display.phase)
+            say(f"{display.phase} ({display.fraction:.0%})")
 
     return show
 

@@ -15,7 +15,7 @@ _SOUNDS = {".wav", ".flac"}
 
 @dataclass(frozen=True)
 class Flags:
-    """What was typed."""
+    """The flags of `lethe submit`."""
 
     request: Path | None = None
     model: str | None = None
@@ -116,9 +116,9 @@ def _add(body: dict[str, Any], **values: list[str]) -> None:
 
 
 def pair(text: str) -> tuple[str, Any]:
-    """Name and value of `name=value`; the value as JSON where it is some, else as it stands."""
-    name, found, value = text.partition("=")
-    if not found or not name:
+    """Name and value of `name=value`; the value is parsed as JSON where possible, and a string otherwise."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
         raise CommandError(f"{text!r} is not name=value", USAGE)
     try:
         return name, json.loads(value)

@@ -1,4 +1,4 @@
-"""Runs the command line so that nobody ever sees a stack trace."""
+"""Runs the command line. Errors become one line on standard error, never a stack trace."""
 
 from __future__ import annotations
 

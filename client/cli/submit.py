@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from client.cli.context import JsonFlag, connect, out, print_json
+from client.cli.new_job import show_new_job
 from client.cli.request import Flags, build
-from client.cli.started import started
 
 
 def submit(
@@ -68,7 +68,7 @@ def submit(
             keep = [client.files.create(picture, purpose="retain").id for picture in retain_image]
             body.setdefault("retain", {}).setdefault("images", []).extend(keep)
         job = client.jobs.create_from(body, **files, idempotency_key=idempotency_key)
-        started(job, wait=wait, json=json)
+        show_new_job(job, wait=wait, json=json)
 
 
 def _show_plan(plan: dict[str, Any], json: bool) -> None:

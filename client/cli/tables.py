@@ -29,7 +29,7 @@ _COLOUR = {
 
 
 def show_job(console: Console, job: JobState) -> None:
-    """One job: where it is, how it ended, and its evaluation."""
+    """One job: its state, how it ended, and its evaluation."""
     rows = {
         "job": job.id,
         "status": _coloured(job.status, f" ({job.phase})" if job.phase and not job.done else ""),
@@ -52,7 +52,7 @@ def show_job(console: Console, job: JobState) -> None:
 
 
 def show_jobs(console: Console, jobs: Sequence[JobState]) -> None:
-    """A line a job."""
+    """One line for each job."""
     table = _table("id", "status", "verdict", "model", "method", "age", "your id")
     for job in jobs:
         status = _coloured(job.status, f" {job.progress.fraction:.0%}" if job.status == JobStatus.RUNNING else "")
@@ -62,7 +62,7 @@ def show_jobs(console: Console, jobs: Sequence[JobState]) -> None:
 
 
 def show_deliveries(console: Console, deliveries: Sequence[Delivery]) -> None:
-    """A line a delivery, with what came of the last attempt."""
+    """One line for each delivery, with the outcome of its last attempt."""
     table = _table("id", "type", "job", "status", "tries", "last", "next try")
     for one in deliveries:
         last = one.attempts[-1] if one.attempts else None
@@ -73,7 +73,7 @@ def show_deliveries(console: Console, deliveries: Sequence[Delivery]) -> None:
 
 
 def show_rows(console: Console, columns: Sequence[str], rows: Iterable[BaseModel]) -> None:
-    """A line an item. A column that no item fills is left out."""
+    """One line for each item. A column that is empty for all items is left out."""
     items = [item.model_dump(mode="json") for item in rows]
     used = [column for column in columns if any(item.get(column) not in (None, "", []) for item in items)]
     table = _table(*(used or columns))
@@ -83,7 +83,7 @@ def show_rows(console: Console, columns: Sequence[str], rows: Iterable[BaseModel
 
 
 def show_mapping(console: Console, values: Mapping[str, Any]) -> None:
-    """A line a value that is there."""
+    """One line for each value that is not empty."""
     from rich.table import Table
     from rich.text import Text
 

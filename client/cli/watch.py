@@ -24,4 +24,4 @@ def watch(context: typer.Context, job_id: JobId, json: JsonFlag = False) -> None
         else:
             follow(job)
             show_job(out(), job)
-    raise typer.Exit(exits.of_job(job))
+    raise typer.Exit(exits.for_job(job))

@@ -1,4 +1,4 @@
-"""A Lethe server of our own, for as long as we need it."""
+"""A local Lethe server for the time of the demo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo puts on the screen."""
+"""What the demo prints."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from client.demo.asking import Question
+    from client.demo.questions import Question
 
 
 def show_heading(console: Console, title: str, more: str = "") -> None:
-    """The beginning of an act."""
+    """The heading of a step."""
     from rich.text import Text
 
     console.print(Text.assemble("\n", (title, "bold"), f"  {more}"))

@@ -1,4 +1,4 @@
-"""What every resource holds."""
+"""The base of every resource."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from client.transport import Transport
 
 
 class Resource:
-    """A group of calls on one server."""
+    """The calls of one resource on one server."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

@@ -5,16 +5,16 @@ from __future__ import annotations
 import uuid
 from typing import Literal
 
-from client.images import Image, media_type, read
 from client.models import File
 from client.resources.base import Resource
+from client.uploads import Upload, media_type, read
 
 
 class Files(Resource):
     """Pictures and sounds uploaded ahead of the job that names them."""
 
     def create(
-        self, image: Image, *, purpose: Literal["forget", "retain"] = "forget", idempotency_key: str | None = None
+        self, image: Upload, *, purpose: Literal["forget", "retain"] = "forget", idempotency_key: str | None = None
     ) -> File:
         """Upload one picture (JPEG, PNG or WebP) or sound (WAV or FLAC)."""
         data = read(image)

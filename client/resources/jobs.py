@@ -1,4 +1,4 @@
-"""`client.jobs`, and a job that one can hold on to."""
+"""`client.jobs`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import PrivateAttr
-
-from client import images as pictures
+from client import uploads
 from client.download import OnBytes, download
 from client.errors import JobTimeoutError
 from client.events import Feed
-from client.images import Clip, Image
+from client.job import Job
 from client.level import Level
 from client.models import Artifact, Event, JobState
 from client.pages import iterate
 from client.resources.base import Resource
+from client.uploads import Upload
 
 Kind = Literal["identity", "object", "style", "concept", "class"]
 Artifacts = list[Artifact]
@@ -39,8 +38,8 @@ class Jobs(Resource):
         kind: Kind = "identity",
         aliases: Iterable[str] = (),
         prompts: Iterable[str] = (),
-        images: Iterable[Image] = (),
-        audio: Iterable[Clip] = (),
+        images: Iterable[Upload] = (),
+        audio: Iterable[Upload] = (),
         method: str = "auto",
         method_options: Mapping[str, Any] | None = None,
         replacement: str | None = None,
@@ -57,7 +56,7 @@ class Jobs(Resource):
         Sound clips of it go into `audio` likewise.
 
         The call may be repeated after any failure with the same `idempotency_key`: the job is made once. A key is made
-        up when none is given, and kept over the retries of this call.
+        up when none is passed, and used for all retries of this call.
         """
         body: dict[str, Any] = {
             "model": model,
@@ -79,27 +78,27 @@ class Jobs(Resource):
         self,
         request: Mapping[str, Any],
         *,
-        images: Iterable[Image] = (),
-        audio: Iterable[Clip] = (),
+        images: Iterable[Upload] = (),
+        audio: Iterable[Upload] = (),
         idempotency_key: str | None = None,
     ) -> Job:
-        """The same from a request as it is written in the HTTP API, e.g. from a `request.json`."""
+        """As `create`, from a request in the form of the HTTP API, e.g. from a `request.json`."""
         files = {"images": images, "audio": audio}
         return Job.bind(self, self._post(request, files, {}, idempotency_key or uuid.uuid4().hex))
 
     def validate(
-        self, request: Mapping[str, Any], *, images: Iterable[Image] = (), audio: Iterable[Clip] = ()
+        self, request: Mapping[str, Any], *, images: Iterable[Upload] = (), audio: Iterable[Upload] = ()
     ) -> dict[str, Any]:
         """The plan that the server would follow: method and why, options, examples, estimate. Nothing is stored."""
         return self._post(request, {"images": images, "audio": audio}, {"validate_only": "true"}, None)
 
     def _post(
-        self, request: Mapping[str, Any], files: Mapping[str, Iterable[Image]], params: dict[str, str], key: str | None
+        self, request: Mapping[str, Any], files: Mapping[str, Iterable[Upload]], params: dict[str, str], key: str | None
     ) -> dict[str, Any]:
         body, parts = dict(request), []
-        for field, given in files.items():
-            ids, new = pictures.split(given, field.removesuffix("s"))
-            parts += [(field, (name, data, pictures.media_type(data))) for name, data in new]
+        for field, passed in files.items():
+            ids, new = uploads.split(passed, field.removesuffix("s"))
+            parts += [(field, (name, data, uploads.media_type(data))) for name, data in new]
             if ids:
                 body[field] = [*body.get(field, []), *ids]
         form: dict[str, Any] = {"json": body}
@@ -147,7 +146,7 @@ class Jobs(Resource):
     def _changed(
         self, job_id: str, etag: str | None, job: Job | None, seconds: float, on_update: Callable[[Job], None] | None
     ) -> tuple[str | None, Job]:
-        """One look at the job. The first is immediate; later ones return when there is news, or after `seconds`."""
+        """The job and its ETag. The first call returns at once; later ones once the job changes, or after `seconds`."""
         headers, params = {}, {}
         if job is not None:
             headers, params = ({"If-None-Match": etag} if etag else {}), {"wait": str(max(1, int(seconds)))}
@@ -157,7 +156,7 @@ class Jobs(Resource):
         )
         if response.status_code == 304 and job is not None:
             if time.monotonic() - started < 1.0:
-                self._transport.sleep(1.0)  # A server that does not hold the call is not to be hammered.
+                self._transport.sleep(1.0)  # The server answers at once instead of waiting: do not flood it.
             return etag, job
         fresh = Job.bind(self, response.json())
         if on_update is not None:
@@ -192,10 +191,10 @@ class Jobs(Resource):
 
         Give `k`, or `k_image` and `k_text`, or the `utility_floor` above which the strongest forgetting is chosen.
         """
-        given = {"k": k, "k_image": k_image, "k_text": k_text, "utility_floor": utility_floor}
-        choice = {name: value for name, value in given.items() if value is not None}
+        options = {"k": k, "k_image": k_image, "k_text": k_text, "utility_floor": utility_floor}
+        chosen = {name: value for name, value in options.items() if value is not None}
         answer = self._transport.json(
-            "POST", f"/v1/jobs/{job_id}/sculpt", json=choice, idempotency_key=idempotency_key or uuid.uuid4().hex
+            "POST", f"/v1/jobs/{job_id}/sculpt", json=chosen, idempotency_key=idempotency_key or uuid.uuid4().hex
         )
         return Job.bind(self, answer)
 
@@ -245,76 +244,3 @@ class Jobs(Resource):
     def certificate_bytes(self, job_id: str) -> bytes:
         """The same, byte by byte as the server sent it."""
         return self._transport.request("GET", f"/v1/jobs/{job_id}/certificate").content
-
-
-class Job(JobState):
-    """A job's last known state, and what can be done with it. Calls that change it refresh the fields in place."""
-
-    _jobs: Jobs = PrivateAttr()
-
-    @classmethod
-    def bind(cls, jobs: Jobs, body: dict[str, Any]) -> Self:
-        """A handle on the job in a server's answer."""
-        job = cls.model_validate(body)
-        job._jobs = jobs
-        return job
-
-    def refresh(self) -> Self:
-        """Ask again."""
-        return self._adopt(self._jobs.get(self.id))
-
-    def wait(self, *, timeout: float | None = None, on_update: Callable[[Job], None] | None = None) -> Self:
-        """Return when the job is done, whatever its end. Raises `JobTimeoutError` after `timeout` seconds."""
-        return self._adopt(self._jobs.wait(self.id, timeout=timeout, on_update=on_update))
-
-    def events(self, *, after: int = 0) -> Iterator[Event]:
-        """Events as they happen, until the job is done."""
-        return self._jobs.events(self.id, after=after)
-
-    def cancel(self) -> Self:
-        """Ask it to stop; a running job stops within one step."""
-        return self._adopt(self._jobs.cancel(self.id))
-
-    def retry(self) -> Self:
-        """Start the next attempt of a failed job."""
-        return self._adopt(self._jobs.retry(self.id))
-
-    def sculpt(
-        self,
-        *,
-        k: float | None = None,
-        k_image: float | None = None,
-        k_text: float | None = None,
-        utility_floor: float | None = None,
-    ) -> Job:
-        """A new job that sculpts the patch again; see `Jobs.sculpt`."""
-        return self._jobs.sculpt(self.id, k=k, k_image=k_image, k_text=k_text, utility_floor=utility_floor)
-
-    def delete(self) -> None:
-        """Erase its inputs and artefacts now."""
-        self._jobs.delete(self.id)
-
-    def download(self, path: str | Path = "patch.zip", *, accept_failed: bool = False) -> Path:
-        """Save the patch, checked against its digest. A verdict of `failed` raises unless `accept_failed`."""
-        return self._jobs.download(self.id, path, accept_failed=accept_failed)
-
-    def list_artifacts(self) -> list[Artifact]:
-        """The files that the job made."""
-        return self._jobs.artifacts(self.id)
-
-    def report(self) -> dict[str, Any]:
-        """The evaluation report."""
-        return self._jobs.report(self.id)
-
-    def report_html(self) -> str:
-        """The report as one self-contained page."""
-        return self._jobs.report_html(self.id)
-
-    def certificate(self) -> dict[str, Any]:
-        """The signed record of what was done."""
-        return self._jobs.certificate(self.id)
-
-    def _adopt(self, other: Job) -> Self:
-        self.__dict__.update(other.__dict__)
-        object.__setattr__(self, "__pydantic_extra__", other.__pydantic_extra__)
-        return self

@@ -6,10 +6,11 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from client.job import Job
 from client.models import RegisteredModel
 from client.pages import iterate
 from client.resources.base import Resource
-from client.resources.jobs import Job, Jobs
+from client.resources.jobs import Jobs
 
 
 class Models(Resource):

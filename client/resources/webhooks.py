@@ -11,7 +11,7 @@ from client.resources.base import Resource
 
 
 class Webhooks(Resource):
-    """URLs that are told what happens to jobs, signed by Standard Webhooks 1.0."""
+    """URLs to which the server sends what happens to jobs, signed as Standard Webhooks 1.0 specifies."""
 
     def create(
         self,
@@ -37,7 +37,7 @@ class Webhooks(Resource):
         return Webhook.model_validate(self._transport.json("GET", f"/v1/webhooks/{webhook_id}"))
 
     def delete(self, webhook_id: str) -> None:
-        """Send nothing there any more, and forget what was sent."""
+        """Stop sending to it, and delete its deliveries."""
         self._transport.request("DELETE", f"/v1/webhooks/{webhook_id}")
 
     def rotate_secret(

@@ -1,4 +1,4 @@
-"""What is said of a job that a command has just made."""
+"""What a command prints about the job that it has just created."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from client.cli import exits
 from client.cli.context import out, print_json, say
 
 if TYPE_CHECKING:
-    from client.resources.jobs import Job
+    from client.job import Job
 
 
-def started(job: Job, *, wait: bool, json: bool) -> None:
-    """Its id; with `wait` its evaluation once it is done, and the exit status by its verdict."""
+def show_new_job(job: Job, *, wait: bool, json: bool) -> None:
+    """Print the id. With `wait`: follow the job, print its evaluation and exit with the status of its verdict."""
     from client.cli.progress import follow
     from client.cli.tables import show_job
 
@@ -30,4 +30,4 @@ def started(job: Job, *, wait: bool, json: bool) -> None:
         typer.echo(job.id)
         say(f"queued; follow it with: lethe watch {job.id}")
     if wait:
-        raise typer.Exit(exits.of_job(job))
+        raise typer.Exit(exits.for_job(job))

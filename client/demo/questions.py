@@ -1,4 +1,4 @@
-"""Asks a model as any of its users would: stock transformers, stock PEFT, nothing of ours."""
+"""The questions of the demo, and a model that answers them by stock transformers and PEFT alone."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class StockModel:
     """A multimodal LLM from a checkpoint folder, with or without a patch."""
 
     def __init__(self, base: str) -> None:
-        # Hardly typed, hence Any.
+        # Its lazy modules have no usable types, hence Any.
         transformers: Any = import_module("transformers")
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
@@ -68,11 +68,11 @@ class StockModel:
         self._model = transformers.AutoModelForImageTextToText.from_pretrained(base, dtype="float32").eval()
 
     def patch(self, adapter: Path) -> None:
-        """Put a patch on."""
+        """Load a patch onto the model."""
         from peft import PeftModel
 
         with warnings.catch_warnings():
-            # Deprecations between the two libraries are not the audience's concern.
+            # PEFT's deprecation warnings would stand among the demo's output.
             warnings.simplefilter("ignore", FutureWarning)
             self._model = PeftModel.from_pretrained(self._model, str(adapter)).eval()
 
@@ -91,5 +91,5 @@ class StockModel:
         images = [Image.open(question.image).convert("RGB")] if question.image else None
         inputs = self._processor(text=[text], images=images, return_tensors="pt")
         output = self._model.generate(**inputs, do_sample=False, max_new_tokens=24)
-        told: str = self._processor.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-        return told.strip()
+        answer: str = self._processor.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        return answer.strip()

@@ -1,4 +1,4 @@
-"""The demo from curtain to curtain."""
+"""The demo: a local server, a forget request, and the answers of the model before and after."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from core.job_states import JobStatus
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from client.demo.asking import Question, StockModel
+    from client.demo.questions import Question, StockModel
+    from client.job import Job
     from client.lethe import Lethe
-    from client.resources.jobs import Job
 
 MODEL = "reference-mllm"
 
 
 @dataclass(frozen=True)
-class Stage:
-    """Where the demo plays."""
+class Demo:
+    """The settings of one run."""
 
     output: Path
     subject: str
@@ -44,8 +44,8 @@ class Stage:
     console: Console
 
 
-def play(output: Path, *, subject: str | None, level: str, json: bool) -> int:
-    """Run the demo and return the exit status. Nothing that it started is left, however it ends."""
+def run(output: Path, *, subject: str | None, level: str, json: bool) -> int:
+    """Run the demo and return the exit status. Every process that it starts has ended when it returns or raises."""
     from core.unlearning import reference
 
     started = time.monotonic()
@@ -57,40 +57,40 @@ def play(output: Path, *, subject: str | None, level: str, json: bool) -> int:
     output.mkdir(parents=True, exist_ok=True)
     sample = reference.sample("mllm", forgotten, output / "request")
     console = err() if json else out()
-    stage = Stage(output, forgotten, level, sample, console)
-    with _terminable(), tempfile.TemporaryDirectory(prefix="lethe-demo-") as scratch:
+    demo = Demo(output, forgotten, level, sample, console)
+    with _sigterm_raises(), tempfile.TemporaryDirectory(prefix="lethe-demo-") as scratch:
         data_dir = Path(scratch) / "data"
-        elsewhere = reference.sample("mllm", other, Path(scratch) / "other")
+        other_sample = reference.sample("mllm", other, Path(scratch) / "other")
         with LocalServer(data_dir, output / "server.log") as server:
-            job, base = _perform(stage, server, elsewhere)
+            job, base = _forget_and_compare(demo, server, other_sample)
     show_end(console, output, base, time.monotonic() - started)
     if json:
         print_json(job)
-    return exits.of_job(job)
+    return exits.for_job(job)
 
 
-def _perform(stage: Stage, server: LocalServer, elsewhere: Path) -> tuple[Job, str]:
-    from client.demo.asking import StockModel, of_another, of_subject
+def _forget_and_compare(demo: Demo, server: LocalServer, other_sample: Path) -> tuple[Job, str]:
+    from client.demo.questions import StockModel, of_another, of_subject
 
-    questions = of_subject(stage.sample) + of_another(elsewhere)
-    show_heading(stage.console, f"1. A model that knows {stage.subject}", "(a server is starting beside it)")
+    questions = of_subject(demo.sample) + of_another(other_sample)
+    show_heading(demo.console, f"1. A model that knows {demo.subject}", "(a server is starting beside it)")
     with server.client() as client:
         base = client.models.get(MODEL).source
         model = StockModel(base)
         before = model.answer(questions)
-        show_questions(stage.console, questions, before)
-        job = _forget(stage, client)
-        show_job(stage.console, job)
+        show_questions(demo.console, questions, before)
+        job = _forget(demo, client)
+        show_job(demo.console, job)
         if job.status == JobStatus.SUCCEEDED:
-            _ask_again(stage, job, model, questions, before)
+            _ask_again(demo, job, model, questions, before)
         return job, base
 
 
-def _forget(stage: Stage, client: Lethe) -> Job:
-    show_heading(stage.console, f"2. Please forget {stage.subject}", f"POST {client.base_url}/v1/jobs")
-    body = json.loads((stage.sample / "request.json").read_text(encoding="utf-8"))
-    body["evaluation"] = {**body.get("evaluation", {}), "level": stage.level}
-    job = client.jobs.create_from(body, images=pictures_in(stage.sample / "images"))
+def _forget(demo: Demo, client: Lethe) -> Job:
+    show_heading(demo.console, f"2. Please forget {demo.subject}", f"POST {client.base_url}/v1/jobs")
+    body = json.loads((demo.sample / "request.json").read_text(encoding="utf-8"))
+    body["evaluation"] = {**body.get("evaluation", {}), "level": demo.level}
+    job = client.jobs.create_from(body, images=pictures_in(demo.sample / "images"))
     try:
         follow(job)
     except KeyboardInterrupt:
@@ -99,22 +99,22 @@ def _forget(stage: Stage, client: Lethe) -> Job:
     return job
 
 
-def _ask_again(stage: Stage, job: Job, model: StockModel, questions: list[Question], before: list[str]) -> None:
+def _ask_again(demo: Demo, job: Job, model: StockModel, questions: list[Question], before: list[str]) -> None:
     from core.unlearning.patches import bundle
 
-    patch = job.download(stage.output / "patch.zip", accept_failed=True)
-    (stage.output / "report.html").write_text(job.report_html(), encoding="utf-8")
-    unpacked = stage.output / "patch"
+    patch = job.download(demo.output / "patch.zip", accept_failed=True)
+    (demo.output / "report.html").write_text(job.report_html(), encoding="utf-8")
+    unpacked = demo.output / "patch"
     if (unpacked / "manifest.json").exists():
         shutil.rmtree(unpacked)
     bundle.extract(patch, unpacked)
-    show_heading(stage.console, "3. The same questions", "the same model, with the patch put on by stock PEFT")
+    show_heading(demo.console, "3. The same questions", "the same model, with the patch put on by stock PEFT")
     model.patch(unpacked / "adapter")
-    show_answers(stage.console, questions, before, model.answer(questions))
+    show_answers(demo.console, questions, before, model.answer(questions))
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def _sigterm_raises() -> Iterator[None]:
     """Let SIGTERM unwind like an exception, so that the server is stopped."""
 
     def leave(number: int, _: object) -> NoReturn:
