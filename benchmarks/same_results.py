@@ -30,6 +30,7 @@ from pydantic import BaseModel, ValidationError
 
 from benchmarks.worlds import small_retain_set
 from core.unlearning import reference
+from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.registry import catalogue
 from core.unlearning.patches.signing import Signer
 from core.unlearning.progress import Silent
@@ -110,8 +111,8 @@ def jobs() -> dict[str, Callable[[Path], Record]]:
     found["diffusion closed-form pictures"] = _job("diffusion", "closed-form", {}, named=False)
     found["audiovisual ccu class"] = _job("audiovisual", "ccu", {}, subject=-1)
     found["mllm consolidated and sculpted again"] = _children
-    for name in ("esd_x", "concept_ablation"):
-        found[f"diffusion baseline {name}"] = _diffusion_baseline(name)
+    for name in ("esd-x", "concept-ablation"):
+        found[f"diffusion baseline {name.replace('-', '_')}"] = _diffusion_baseline(name)
     for name in _CLASSIFIER_BASELINES:
         found[f"audiovisual baseline {name}"] = _classifier_baseline(name)
     return found
@@ -185,17 +186,17 @@ def _children(folder: Path) -> Record:
 
 def _diffusion_baseline(name: str) -> Callable[[Path], Record]:
     def run(folder: Path) -> Record:
+        from core.unlearning.bench.baselines import compared, load_compared
         from core.unlearning.families.registry import load_family
 
-        package = f"core.unlearning.bench.baselines.{name}"
         model_spec = spec("diffusion", folder)
         family = load_family("diffusion")
         model = family.load(model_spec)
         asked = request("diffusion", _subject("diffusion"), folder / "sample")
         data = family.build_data(model, asked, model_spec.retain_set, Silent(), SEED)
-        kind = import_module(f"{package}.config").Options
-        options = kind(seed=SEED, **_small(kind))
-        result = import_module(f"{package}.method").METHOD.run(model, data, options, folder, Silent())
+        kind = compared()[name].options
+        options = kind.model_validate({**_small(kind), "seed": SEED})
+        result = load_compared(name).run(model, data, options, JobContext(folder))
         return {"adapter": _folder_digests(result.adapter), "details": _numbers(result.details)}
 
     return run

@@ -14,9 +14,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.adaptation.shapes import LLAVA_7B, random_model
 from benchmarks.bars import Bar
+from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.method import METHOD
-from core.unlearning.progress import Silent
 from core.unlearning.types import Example, JobData, Split
 
 IMAGES, QUESTIONS = 10, 20
@@ -32,7 +32,7 @@ def rows() -> Iterator[Bar]:
     torch.cuda.reset_peak_memory_stats()
     with tempfile.TemporaryDirectory() as folder, FlopCounterMode(display=False) as counted:
         started = time.perf_counter()
-        METHOD.run(lm, _data(), Options(), Path(folder), Silent())
+        METHOD.run(lm, _data(), Options(), JobContext(Path(folder)))
         torch.cuda.synchronize()
         seconds = time.perf_counter() - started
     reached = counted.get_total_flops() / seconds

@@ -26,9 +26,9 @@ from core.unlearning.bench.baselines.classifier_baselines import (
 )
 from core.unlearning.bench.baselines.classifier_baselines.course import Course
 from core.unlearning.families.audiovisual.model import AudioVisualModel
+from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.ccu.config import Options
 from core.unlearning.methods.ccu.method import METHOD
-from core.unlearning.progress import Silent
 from core.unlearning.reference.audiovisual.build import EPOCHS
 
 CCU: dict[str, dict[str, Any]] = {
@@ -82,7 +82,7 @@ def with_ccu(original: AudioVisualModel, scenario: Scenario, seed: int, chosen: 
     options = Options(seed=seed, trained_epochs=EPOCHS, **chosen)
     with tempfile.TemporaryDirectory() as folder:
         begun = time.process_time()
-        result = METHOD.run(original, data(scenario), options, Path(folder), Silent())
+        result = METHOD.run(original, data(scenario), options, JobContext(Path(folder)))
         seconds = time.process_time() - begun
         patched = PeftModel.from_pretrained(copy.deepcopy(original.model), result.adapter)
     merged = replace(original, model=patched.merge_and_unload().eval())

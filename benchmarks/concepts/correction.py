@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -17,6 +16,8 @@ from core.unlearning.bench.concepts.patched import under_patch
 from core.unlearning.bench.concepts.run import Bench
 from core.unlearning.families.diffusion.data import build_data
 from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.methods.base import JobContext
+from core.unlearning.methods.registry import catalogue, load_method
 from core.unlearning.progress import Silent
 from core.unlearning.reference.diffusion.captions import concept_scenes, homonym_prompts
 from core.unlearning.reference.diffusion.concepts import DOMINANT, HOMONYM, OVERSHADOWED, concept_named
@@ -55,11 +56,10 @@ def _job(bench: Bench, method: str, seed: int) -> Callable[[], Shares]:
 
 
 def _corrected(bench: Bench, method: str, seed: int) -> Shares:
-    package = f"core.unlearning.methods.{method.replace('-', '_')}"
-    options = import_module(f"{package}.config").Options(seed=seed)
+    options = catalogue()[method].options.model_validate({"seed": seed})
     data = _data(bench)
     with tempfile.TemporaryDirectory() as folder:
-        made = import_module(f"{package}.method").METHOD.run(bench.model, data, options, Path(folder), Silent())
+        made = load_method(method).run(bench.model, data, options, JobContext(Path(folder)))
         with under_patch(bench.model, made.adapter) as patched:
             return _shares(bench, patched)
 

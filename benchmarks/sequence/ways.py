@@ -21,6 +21,7 @@ from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.deltas import applied
 from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.recipes import kept_questions
+from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.registry import catalogue, load_method
 from core.unlearning.methods.smfa.consolidate import Source, consolidate
 from core.unlearning.methods.smfa.consolidation import Options as Consolidation
@@ -149,7 +150,7 @@ def _trained(lm: MultimodalLM, method: str, index: int, seed: int, folder: Path)
     """A single-person job with the method's own defaults; its adapter."""
     data = load_family("mllm").build_data(lm, _request(index, seed, folder), spec().retain_set, Silent(), seed)
     options = catalogue()[method].options.model_validate({"seed": seed})
-    adapter: Path = load_method(method).run(lm, data, options, folder, Silent()).adapter
+    adapter: Path = load_method(method).run(lm, data, options, JobContext(folder)).adapter
     return adapter
 
 

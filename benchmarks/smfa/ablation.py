@@ -28,6 +28,7 @@ from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.score import ScoredAnswer, score
 from core.unlearning.families.mllm.training.deltas import applied
 from core.unlearning.families.registry import load_family
+from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.method import METHOD
 from core.unlearning.methods.smfa.recipe import ANCHOR, Recipe
@@ -165,7 +166,7 @@ def _examples(split: Split, probes: Sequence[Probe], subject: str | None = None)
 def _measured(lm: MultimodalLM, case: Case, name: str, seed: int) -> Numbers:
     options = Options.model_validate({**VARIANTS[name], "seed": seed})
     with tempfile.TemporaryDirectory() as scratch:
-        result = METHOD.run(lm, case.data, options, Path(scratch), Silent())
+        result = METHOD.run(lm, case.data, options, JobContext(Path(scratch)))
         recipe = Recipe.open(Path(scratch) / "recipe")
         k = float(result.details["k_image"]), float(result.details["k_text"])
         with applied(lm.model, sculpted(recipe.views(*k), recipe.anchor, recipe.granularity)):

@@ -48,6 +48,9 @@ class Silent:
         """Ignored."""
 
 
+SILENT = Silent()
+
+
 class Phases:
     """A `Progress` in front of another. `seconds` by phase; `on` holds what to call at the beginning of one."""
 

@@ -24,6 +24,7 @@ from core.unlearning.jobs.work import (
     pack,
     validate_options,
 )
+from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.registry import load_method
 from core.unlearning.progress import Phases, Progress
 from core.unlearning.types import Example, ForgetRequest, ModelSpec
@@ -66,7 +67,7 @@ def run_job(
     with family.caching_answers(model, checkpoints, phases, "before"):
         before = measure(work, model, data.test)
     with fresh_process(work, model) as fresh:
-        result = load_method(method).run(model, data, chosen, workdir, phases, checkpoints)
+        result = load_method(method).run(model, data, chosen, JobContext(workdir, phases, checkpoints))
         after = measure_packed(work, model, fresh, result.adapter, data.test)
     measured = _judge(work, request, before, family.compared(before, after), _reference(work, compare_with, data.test))
     return pack(work, result, measured, names=request.entity.names, redact=request.redact)

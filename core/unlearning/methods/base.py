@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from core.unlearning.checkpoints import Checkpoints
+from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.options import ConsolidationOptions, MethodOptions
-from core.unlearning.progress import Progress
+from core.unlearning.progress import SILENT, Progress
 from core.unlearning.types import JobData, Level
 
 
@@ -39,11 +39,31 @@ class MethodInfo:
 
 
 @dataclass(frozen=True)
+class JobContext:
+    """What a method is given beside the model, the data and its options: where it works, and whom it reports to."""
+
+    workdir: Path
+    """An empty folder for everything that the method writes."""
+    progress: Progress = SILENT
+    checkpoints: Checkpoints = NO_CHECKPOINTS
+    """What an earlier process saved of the same job, and where this one saves."""
+
+    @property
+    def adapter(self) -> Path:
+        """The folder for what stock libraries load."""
+        return self.workdir / "adapter"
+
+    @property
+    def recipe(self) -> Path:
+        """The folder for what makes other patches without the subject's data."""
+        return self.workdir / "recipe"
+
+
+@dataclass(frozen=True)
 class MethodResult:
     """What a method leaves in the work directory.
 
-    `adapter` holds what stock libraries load; `recipe` what is needed to sculpt again without the subject's data;
-    `details` goes into the report (JSON values only: the k sweep, losses, numbers of examples).
+    `details` goes into the report: JSON values only, such as the k sweep, losses, numbers of examples.
     """
 
     adapter: Path
@@ -54,7 +74,8 @@ class MethodResult:
 class Method(Protocol):
     """`methods/<name>/method.py: METHOD`. `model` is what the family's `load` returned."""
 
-    def run(
-        self, model: Any, data: JobData, options: Any, workdir: Path, progress: Progress, checkpoints: Checkpoints
-    ) -> MethodResult:
-        """Train, choose, and write `workdir/adapter` (and `workdir/recipe`), from where `checkpoints` left it."""
+    def run(self, model: Any, data: JobData, options: Any, job: JobContext) -> MethodResult:
+        """Train, choose, and write `job.adapter` (and `job.recipe`), from where `job.checkpoints` left it.
+
+        Afterwards the model is as it was.
+        """

@@ -53,6 +53,11 @@ def consolidating(family: str) -> tuple[str, type[ConsolidationOptions]]:
 
 def load_method(name: str) -> Method:
     """The implementation of a registered method. Imports torch; raises `KeyError` for an unknown name."""
-    package = catalogue()[name].options.__module__.rsplit(".", 1)[0]
+    return implementation(catalogue()[name])
+
+
+def implementation(info: MethodInfo) -> Method:
+    """`METHOD` of the package in which a catalogue entry's options are defined. Imports torch."""
+    package = info.options.__module__.rsplit(".", 1)[0]
     method: Method = import_module(f"{package}.method").METHOD
     return method

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from core.unlearning.methods.registry import catalogue
+from functools import cache
+from importlib import import_module
+
+from core.unlearning.methods.base import Method, MethodInfo
+from core.unlearning.methods.registry import catalogue, implementation
+
+_PACKAGES = ("concept_ablation", "esd_x")
 
 
-def package_of(method: str) -> str:
-    """The package of a method or of a baseline, by its public name."""
-    parent = "core.unlearning.methods" if method in catalogue() else __name__
-    return f"{parent}.{method.replace('-', '_')}"
+@cache
+def compared() -> dict[str, MethodInfo]:
+    """Every registered method and every baseline, by its public name."""
+    infos = (import_module(f"{__name__}.{package}.config").INFO for package in _PACKAGES)
+    return {**catalogue(), **{info.name: info for info in infos}}
+
+
+def load_compared(name: str) -> Method:
+    """The implementation of a registered method or a baseline. Raises `KeyError` for an unknown name."""
+    return implementation(compared()[name])

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from core.unlearning.bench.baselines import package_of
+from core.unlearning.bench.baselines import compared, load_compared
 from core.unlearning.bench.concepts.cases import CONTENDERS, Case
 from core.unlearning.families.diffusion import templates
 from core.unlearning.families.diffusion.data import build_data
 from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.methods.base import JobContext
 from core.unlearning.progress import Progress, Silent
 from core.unlearning.types import Entity, Example, ForgetRequest, JobData
 
@@ -49,12 +49,11 @@ def run_method(
 ) -> Done:
     """Run the case's method, defaults overridden by the contender's options and by `options`."""
     contender = CONTENDERS[case.contender]
-    package = package_of(contender.method)
     given = {**options, **contender.options, "seed": case.seed}
-    chosen = import_module(f"{package}.config").Options.model_validate(given)
+    chosen = compared()[contender.method].options.model_validate(given)
     asked = data if contender.form == "name" else pictured(model, case, data, listed=contender.form == "pictures")
     begun, at_work = time.perf_counter(), time.process_time()
-    result = import_module(f"{package}.method").METHOD.run(model, asked, chosen, folder, progress)
+    result = load_compared(contender.method).run(model, asked, chosen, JobContext(folder, progress))
     seconds, own = time.perf_counter() - begun, time.process_time() - at_work
     size = (result.adapter / "pytorch_lora_weights.safetensors").stat().st_size
     return Done(result.adapter, seconds, own, size, result.details)

@@ -12,12 +12,12 @@ from typing import Any
 from peft import PeftModel
 
 from core.unlearning.bench.memory.cases import Case
-from core.unlearning.checkpoints import NO_CHECKPOINTS
 from core.unlearning.families.mllm.evaluation.results import Evaluation
 from core.unlearning.families.mllm.family import FAMILY
 from core.unlearning.families.mllm.load import load
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.jobs.work import validate_options
+from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.registry import load_method
 from core.unlearning.patches.stock import check_complete
 from core.unlearning.progress import Silent
@@ -42,7 +42,7 @@ def run_method(lm: MultimodalLM, spec: ModelSpec, case: Case, data: JobData, fol
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     begun, at_work = time.perf_counter(), time.process_time()
-    result = load_method(case.method).run(lm, data, options, folder, Silent(), NO_CHECKPOINTS)
+    result = load_method(case.method).run(lm, data, options, JobContext(folder))
     seconds, own = time.perf_counter() - begun, time.process_time() - at_work
     size = sum(file.stat().st_size for file in (folder / ADAPTER).iterdir())
     return Done(seconds, own, size, _small(result.details))

@@ -6,52 +6,41 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.audiovisual.model import AudioVisualModel, Batch
-from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.ccu.config import Options
 from core.unlearning.methods.ccu.stopping import Criterion
 from core.unlearning.methods.ccu.train import Trained, steps, train
 from core.unlearning.methods.ccu.tuning import tuned
-from core.unlearning.progress import Progress
 from core.unlearning.types import Example, JobData
 
 
 class Ccu:
     """The method `ccu`."""
 
-    def run(
-        self,
-        model: AudioVisualModel,
-        data: JobData,
-        options: Options,
-        workdir: Path,
-        progress: Progress,
-        checkpoints: Checkpoints = NO_CHECKPOINTS,  # noqa: ARG002 (seconds need none)
-    ) -> MethodResult:
-        """Write `workdir/adapter`. The model itself is left as it was."""
+    def run(self, model: AudioVisualModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
+        """Write `job.adapter`. The model itself is left as it was."""
         forget, keep = _with_picture(data.train, "forget_examples"), _with_picture(data.train, "retain_examples")
         held_out = _with_picture(data.validation, "held_out")
         _check(forget, keep, held_out)
         whole_class = data.entity.kind == "class" or _leaves(forget, keep)
-        progress.phase("training", steps(len(forget), options, whole_class=whole_class))
+        job.progress.phase("training", steps(len(forget), options, whole_class=whole_class))
         begun = time.perf_counter()
         with tuned(model, options) as trainee:
             criterion = _criterion(trainee.model, forget, held_out, options, whole_class)
             if not whole_class:
                 criterion.expect(_encoded(trainee.model, _sample(keep, options)))
             seen = [replace(e, audio=None) for e in forget] if options.freeze_other else forget
-            found = train(trainee, seen, keep, criterion, options, progress)
+            found = train(trainee, seen, keep, criterion, options, job.progress)
             seconds = time.perf_counter() - begun
-            error = trainee.write(workdir / "adapter")
-        progress.metric("margin", found.margins[-1])
+            error = trainee.write(job.adapter)
+        job.progress.metric("margin", found.margins[-1])
         details = _details(found, len(data.train), options)
         return MethodResult(
-            workdir / "adapter", details={**details, "fidelity_error": error, "method_seconds": round(seconds, 3)}
+            job.adapter, details={**details, "fidelity_error": error, "method_seconds": round(seconds, 3)}
         )
 
 

@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
-from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.families.diffusion import lora_file, pictured
 from core.unlearning.families.diffusion.attention import key_values
 from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.closed_form.balance import neighbours
 from core.unlearning.methods.closed_form.config import Options
 from core.unlearning.methods.closed_form.edit import edit, factors, gram_of
 from core.unlearning.methods.closed_form.pairs import collect
 from core.unlearning.methods.closed_form.reinvert import looked_for
 from core.unlearning.patches.digest import base_digest
-from core.unlearning.progress import Progress
 from core.unlearning.types import JobData
 
 
 class ClosedForm:
     """The method `closed-form`."""
 
-    def run(
-        self,
-        model: DiffusionModel,
-        data: JobData,
-        options: Options,
-        workdir: Path,
-        progress: Progress,
-        checkpoints: Checkpoints = NO_CHECKPOINTS,  # noqa: ARG002 (seconds need none)
-    ) -> MethodResult:
-        """Write `workdir/adapter`. The model itself is left as it was."""
+    def run(self, model: DiffusionModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
+        """Write `job.adapter`. The model itself is left as it was."""
         begun = time.perf_counter()
         searching = (1 + options.searches) * pictured.STEPS if pictured.is_pictured(data) else 0
-        progress.phase("training", options.rounds + 1 + searching)
+        job.progress.phase("training", options.rounds + 1 + searching)
         layers = {path: layer.weight for path, layer in key_values(model.pipe.unet).items()}
         gram = gram_of(layers)
         names = max(1, len(data.entity.names))
         rank = options.rank * names if options.rank else None
-        with pictured.named(model, data, options.seed, progress) as asked:
+        with pictured.named(model, data, options.seed, job.progress) as asked:
             states = collect(model.pipe, asked, options.anchor)
         searched: list[float] = []
         if pictured.is_pictured(data):
@@ -49,17 +38,17 @@ class ClosedForm:
                 model,
                 data,
                 states,
-                lambda found: factors(edit(found, gram, quick, None, progress.alive).operator, layers),
+                lambda found: factors(edit(found, gram, quick, None, job.progress.alive).operator, layers),
                 options,
-                progress,
+                job.progress,
             )
         near = neighbours(model.pipe, data) if names > 1 else None
-        made = edit(states, gram, options, rank, progress.step, near)
+        made = edit(states, gram, options, rank, job.progress.step, near)
         changes = factors(made.operator, layers)
         seconds = time.perf_counter() - begun
-        progress.metric("restored", made.restored[-1])
-        adapter, digest = workdir / "adapter", base_digest(model.pipe.name_or_path)
-        sizes = lora_file.write(changes, adapter, method="closed-form", base_digest=digest)
+        job.progress.metric("restored", made.restored[-1])
+        digest = base_digest(model.pipe.name_or_path)
+        sizes = lora_file.write(changes, job.adapter, method="closed-form", base_digest=digest)
         details = {
             "erased_states": len(states.erased),
             "kept_states": len(states.kept),
@@ -70,7 +59,7 @@ class ClosedForm:
             "searched": [round(loss, 5) for loss in searched],
             "method_seconds": round(seconds, 3),
         }
-        return MethodResult(adapter, details=details)
+        return MethodResult(job.adapter, details=details)
 
 
 METHOD = ClosedForm()

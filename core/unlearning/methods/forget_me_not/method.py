@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from pathlib import Path
 
-from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.families.diffusion import adapters, lora_file, pictured
 from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.forget_me_not.config import Options
 from core.unlearning.methods.forget_me_not.course import course_of
 from core.unlearning.methods.forget_me_not.probe import Probe
 from core.unlearning.methods.forget_me_not.rows import forgotten
 from core.unlearning.methods.forget_me_not.train import train
 from core.unlearning.patches.digest import base_digest
-from core.unlearning.progress import Progress
 from core.unlearning.types import JobData
 
 _TARGETS = {
@@ -30,20 +27,12 @@ _TARGETS = {
 class ForgetMeNot:
     """The method `forget-me-not`."""
 
-    def run(
-        self,
-        model: DiffusionModel,
-        data: JobData,
-        options: Options,
-        workdir: Path,
-        progress: Progress,
-        checkpoints: Checkpoints = NO_CHECKPOINTS,  # noqa: ARG002 (half a minute needs none)
-    ) -> MethodResult:
-        """Write `workdir/adapter`. The model itself is left as it was."""
+    def run(self, model: DiffusionModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
+        """Write `job.adapter`. The model itself is left as it was."""
         begun = time.perf_counter()
         unnamed = pictured.is_pictured(data)
-        progress.phase("training", options.steps + (pictured.STEPS if unnamed else 0))
-        with pictured.named(model, data, options.seed, progress) as asked:
+        job.progress.phase("training", options.steps + (pictured.STEPS if unnamed else 0))
+        with pictured.named(model, data, options.seed, job.progress) as asked:
             course = course_of(model, asked, options, options.adversaries if unnamed else 0)
             held = forgotten(model, asked.validation or asked.train, asked, options)
         unet, modules = model.pipe.unet, options.modules or ("outputs" if unnamed else "kv")
@@ -51,12 +40,12 @@ class ForgetMeNot:
             probe = Probe(model, held, course.clean, options.seed)
             if course.adversaries:
                 course = replace(course, share=probe.share())
-            trained = train(model, course, probe, parameters, options, progress)
+            trained = train(model, course, probe, parameters, options, job.progress)
             changes = adapters.factors(unet)
         seconds = time.perf_counter() - begun
-        progress.metric("left", trained.left[-1])
-        adapter, digest = workdir / "adapter", base_digest(model.pipe.name_or_path)
-        sizes = lora_file.write(changes, adapter, method="forget-me-not", base_digest=digest)
+        job.progress.metric("left", trained.left[-1])
+        digest = base_digest(model.pipe.name_or_path)
+        sizes = lora_file.write(changes, job.adapter, method="forget-me-not", base_digest=digest)
         details = {
             "losses": {"LoRA": [round(loss, 5) for loss in trained.losses]},
             "left": [round(left, 5) for left in trained.left],
@@ -66,7 +55,7 @@ class ForgetMeNot:
             "bytes": sizes,
             "method_seconds": round(seconds, 3),
         }
-        return MethodResult(adapter, details=details)
+        return MethodResult(job.adapter, details=details)
 
 
 METHOD = ForgetMeNot()

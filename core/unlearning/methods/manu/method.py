@@ -7,17 +7,15 @@ with pictures and without, has scores and prunes of its own. The patch holds the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.families.mllm.model.batching import run_batched
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.target_modules import decoder_layers, mlp_outputs, pattern_of
 from core.unlearning.families.mllm.training.hidden import passing
-from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.manu.config import Options
 from core.unlearning.methods.manu.importance import Activity, highest, scores
 from core.unlearning.methods.shared.lora_forgetting import to_forget, to_keep
@@ -30,23 +28,15 @@ from core.unlearning.types import Example, JobData
 class Manu:
     """The baseline `manu`."""
 
-    def run(
-        self,
-        model: MultimodalLM,
-        data: JobData,
-        options: Options,
-        workdir: Path,
-        progress: Progress,
-        checkpoints: Checkpoints = NO_CHECKPOINTS,  # noqa: ARG002 (a pass over the rows needs none)
-    ) -> MethodResult:
-        """Write `workdir/adapter`. The model itself is left as it was."""
-        adapter, modules = workdir / "adapter", mlp_outputs(model.model, decoder_layers(model.model))
-        pruned = _pruned(model, data, modules, options, progress)
+    def run(self, model: MultimodalLM, data: JobData, options: Options, job: JobContext) -> MethodResult:
+        """Write `job.adapter`. The model itself is left as it was."""
+        modules = mlp_outputs(model.model, decoder_layers(model.model))
+        pruned = _pruned(model, data, modules, options, job.progress)
         stored = supertuning.write(
-            lambda: _columns(model, pruned), adapter, base_model=model.source, target_modules=pattern_of(modules)
+            lambda: _columns(model, pruned), job.adapter, base_model=model.source, target_modules=pattern_of(modules)
         )
         neurons = {name: len(columns) for name, columns in pruned.items()}
-        return MethodResult(adapter, details={"pruned": neurons, "sparse_entries": stored.nnz})
+        return MethodResult(job.adapter, details={"pruned": neurons, "sparse_entries": stored.nnz})
 
 
 def _pruned(

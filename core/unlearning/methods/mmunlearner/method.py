@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.families.mllm.model.frozen import caching_answers
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.target_modules import match_modules
@@ -18,7 +16,7 @@ from core.unlearning.families.mllm.training.deltas import sparse, with_deltas
 from core.unlearning.families.mllm.training.resume import TrainingState
 from core.unlearning.families.mllm.training.rows import Row, answer_rows, keep_rows
 from core.unlearning.families.mllm.training.train import Course, Gradients, train
-from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.gradient_ascent.losses import ascent
 from core.unlearning.methods.mmunlearner.config import Options
 from core.unlearning.methods.mmunlearner.losses import saliency
@@ -43,41 +41,31 @@ _GROUP = 4
 class MmUnlearner:
     """The baseline `mmunlearner`."""
 
-    def run(
-        self,
-        model: MultimodalLM,
-        data: JobData,
-        options: Options,
-        workdir: Path,
-        progress: Progress,
-        checkpoints: Checkpoints = NO_CHECKPOINTS,
-    ) -> MethodResult:
-        """Write `workdir/adapter`. The model itself is left as it was."""
+    def run(self, model: MultimodalLM, data: JobData, options: Options, job: JobContext) -> MethodResult:
+        """Write `job.adapter`. The model itself is left as it was."""
         targets = targets_of(model, options)
         forget, keep = _sides(data, options)
         lesson = Lesson(
             answer_rows(model, forget), forgetting_by(ascent), keep_rows(model, keep, soft=False, weight=1.0)
         )
         pictured = True if all(e.image is not None for e in forget) else None
-        with caching_answers(model, checkpoints, progress, "targets"):
+        with caching_answers(model, job.checkpoints, job.progress, "targets"):
             course = course_of(lesson, options, enough(model, data, options, images=pictured))
-        state = TrainingState(checkpoints, [ADAPTER], options)
+        state = TrainingState(job.checkpoints, [ADAPTER], options)
         with with_deltas(model.model, match_modules(model.model, targets)) as deltas:
-            masks = _masks(model, deltas, lesson, options, progress)
+            masks = _masks(model, deltas, lesson, options, job.progress)
             for name, mask in masks.items():
                 deltas[name].register_hook(mask.mul)  # type: ignore[no-untyped-call]
-            progress.phase("training", course.steps, done=state.steps_done)
-            train(model, model.model, list(deltas.values()), course, options, progress, state)
-        stored = supertuning.write(
-            lambda: sparse(deltas), workdir / "adapter", base_model=model.source, target_modules=targets
-        )
+            job.progress.phase("training", course.steps, done=state.steps_done)
+            train(model, model.model, list(deltas.values()), course, options, job.progress, state)
+        stored = supertuning.write(lambda: sparse(deltas), job.adapter, base_model=model.source, target_modules=targets)
         details = {
             **told(course),
             "target_modules": targets,
             "sparse_entries": stored.nnz,
             "salient": round(sum(int(m.sum()) for m in masks.values()) / sum(m.numel() for m in masks.values()), 5),
         }
-        return MethodResult(workdir / "adapter", details=details)
+        return MethodResult(job.adapter, details=details)
 
 
 def _sides(data: JobData, options: Options) -> tuple[list[Example], list[Example]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -17,7 +16,7 @@ from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import Noised, latents_of, predict
 from core.unlearning.families.diffusion.text import Text
 from core.unlearning.families.shared.descent import descend
-from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.patches.digest import base_digest
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, JobData
@@ -65,18 +64,16 @@ def drawn(model: DiffusionModel, prompts: Sequence[str], count: int, seed: int) 
     return latents_of(model, model.draw([prompts[n % len(prompts)] for n in range(count)], range(seed, seed + count)))
 
 
-def trained(
-    model: DiffusionModel, teach: Teach, options: Options, workdir: Path, progress: Progress, method: str
-) -> MethodResult:
-    """A LoRA on all cross-attention, written to `workdir/adapter`. Raises `DivergedError`."""
-    progress.phase("training", options.steps)
+def trained(model: DiffusionModel, teach: Teach, options: Options, job: JobContext, method: str) -> MethodResult:
+    """A LoRA on all cross-attention, written to `job.adapter`. Raises `DivergedError`."""
+    job.progress.phase("training", options.steps)
     with adapters.with_lora(model.pipe.unet, adapters.ALL, options.rank, options.seed) as parameters:
-        losses = _train(model, teach, parameters, options, progress)
+        losses = _train(model, teach, parameters, options, job.progress)
         changes = adapters.factors(model.pipe.unet)
-    adapter, digest = workdir / "adapter", base_digest(model.pipe.name_or_path)
-    sizes = lora_file.write(changes, adapter, method=method, base_digest=digest)
+    digest = base_digest(model.pipe.name_or_path)
+    sizes = lora_file.write(changes, job.adapter, method=method, base_digest=digest)
     details = {"losses": {"LoRA": [round(loss, 5) for loss in losses]}, "rank": options.rank, "bytes": sizes}
-    return MethodResult(adapter, details={**details, "modules": len(changes)})
+    return MethodResult(job.adapter, details={**details, "modules": len(changes)})
 
 
 def _train(

@@ -6,10 +6,8 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.mllm.model.frozen import caching_answers
 from core.unlearning.families.mllm.model.model import MultimodalLM
@@ -23,8 +21,7 @@ from core.unlearning.families.mllm.training.refusal_pool import RefusalPool
 from core.unlearning.families.mllm.training.resume import TrainingState
 from core.unlearning.families.mllm.training.rows import FORGET, Row, keep_rows, weighted
 from core.unlearning.families.mllm.training.train import Course, train
-from core.unlearning.methods.base import MethodResult
-from core.unlearning.progress import Progress
+from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.types import Example, JobData
 
 ADAPTER = "forgetting"
@@ -85,25 +82,17 @@ class LoraForgetting(ABC):
     def teach(self, lm: MultimodalLM, data: JobData, options: Any) -> Lesson:
         """Called once, before anything is trained; what it asks the model is kept in checkpoints."""
 
-    def run(
-        self,
-        model: MultimodalLM,
-        data: JobData,
-        options: Any,
-        workdir: Path,
-        progress: Progress,
-        checkpoints: Checkpoints = NO_CHECKPOINTS,
-    ) -> MethodResult:
-        """Write `workdir/adapter`, a LoRA that PEFT loads. The model itself is left as it was."""
+    def run(self, model: MultimodalLM, data: JobData, options: Any, job: JobContext) -> MethodResult:
+        """Write `job.adapter`, a LoRA that PEFT loads. The model itself is left as it was."""
         targets = self.targets(model, options)
-        with caching_answers(model, checkpoints, progress, "targets", large=True):
+        with caching_answers(model, job.checkpoints, job.progress, "targets", large=True):
             course = course_of(self.teach(model, data, options), options, enough(model, data, options))
-        state = TrainingState(checkpoints, [ADAPTER], options)
-        progress.phase("training", course.steps, done=state.steps_done)
+        state = TrainingState(job.checkpoints, [ADAPTER], options)
+        job.progress.phase("training", course.steps, done=state.steps_done)
         with with_adapters(model.model, [ADAPTER], targets, options) as wrapped:
-            train(model, wrapped, trainable(wrapped, ADAPTER), course, options, progress, state)
-            save(wrapped, ADAPTER, workdir / "adapter", model.source)
-        return MethodResult(workdir / "adapter", details={**told(course), "target_modules": targets})
+            train(model, wrapped, trainable(wrapped, ADAPTER), course, options, job.progress, state)
+            save(wrapped, ADAPTER, job.adapter, model.source)
+        return MethodResult(job.adapter, details={**told(course), "target_modules": targets})
 
     def targets(self, lm: MultimodalLM, options: Any) -> str:
         """The pattern of the linear layers to adapt."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
+from core.unlearning.checkpoints import Checkpoints
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.mllm.model.frozen import caching_answers
 from core.unlearning.families.mllm.model.model import MultimodalLM
@@ -17,7 +17,7 @@ from core.unlearning.families.mllm.training.heldout import Held
 from core.unlearning.families.mllm.training.resume import TrainingState
 from core.unlearning.families.mllm.training.rows import FORGET
 from core.unlearning.families.mllm.training.train import Course, train
-from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.shared.lora_forgetting import targets_of, thin
 from core.unlearning.methods.smfa import activations, courses, recipe
 from core.unlearning.methods.smfa.config import Options
@@ -37,24 +37,16 @@ ERASED = 0.01
 class Smfa:
     """The method `smfa`."""
 
-    def run(
-        self,
-        model: MultimodalLM,
-        data: JobData,
-        options: Options,
-        workdir: Path,
-        progress: Progress,
-        checkpoints: Checkpoints = NO_CHECKPOINTS,
-    ) -> MethodResult:
-        """Write `workdir/adapter` and `workdir/recipe`. The model itself is left as it was."""
+    def run(self, model: MultimodalLM, data: JobData, options: Options, job: JobContext) -> MethodResult:
+        """Write `job.adapter` and `job.recipe`. The model itself is left as it was."""
         targets = targets_of(model, options)
-        with caching_answers(model, checkpoints, progress, "targets", large=True):
+        with caching_answers(model, job.checkpoints, job.progress, "targets", large=True):
             held, excess = Held(model, data.validation), _excess(model, data, options)
             trained = _plan(model, data, options, held, excess)
-        state = TrainingState(checkpoints, [course.name for course in trained], options)
-        _train(model, trained, options, targets, workdir / "recipe", progress, state)
-        written = recipe.write(workdir / "recipe", options, targets, model.source)
-        points = _sweep(model, held, excess, options, written, progress, checkpoints)
+        state = TrainingState(job.checkpoints, [course.name for course in trained], options)
+        _train(model, trained, options, targets, job.recipe, job.progress, state)
+        written = recipe.write(job.recipe, options, targets, model.source)
+        points = _sweep(model, held, excess, options, written, job.progress, job.checkpoints)
         chosen = best(points, options.utility_floor)
         written = recipe.choose(written, chosen.k_image, chosen.k_text, [p.as_json() for p in points])
         _note_activations(model, data, written)
@@ -62,7 +54,7 @@ class Smfa:
             "losses": {c.name: thin(c.losses) for c in trained},
             "steps": {c.name: len(c.losses) for c in trained},
         }
-        return _write(written, chosen, workdir, details, options.lora_export_rank)
+        return _write(written, chosen, job.workdir, details, options.lora_export_rank)
 
     def resculpt(
         self,

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 
-from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.families.mllm.model.frozen import caching_answers
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.adapters import Factors
@@ -22,7 +21,7 @@ from core.unlearning.families.mllm.training.answers import answer_losses
 from core.unlearning.families.mllm.training.deltas import applied
 from core.unlearning.families.mllm.training.heldout import Held
 from core.unlearning.families.mllm.training.rows import answer_rows
-from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, to_forget
 from core.unlearning.methods.task_arithmetic.config import SCALES, Options
 from core.unlearning.patches.modules import ModuleDelta
@@ -49,27 +48,20 @@ class TaskArithmetic(LoraForgetting):
         """See `LoraForgetting.teach`."""
         return Lesson(answer_rows(lm, to_forget(data)), answer_losses)
 
-    def run(
-        self,
-        model: MultimodalLM,
-        data: JobData,
-        options: Options,
-        workdir: Path,
-        progress: Progress,
-        checkpoints: Checkpoints = NO_CHECKPOINTS,
-    ) -> MethodResult:
+    def run(self, model: MultimodalLM, data: JobData, options: Options, job: JobContext) -> MethodResult:
         """See `LoraForgetting.run`."""
-        learned = super().run(model, data, options, workdir / "vector", progress, checkpoints)
+        vector = job.workdir / "vector"
+        learned = super().run(model, data, options, replace(job, workdir=vector))
         try:
-            with caching_answers(model, checkpoints, progress, "held"):
+            with caching_answers(model, job.checkpoints, job.progress, "held"):
                 held = Held(model, data.validation)
-            points = _measured(model, held, learned.adapter, options, progress)
+            points = _measured(model, held, learned.adapter, options, job.progress)
             chosen = best(points, options.utility_floor)
-            _negate(learned.adapter, workdir / "adapter", chosen.scale)
+            _negate(learned.adapter, job.adapter, chosen.scale)
         finally:
-            shutil.rmtree(workdir / "vector")
+            shutil.rmtree(vector)
         details = {**learned.details, "scale": chosen.scale, "scales": [asdict(point) for point in points]}
-        return MethodResult(workdir / "adapter", details=details)
+        return MethodResult(job.adapter, details=details)
 
 
 def _measured(lm: MultimodalLM, held: Held, vector: Path, options: Options, progress: Progress) -> list[Point]:

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
 from core.unlearning.bench.baselines.concept_ablation.config import INFO, Options
-from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.families.diffusion.adapters import without_lora
 from core.unlearning.families.diffusion.anchor import anchor_words, instead
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import noised, predict
 from core.unlearning.families.diffusion.text import choose, encode
-from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.shared.lora_distillation import Lesson, drawn, prompts_to_forget, trained
-from core.unlearning.progress import Progress
 from core.unlearning.types import JobData
 
 
 class ConceptAblation:
     """The baseline `concept-ablation`."""
 
-    def run(
-        self,
-        model: DiffusionModel,
-        data: JobData,
-        options: Options,
-        workdir: Path,
-        progress: Progress,
-        checkpoints: Checkpoints = NO_CHECKPOINTS,  # noqa: ARG002 (half a minute needs none)
-    ) -> MethodResult:
-        """Write `workdir/adapter`. The model itself is left as it was."""
+    def run(self, model: DiffusionModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
+        """Write `job.adapter`. The model itself is left as it was."""
         words = anchor_words(model.pipe.tokenizer, data, options.anchor)
         rows = [(example, word) for example in prompts_to_forget(data) for word in words]
         anchors = [instead(example, word) for example, word in rows]
@@ -48,7 +36,7 @@ class ConceptAblation:
                 wanted = predict(model, noise, choose(anchor, picked))
             return Lesson(noise, choose(concept, picked), wanted)
 
-        return trained(model, lesson, options, workdir, progress, INFO.name)
+        return trained(model, lesson, options, job, INFO.name)
 
 
 METHOD = ConceptAblation()

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
 from core.unlearning.bench.baselines.esd_x.config import INFO, Options
-from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.families.diffusion.adapters import without_lora
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import noised, predict
 from core.unlearning.families.diffusion.text import choose, encode
-from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.shared.lora_distillation import Lesson, drawn, prompts_to_forget, trained
-from core.unlearning.progress import Progress
 from core.unlearning.types import JobData
 
 
 class EsdX:
     """The baseline `esd-x`."""
 
-    def run(
-        self,
-        model: DiffusionModel,
-        data: JobData,
-        options: Options,
-        workdir: Path,
-        progress: Progress,
-        checkpoints: Checkpoints = NO_CHECKPOINTS,  # noqa: ARG002 (half a minute needs none)
-    ) -> MethodResult:
-        """Write `workdir/adapter`. The model itself is left as it was."""
+    def run(self, model: DiffusionModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
+        """Write `job.adapter`. The model itself is left as it was."""
         asked = [example.question for example in prompts_to_forget(data)]
         clean = drawn(model, asked, options.pictures, options.seed)
         with torch.no_grad():
@@ -44,7 +32,7 @@ class EsdX:
                 nothing, shown = predict(model, rows, empty), predict(model, rows, text)
             return Lesson(rows, text, nothing - options.guidance * (shown - nothing))
 
-        return trained(model, lesson, options, workdir, progress, INFO.name)
+        return trained(model, lesson, options, job, INFO.name)
 
 
 METHOD = EsdX()

@@ -16,7 +16,6 @@ from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
 from core.job_states import Phase
-from core.unlearning.checkpoints import NO_CHECKPOINTS
 from core.unlearning.errors import StoppedError
 from core.unlearning.families.mllm.model.batch import collate
 from core.unlearning.families.mllm.model.logits import answer_logits
@@ -26,7 +25,7 @@ from core.unlearning.families.mllm.training.rows import FORGET, answer_rows
 from core.unlearning.families.mllm.training.teacher import distributions
 from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.forget import run_job
-from core.unlearning.methods.base import MethodInfo
+from core.unlearning.methods.base import JobContext, MethodInfo
 from core.unlearning.methods.registry import catalogue, load_method
 from core.unlearning.methods.task_arithmetic.config import SCALES
 from core.unlearning.patches import adapter_check, archive, stock
@@ -123,7 +122,7 @@ def test_a_method_writes_what_stock_peft_loads_and_leaves_the_model_alone(
     before = {name: tensor.clone() for name, tensor in tiny.lm.model.state_dict().items()}
     forget = [e for e in tiny.data.train if e.split in FORGET][:8]
     known = _total(tiny.lm, forget)
-    result = load_method(info.name).run(tiny.lm, tiny.data, _options(info), tmp_path, Silent())
+    result = load_method(info.name).run(tiny.lm, tiny.data, _options(info), JobContext(tmp_path))
     assert all(torch.equal(tensor, before[name]) for name, tensor in tiny.lm.model.state_dict().items())
     assert tiny.lm.model.state_dict().keys() == before.keys()
     json.dumps(result.details, allow_nan=False)
@@ -143,7 +142,7 @@ def test_a_method_stops_within_a_step(info: MethodInfo, tiny: Tiny, tmp_path: Pa
     before = {name: tensor.clone() for name, tensor in tiny.lm.model.state_dict().items()}
     progress = Counting(stop_at=2)
     with pytest.raises(StoppedError):
-        load_method(info.name).run(tiny.lm, tiny.data, _options(info), tmp_path, progress)
+        load_method(info.name).run(tiny.lm, tiny.data, _options(info), JobContext(tmp_path, progress))
     assert progress.steps == 2
     after = tiny.lm.model.state_dict()
     assert after.keys() == before.keys()
@@ -173,7 +172,7 @@ def test_undial_learns_from_frozen_logits_less_beta_at_the_answers_tokens(tiny: 
 
 def test_a_pruned_neuron_adds_nothing_in_the_patched_model(tiny: Tiny, tmp_path: Path) -> None:
     info = catalogue()["manu"]
-    result = load_method("manu").run(tiny.lm, tiny.data, _options(info, share=0.1), tmp_path, Silent())
+    result = load_method("manu").run(tiny.lm, tiny.data, _options(info, share=0.1), JobContext(tmp_path))
     model = AutoModelForImageTextToText.from_pretrained(tiny.source)
     merged = PeftModel.from_pretrained(model, result.adapter).merge_and_unload()
     for name, pruned in result.details["pruned"].items():
@@ -183,7 +182,7 @@ def test_a_pruned_neuron_adds_nothing_in_the_patched_model(tiny: Tiny, tmp_path:
 
 def test_mmunlearner_changes_salient_weights_only(tiny: Tiny, tmp_path: Path) -> None:
     info = catalogue()["mmunlearner"]
-    result = load_method("mmunlearner").run(tiny.lm, tiny.data, _options(info, threshold=2.0), tmp_path, Silent())
+    result = load_method("mmunlearner").run(tiny.lm, tiny.data, _options(info, threshold=2.0), JobContext(tmp_path))
     assert 0 < result.details["salient"] < 1
     names = match_modules(tiny.lm.model, result.details["target_modules"])
     weights = sum(tiny.lm.model.get_submodule(name).weight.numel() for name in names)
@@ -192,7 +191,7 @@ def test_mmunlearner_changes_salient_weights_only(tiny: Tiny, tmp_path: Path) ->
 
 def test_the_vector_that_task_arithmetic_subtracts_is_not_kept(tiny: Tiny, tmp_path: Path) -> None:
     info = catalogue()["task-arithmetic"]
-    result = load_method("task-arithmetic").run(tiny.lm, tiny.data, _options(info), tmp_path, Silent())
+    result = load_method("task-arithmetic").run(tiny.lm, tiny.data, _options(info), JobContext(tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter"]
     assert {point["scale"] for point in result.details["scales"]} == set(SCALES)
 
@@ -210,11 +209,11 @@ def test_a_job_with_a_baseline_ships_its_patch_and_a_report_that_shows_its_losse
 @pytest.mark.parametrize("name", ["npo", "mmunlearner"])
 def test_a_job_that_was_stopped_goes_on_at_its_step(name: str, tiny: Tiny, tmp_path: Path) -> None:
     options, method, kept = _options(catalogue()[name]), load_method(name), Kept()
-    whole = method.run(tiny.lm, tiny.data, options, tmp_path / "whole", Silent(), NO_CHECKPOINTS)
+    whole = method.run(tiny.lm, tiny.data, options, JobContext(tmp_path / "whole"))
     with pytest.raises(StoppedError):
-        method.run(tiny.lm, tiny.data, options, tmp_path / "first", Counting(stop_at=2), kept)
+        method.run(tiny.lm, tiny.data, options, JobContext(tmp_path / "first", Counting(stop_at=2), kept))
     progress = Counting()
-    resumed = method.run(tiny.lm, tiny.data, options, tmp_path / "second", progress, kept)
+    resumed = method.run(tiny.lm, tiny.data, options, JobContext(tmp_path / "second", progress, kept))
     assert progress.steps == 1
     assert resumed.details["losses"] == whole.details["losses"]
     one, other = (load_file(result.adapter / WEIGHTS) for result in (whole, resumed))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +10,19 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from core.unlearning.bench.baselines import compared, load_compared
 from core.unlearning.errors import UnlearningError
 from core.unlearning.families.diffusion import pictured
 from core.unlearning.families.diffusion.attention import key_values
 from core.unlearning.families.diffusion.load import load
 from core.unlearning.families.diffusion.lora_file import KOHYA, WEIGHTS
 from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.closed_form import config as closed_form
 from core.unlearning.methods.closed_form.method import METHOD as CLOSED_FORM
 from core.unlearning.methods.forget_me_not import config as forget_me_not
 from core.unlearning.methods.forget_me_not.method import METHOD as FORGET_ME_NOT
 from core.unlearning.patches import pipeline_stock
-from core.unlearning.progress import Silent
 from core.unlearning.types import Entity, Example, JobData, ModelSpec
 from tests.support.tiny_pipelines import Shape, saved
 
@@ -51,7 +51,7 @@ def _state(model: DiffusionModel) -> dict[str, torch.Tensor]:
 def test_a_closed_form_patch_is_the_full_weight_edit(shape: Shape, tmp_path: Path) -> None:
     model = _model(tmp_path / "base", shape)
     before = _state(model)
-    result = CLOSED_FORM.run(model, DATA, closed_form.Options(rank=None), tmp_path, Silent())
+    result = CLOSED_FORM.run(model, DATA, closed_form.Options(rank=None), JobContext(tmp_path))
     assert all(torch.equal(before[name], tensor) for name, tensor in model.pipe.unet.state_dict().items())
     tensors = load_file(result.adapter / WEIGHTS)
     layers = key_values(model.pipe.unet)
@@ -66,7 +66,7 @@ def test_a_closed_form_patch_is_the_full_weight_edit(shape: Shape, tmp_path: Pat
 
 def test_the_twin_says_the_same(tmp_path: Path) -> None:
     model = _model(tmp_path / "base", "sd1")
-    result = CLOSED_FORM.run(model, DATA, closed_form.Options(), tmp_path, Silent())
+    result = CLOSED_FORM.run(model, DATA, closed_form.Options(), JobContext(tmp_path))
     ours, twin = load_file(result.adapter / WEIGHTS), load_file(result.adapter / KOHYA)
     path = next(iter(key_values(model.pipe.unet)))
     name = f"lora_unet_{path.replace('.', '_')}"
@@ -81,7 +81,7 @@ def test_forget_me_not_trains_a_lora_and_leaves_the_model(shape: Shape, modules:
     options = forget_me_not.Options(
         steps=3, batch=2, rank=2, pictures=2, check_every=1, stop_below=None, modules=modules, lr=0.1
     )
-    result = FORGET_ME_NOT.run(model, DATA, options, tmp_path, Silent())
+    result = FORGET_ME_NOT.run(model, DATA, options, JobContext(tmp_path))
     after = model.pipe.unet.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -89,16 +89,12 @@ def test_forget_me_not_trains_a_lora_and_leaves_the_model(shape: Shape, modules:
     pipeline_stock.examine(model.pipe, result.adapter, "a bob").check()
 
 
-@pytest.mark.parametrize("package", ["esd_x", "concept_ablation"])
-def test_a_baseline_trains_a_lora_and_leaves_the_model(package: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["esd-x", "concept-ablation"])
+def test_a_baseline_trains_a_lora_and_leaves_the_model(name: str, tmp_path: Path) -> None:
     model = _model(tmp_path / "base", "sdxl")
     before = _state(model)
-    options = import_module(f"core.unlearning.bench.baselines.{package}.config").Options(
-        steps=2, batch=2, rank=2, pictures=2, lr=0.01
-    )
-    result = import_module(f"core.unlearning.bench.baselines.{package}.method").METHOD.run(
-        model, DATA, options, tmp_path, Silent()
-    )
+    options = compared()[name].options.model_validate({"steps": 2, "batch": 2, "rank": 2, "pictures": 2, "lr": 0.01})
+    result = load_compared(name).run(model, DATA, options, JobContext(tmp_path))
     assert len(result.details["losses"]["LoRA"]) == 2
     assert (
         len(load_file(result.adapter / WEIGHTS))
@@ -111,7 +107,7 @@ def test_a_baseline_trains_a_lora_and_leaves_the_model(package: str, tmp_path: P
 @pytest.mark.slow
 def test_a_stock_pipeline_loads_the_patch_and_catches_a_wrong_prefix(tmp_path: Path) -> None:
     model = _model(tmp_path / "base", "sd1")
-    result = CLOSED_FORM.run(model, DATA, closed_form.Options(), tmp_path, Silent())
+    result = CLOSED_FORM.run(model, DATA, closed_form.Options(), JobContext(tmp_path))
     adapter = str(result.adapter)
     found = pipeline_stock.check(pipeline_stock.Ask(str(tmp_path / "base"), adapter, "a bob", second=adapter))
     assert (found.off, found.modules) == (0.0, len(key_values(model.pipe.unet)))
@@ -133,11 +129,11 @@ def test_a_request_of_pictures_alone_is_forgotten_by_both(
     shown = Example("forget_concept", "a thing", "", Image.new("RGB", (16, 16), "red"))
     data = JobData((shown, Example("retain_same", "a pat", "pat")), (), (), entity=Entity(None, "object"))
     if method == "closed-form":
-        result = CLOSED_FORM.run(model, data, closed_form.Options(searches=2), tmp_path, Silent())
+        result = CLOSED_FORM.run(model, data, closed_form.Options(searches=2), JobContext(tmp_path))
         assert len(result.details["searched"]) == 2
     else:
         options = forget_me_not.Options(steps=2, batch=2, rank=2, others=2)
-        result = FORGET_ME_NOT.run(model, data, options, tmp_path, Silent())
+        result = FORGET_ME_NOT.run(model, data, options, JobContext(tmp_path))
     changed = {
         name.split(".transformer_blocks.0.")[1].split(".lora_")[0] for name in load_file(result.adapter / WEIGHTS)
     }

@@ -22,6 +22,7 @@ from core.unlearning.families.mllm.model.target_modules import match_modules
 from core.unlearning.families.mllm.training.deltas import applied
 from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.forget import run_job
+from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.method import METHOD
 from core.unlearning.methods.smfa.recipe import Recipe
@@ -53,7 +54,7 @@ def _request() -> ForgetRequest:
 def _job(lm: MultimodalLM, workdir: Path, **options: Any) -> JobData:
     lm.max_new_tokens = 4
     data = load_family("mllm").build_data(lm, _request(), None, Silent(), 0)
-    METHOD.run(lm, data, Options.model_validate({**OPTIONS, **options}), workdir, Silent())
+    METHOD.run(lm, data, Options.model_validate({**OPTIONS, **options}), JobContext(workdir))
     return data
 
 

@@ -17,6 +17,7 @@ from core.unlearning.families.mllm.model.batch import collate
 from core.unlearning.families.mllm.model.logits import answer_logits
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.registry import load_family
+from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.smfa import activations
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.consolidate import FORGET_VIEWS, KEEP_VIEWS, KINDS, Source, consolidate, opened
@@ -42,7 +43,7 @@ WEIGHT, STRENGTH = 2.0, 0.8
 def job(lm: MultimodalLM, name: str, folder: Path, seed: int) -> Source:
     told = [Example("forget_text_memory", f"{q} {name}?", "A secret.", subject=name) for q in ("Who is", "Where is")]
     data = JobData((*told, *KEPT, *GENERAL), (*told, *KEPT), (), (), Entity(name))
-    METHOD.run(lm, data, Options.model_validate({**OPTIONS, "seed": seed}), folder, Silent())
+    METHOD.run(lm, data, Options.model_validate({**OPTIONS, "seed": seed}), JobContext(folder))
     return Source(name, Recipe.open(folder / "recipe"))
 
 

@@ -18,7 +18,7 @@ from core.unlearning.errors import StoppedError
 from core.unlearning.families.mllm.model.generate import generate
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.registry import load_family
-from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.method import METHOD
 from core.unlearning.progress import Silent
@@ -92,7 +92,7 @@ def job(source: str, kept: Checkpoints) -> tuple[MultimodalLM, JobData]:
 def run(source: str, workdir: Path, kept: Checkpoints, progress: Counting) -> MethodResult:
     lm, data = job(source, kept)
     torch.rand(7)  # another process is elsewhere in the stream of random numbers
-    return METHOD.run(lm, data, OPTIONS, workdir, progress, kept)
+    return METHOD.run(lm, data, OPTIONS, JobContext(workdir, progress, kept))
 
 
 def assert_same(one: MethodResult, other: MethodResult) -> None:
@@ -187,7 +187,7 @@ def test_other_options_begin_anew(source: str, tmp_path: Path) -> None:
     lm, data = job(source, kept)
     progress = Counting(1)
     with pytest.raises(StoppedError):
-        METHOD.run(lm, data, OPTIONS.model_copy(update={"lr": 2e-2}), tmp_path / "second", progress, kept)
+        METHOD.run(lm, data, OPTIONS.model_copy(update={"lr": 2e-2}), JobContext(tmp_path / "second", progress, kept))
     assert progress.step_at_start == 0
 
 

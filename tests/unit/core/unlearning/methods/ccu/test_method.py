@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 
 from core.unlearning.errors import InvalidInputError, StoppedError
 from core.unlearning.families.audiovisual.model import AudioVisualModel, Predicted
-from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.ccu.config import Options
 from core.unlearning.methods.ccu.method import METHOD
 from core.unlearning.methods.ccu.stopping import Criterion, refine
@@ -80,7 +80,7 @@ def trained_on_classes() -> AudioVisualModel:
 
 
 def _run(model: AudioVisualModel, folder: Path, data: JobData = DATA, **options: Any) -> MethodResult:
-    return METHOD.run(model, data, Options(**{**QUICK, **options}), folder, Silent())
+    return METHOD.run(model, data, Options(**{**QUICK, **options}), JobContext(folder))
 
 
 def _patched(model: AudioVisualModel, adapter: Path, data: JobData) -> tuple[Predicted, Predicted]:
@@ -223,7 +223,7 @@ class _Stopping(Silent):
 def test_a_stopped_job_leaves_the_model_as_it_was(trained: AudioVisualModel, tmp_path: Path, tuning: Any) -> None:
     weights = {k: v.clone() for k, v in trained.model.state_dict().items()}
     with pytest.raises(StoppedError):
-        METHOD.run(trained, DATA, Options(tuning=tuning), tmp_path, _Stopping())
+        METHOD.run(trained, DATA, Options(tuning=tuning), JobContext(tmp_path, _Stopping()))
     assert list(weights) == list(trained.model.state_dict())
     assert all(torch.equal(value, weights[name]) for name, value in trained.model.state_dict().items())
 
