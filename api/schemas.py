@@ -35,8 +35,8 @@ class JobList(BaseModel):
 
     object: Literal["list"] = "list"
     data: list[JobView]
-    has_more: bool
-    next_cursor: str | None
+    has_more: bool = Field(description="Whether older jobs follow.")
+    next_cursor: str | None = Field(description="Value of `after` for the next page. null: there is none.")
 
 
 class EventView(BaseModel):
@@ -44,10 +44,10 @@ class EventView(BaseModel):
 
     object: Literal["event"] = "event"
     id: str
-    seq: int
+    seq: int = Field(description="Number of the event within its job, counted from 1.")
     type: EventType
     created_at: datetime
-    data: dict[str, Any]
+    data: dict[str, Any] = Field(description="What happened; its fields depend on `type`.")
 
 
 class EventList(BaseModel):
@@ -55,7 +55,7 @@ class EventList(BaseModel):
 
     object: Literal["list"] = "list"
     data: list[EventView]
-    has_more: bool
+    has_more: bool = Field(description="Whether later events follow.")
 
 
 class ArtifactView(BaseModel):
@@ -64,9 +64,9 @@ class ArtifactView(BaseModel):
     object: Literal["artifact"] = "artifact"
     name: str
     media_type: str
-    size: int
-    sha256: str
-    url: str
+    size: int = Field(description="Size in bytes.")
+    sha256: str = Field(description="SHA-256 of the content, in hexadecimal.")
+    url: str = Field(description="Where to download it.")
 
 
 class ArtifactList(BaseModel):
@@ -82,16 +82,18 @@ class FileView(BaseModel):
 
     object: Literal["file"] = "file"
     id: str
-    purpose: Purpose
-    bytes: int
+    purpose: Purpose = Field(description="Whether the file shows what is forgotten or what is kept.")
+    bytes: int = Field(description="Size in bytes.")
     media_type: str
-    width: int | None
-    height: int | None
-    duration_seconds: float | None
-    sample_rate: int | None
-    sha256: str
+    width: int | None = Field(description="Width of a picture in pixels. null for a sound.")
+    height: int | None = Field(description="Height of a picture in pixels. null for a sound.")
+    duration_seconds: float | None = Field(description="Length of a sound in seconds. null for a picture.")
+    sample_rate: int | None = Field(description="Samples per second of a sound. null for a picture.")
+    sha256: str = Field(description="SHA-256 of the content, in hexadecimal.")
     created_at: datetime
-    expires_at: datetime | None
+    expires_at: datetime | None = Field(
+        description="When the file is erased unless a job names it. null: it is kept as long as its jobs' inputs."
+    )
 
 
 class ModelView(BaseModel):
@@ -100,10 +102,10 @@ class ModelView(BaseModel):
     object: Literal["model"] = "model"
     id: str
     family: str
-    source: str
-    revision: str | None
-    retain_set: str | None
-    defaults: dict[str, Any]
+    source: str = Field(description="Checkpoint folder on the server, or a hub id.")
+    revision: str | None = Field(description="Commit of a hub id.")
+    retain_set: str | None = Field(description="Folder that says what must stay.")
+    defaults: dict[str, Any] = Field(description="Method options and settings of the family that hold for this model.")
     created_at: datetime
 
 
@@ -121,11 +123,11 @@ class MethodView(BaseModel):
     object: Literal["method"] = "method"
     name: str
     title: str
-    families: list[str]
-    paper: str
-    needs_images: bool
-    needs_names: bool
-    options: dict[str, Any]
+    families: list[str] = Field(description="Kinds of models that the method works on.")
+    paper: str = Field(description="Source of the method.")
+    needs_images: bool = Field(description="Whether a request must bring pictures.")
+    needs_names: bool = Field(description="Whether a request must bring a name.")
+    options: dict[str, Any] = Field(description="JSON Schema of the method's options.")
 
 
 class MethodList(BaseModel):
@@ -147,9 +149,9 @@ class KeyCreate(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"name": "reports", "scopes": ["jobs:read", "artifacts:read"]}]}
     )
 
-    name: Annotated[Label, Field(max_length=100)]
-    scopes: list[Scope] = Field(min_length=1, max_length=len(SCOPES))
-    expires_at: Moment | None = None
+    name: Annotated[Label, Field(max_length=100)] = Field(description="Your own name for the key.")
+    scopes: list[Scope] = Field(min_length=1, max_length=len(SCOPES), description="What the key may do.")
+    expires_at: Moment | None = Field(None, description="When the key stops working. null: never.")
 
 
 class KeyRotate(BaseModel):
@@ -157,8 +159,10 @@ class KeyRotate(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"overlap_seconds": 3600}]})
 
-    overlap_seconds: Annotated[int, Field(ge=0, le=MAX_OVERLAP_SECONDS)] = 86400
-    expires_at: Moment | None = None
+    overlap_seconds: Annotated[int, Field(ge=0, le=MAX_OVERLAP_SECONDS)] = Field(
+        86400, description="Seconds for which the old key goes on working."
+    )
+    expires_at: Moment | None = Field(None, description="When the new key stops working. null: never.")
 
 
 class KeyView(BaseModel):
@@ -170,14 +174,16 @@ class KeyView(BaseModel):
     scopes: list[str]
     created_at: datetime
     expires_at: datetime | None
-    last_used_at: datetime | None
-    revoked_at: datetime | None
+    last_used_at: datetime | None = Field(description="When the key was last used, to about a minute. null: never.")
+    revoked_at: datetime | None = Field(description="When the key was revoked. null: it was not.")
 
 
 class KeyCreated(KeyView):
     """An API key with its secret, which is shown this once."""
 
-    secret: str | None
+    secret: str | None = Field(
+        description="The key itself. It is shown only in the first answer; null when that answer is repeated."
+    )
 
 
 class KeyList(BaseModel):
@@ -218,9 +224,9 @@ class AuditList(BaseModel):
 class Check(BaseModel):
     """One thing that must work before requests are sent here."""
 
-    name: str
-    ok: bool
-    detail: str
+    name: str = Field(description="What was checked.")
+    ok: bool = Field(description="Whether it works.")
+    detail: str = Field(description="What was found, in words.")
 
 
 class Readiness(BaseModel):
@@ -235,8 +241,10 @@ class PlanPreview(BaseModel):
 
     object: Literal["plan"] = "plan"
     model: str
-    method: str
-    plan: dict[str, Any]
+    method: str = Field(description="The method that would be used.")
+    plan: dict[str, Any] = Field(
+        description="What a job would do: options with all defaults, numbers of examples, estimates."
+    )
 
 
 class OpendsrIdentity(BaseModel):
@@ -264,8 +272,8 @@ class OpendsrReceipt(BaseModel):
     subject_request_id: str
     received_time: datetime
     expected_completion_time: datetime
-    encoded_request: str | None = None
-    processor_signature: str
+    encoded_request: str | None = Field(None, description="The body of the request, in base64.")
+    processor_signature: str = Field(description="Signature of this document without this member, in base64.")
 
 
 class OpendsrStatus(BaseModel):

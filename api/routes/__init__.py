@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from api.routes import audit, console, files, health, keys, methods, metrics, models, reference, webhooks, wellknown
 from api.routes.jobs import actions, artifacts, events
-from api.routes.jobs import routes as jobs
-from api.routes.opendsr import routes as opendsr
+from api.routes.jobs import routes as job_routes
+from api.routes.opendsr import routes as opendsr_routes
 
 ALL = (
-    jobs.router,
+    job_routes.router,
     actions.router,
     events.router,
     artifacts.router,
@@ -17,7 +17,7 @@ ALL = (
     methods.router,
     keys.router,
     webhooks.router,
-    opendsr.router,
+    opendsr_routes.router,
     audit.router,
     health.router,
     metrics.router,

@@ -31,44 +31,88 @@ class _Strict(BaseModel):
 class EntityIn(_Strict):
     """Who or what is to be forgotten."""
 
-    name: Name | None = None
-    kind: Literal["identity", "object", "style", "concept", "class"] = "identity"
-    aliases: list[Name] = Field(default_factory=list, max_length=MAX_ALIASES)
+    name: Name | None = Field(
+        None, description="Name of the subject: a person, an object, a style, a concept, or a class label."
+    )
+    kind: Literal["identity", "object", "style", "concept", "class"] = Field(
+        "identity", description="What the subject is."
+    )
+    aliases: list[Name] = Field(
+        default_factory=list,
+        max_length=MAX_ALIASES,
+        description="Other names of the subject. With `kind` `class`: further labels. They are forgotten together.",
+    )
 
 
 class RetainIn(_Strict):
     """What the request itself asks to keep."""
 
-    images: list[FileId] = Field(default_factory=list)
-    prompts: list[Words] = Field(default_factory=list)
-    entities: list[Name] = Field(default_factory=list, max_length=MAX_ALIASES)
+    images: list[FileId] = Field(default_factory=list, description="Uploaded pictures that must stay as they are.")
+    prompts: list[Words] = Field(
+        default_factory=list, description="Prompts whose answers, or pictures, must stay as they are."
+    )
+    entities: list[Name] = Field(
+        default_factory=list, max_length=MAX_ALIASES, description="Names of others who must be kept."
+    )
 
 
 class EvaluationIn(_Strict):
     """How hard to look, and what counts as good enough. Which thresholds exist is the evaluation's business."""
 
-    level: Literal["quick", "standard", "thorough"] = "standard"
-    thresholds: dict[Text, FiniteFloat] = Field(default_factory=dict, max_length=200)
+    level: Literal["quick", "standard", "thorough"] = Field(
+        "standard", description="How much is measured: `quick` least, `thorough` most."
+    )
+    thresholds: dict[Text, FiniteFloat] = Field(
+        default_factory=dict,
+        max_length=200,
+        description="Bounds that the verdict uses in place of the defaults, by `<split>.<metric>`, or with `.drop`, "
+        "`.rise` or `.gap` behind it.",
+    )
 
 
 class JobCreate(_Strict):
     """The body of `POST /v1/jobs`."""
 
-    model: Annotated[Label, Field(max_length=100)]
-    entity: EntityIn
-    prompts: list[Words] = Field(default_factory=list)
-    images: list[FileId] = Field(default_factory=list)
-    audio: list[FileId] = Field(default_factory=list)
-    method: Annotated[Label, Field(max_length=64)] = "auto"
-    method_options: JsonObject = Field(default_factory=dict)
-    replacement: Annotated[Words, Field(max_length=MAX_NAME)] | None = None
-    modalities: Annotated[list[Literal["image", "text", "audio"]], Field(min_length=1, max_length=3)] | None = Field(
-        default=None, description="What is to be forgotten. Default: all that models of the family can forget."
+    model: Annotated[Label, Field(max_length=100)] = Field(description="Id of the registered model that must forget.")
+    entity: EntityIn = Field(description="Who or what must be forgotten.")
+    prompts: list[Words] = Field(
+        default_factory=list, description="Questions about the subject, or prompts that draw it."
     )
-    retain: RetainIn = Field(default_factory=RetainIn)
-    evaluation: EvaluationIn = Field(default_factory=EvaluationIn)
-    external_id: Annotated[Label, Field(max_length=MAX_EXTERNAL_ID)] | None = None
-    metadata: dict[MetadataKey, MetadataValue] = Field(default_factory=dict, max_length=MAX_METADATA)
+    images: list[FileId] = Field(default_factory=list, description="Ids of uploaded pictures of the subject.")
+    audio: list[FileId] = Field(default_factory=list, description="Ids of uploaded sound clips of the subject.")
+    method: Annotated[Label, Field(max_length=64)] = Field(
+        "auto",
+        description="Name of the unlearning method. `auto`: chosen by the model's family and by what the request "
+        "brings.",
+    )
+    method_options: JsonObject = Field(
+        default_factory=dict,
+        description="Options of the method; GET /v1/methods has their schema. Those left out take the model's or the "
+        "method's defaults.",
+    )
+    replacement: Annotated[Words, Field(max_length=MAX_NAME)] | None = Field(
+        None,
+        description="What the model should say or draw in the place of the subject. null: the method's own choice.",
+    )
+    modalities: Annotated[list[Literal["image", "text", "audio"]], Field(min_length=1, max_length=3)] | None = Field(
+        default=None,
+        description="What is forgotten: what the model knows from pictures, from text, or from sounds. null: all "
+        "that models of the family can forget.",
+    )
+    retain: RetainIn = Field(
+        default_factory=RetainIn, description="What must stay, beside the model's registered retain set."
+    )
+    evaluation: EvaluationIn = Field(
+        default_factory=EvaluationIn, description="How much is measured, and which thresholds decide the verdict."
+    )
+    external_id: Annotated[Label, Field(max_length=MAX_EXTERNAL_ID)] | None = Field(
+        None, description="Your own id of the request. Do not put a person's name here: it is not encrypted."
+    )
+    metadata: dict[MetadataKey, MetadataValue] = Field(
+        default_factory=dict,
+        max_length=MAX_METADATA,
+        description="Your own notes, up to 16 pairs. Do not put a person's name here: they are not encrypted.",
+    )
 
 
 class SculptBody(_Strict):
@@ -76,10 +120,20 @@ class SculptBody(_Strict):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"k": 1.0}]})
 
-    k: Annotated[FiniteFloat, Field(ge=0)] | None = None
-    k_image: Annotated[FiniteFloat, Field(ge=0)] | None = None
-    k_text: Annotated[FiniteFloat, Field(ge=0)] | None = None
-    utility_floor: Annotated[FiniteFloat, Field(gt=0, le=1)] | None = None
+    k: Annotated[FiniteFloat, Field(ge=0)] | None = Field(
+        None, description="Sculpting strength for all questions: larger forgets more and keeps less."
+    )
+    k_image: Annotated[FiniteFloat, Field(ge=0)] | None = Field(
+        None, description="Sculpting strength for questions with pictures."
+    )
+    k_text: Annotated[FiniteFloat, Field(ge=0)] | None = Field(
+        None, description="Sculpting strength for questions without pictures."
+    )
+    utility_floor: Annotated[FiniteFloat, Field(gt=0, le=1)] | None = Field(
+        None,
+        description="Choose the strength again: the least share of right answers on what is kept that must still be "
+        "right.",
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -97,6 +151,9 @@ class ConsolidateBody(_Strict):
     jobs: list[JobId] | None = Field(
         default=None,
         max_length=MAX_CONSOLIDATED,
-        description="Whose patches to put together; null: those of every request about the model that succeeded.",
+        description="Ids of the jobs whose patches become one. null: every request about the model whose job "
+        "succeeded.",
     )
-    options: JsonObject = Field(default_factory=dict)
+    options: JsonObject = Field(
+        default_factory=dict, description="Options of the consolidation; those left out take their defaults."
+    )

@@ -24,9 +24,23 @@ class ModelCreate(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [_EXAMPLE]})
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-    family: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
-    source: Annotated[Words, Field(max_length=MAX_PATH)]
-    revision: Annotated[Label, Field(max_length=200)] | None = None
-    retain_set: Annotated[Words, Field(max_length=MAX_PATH)] | None = None
-    defaults: JsonObject = Field(default_factory=dict)
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] = Field(
+        description="Name by which requests name the model."
+    )
+    family: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")] = Field(
+        description="Kind of model: `mllm`, `diffusion` or `audiovisual`."
+    )
+    source: Annotated[Words, Field(max_length=MAX_PATH)] = Field(
+        description="Checkpoint folder on the server, below one of the model roots, or a hub id `owner/name`."
+    )
+    revision: Annotated[Label, Field(max_length=200)] | None = Field(
+        None, description="Commit of a hub id. null: the newest."
+    )
+    retain_set: Annotated[Words, Field(max_length=MAX_PATH)] | None = Field(
+        None, description="Folder that says what must stay. null: jobs keep what they can by the model's own answers."
+    )
+    defaults: JsonObject = Field(
+        default_factory=dict,
+        description="Method options and settings of the family that hold for this model unless a request says "
+        "otherwise.",
+    )

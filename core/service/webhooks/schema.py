@@ -33,9 +33,16 @@ class WebhookCreate(BaseModel):
         },
     )
 
-    url: Annotated[Words, Field(max_length=MAX_URL, description="https, port 443 or 8443, no credentials.")]
-    events: list[EventType] | None = Field(None, min_length=1, max_length=100)
-    description: Annotated[Label, Field(max_length=200)] | None = None
+    url: Annotated[Words, Field(max_length=MAX_URL, description="https, port 443 or 8443, no credentials.")] = Field(
+        description="Address to POST events to: https, port 443 or 8443, no credentials."
+    )
+    events: list[EventType] | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="Event types to send. null: all, with those that are added later.",
+    )
+    description: Annotated[Label, Field(max_length=200)] | None = Field(None, description="Your own note.")
 
 
 class SecretRotation(BaseModel):
@@ -43,4 +50,6 @@ class SecretRotation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [{"overlap_hours": 24.0}]})
 
-    overlap_hours: Annotated[float, Field(ge=0, le=168, strict=True)] = 24.0
+    overlap_hours: Annotated[float, Field(ge=0, le=168, strict=True)] = Field(
+        24.0, description="Hours for which both the old and the new secret sign."
+    )
