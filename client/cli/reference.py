@@ -13,12 +13,6 @@ from client.level import Level
 
 app = typer.Typer(help="Small real models of synthetic worlds, to try everything on.", no_args_is_help=True)
 
-_LOADED_WITH = {
-    "mllm": "AutoModelForImageTextToText",
-    "diffusion": "StableDiffusionPipeline",
-    "audiovisual": "AutoModel",
-}
-
 Family = Annotated[str, typer.Argument(help="The world: mllm, diffusion or audiovisual.")]
 
 
@@ -82,7 +76,7 @@ def build(
     if json:
         print_json({"path": str(target)})
     else:
-        typer.echo(f"{target}: load it with {_LOADED_WITH[family]}.from_pretrained")
+        typer.echo(f"{target}: load it with {reference.loaded_with(family)}.from_pretrained")
 
 
 def _subjects(family: str) -> list[str]:

@@ -8,16 +8,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypedDict
 
+from core.unlearning.families.registry import families
 from core.unlearning.planning import PlanError, check_model
 from core.unlearning.types import Level
 
-FAMILIES: tuple[str, ...] = ("mllm", "diffusion", "audiovisual")
-
 _HERE = Path(__file__).parent
-_DRAWING: Mapping[str, object] = {"draw_steps": 20, "draw_guidance": 3.0}
-"""How the drawn world's pictures are made; more steps show nothing more."""
-_TRAINED: Mapping[str, Mapping[str, object]] = {"audiovisual": {"trained_epochs": 20}}
-"""With how many passes over its data a model was trained, where a method tells its share of retraining by it."""
+FAMILIES: tuple[str, ...] = tuple(name for name in families() if (_HERE / name).is_dir())
+"""Families that have a reference world."""
 
 
 class Registration(TypedDict):
@@ -61,7 +58,7 @@ def _registration(family: str) -> Registration:
         family=family,
         source=str(bundled_path(family)),
         retain_set=str(_HERE / family / "data" / "retain_set"),
-        defaults={**_oracle(family), **_drawing(family), **_TRAINED.get(family, {})},
+        defaults=_world(family, "world").defaults(_HERE / family / "data"),
     )
 
 
@@ -73,18 +70,10 @@ def _can_serve(entry: Registration) -> bool:
     return True
 
 
-def _oracle(family: str) -> dict[str, object]:
-    """What reports compare with, of classifiers all there is. Reports leave out what knows whom they are about."""
-    paths = [str(path) for path in oracle_paths(family)]
-    if not paths:
-        return {}
-    return {"oracle": paths if family == "audiovisual" else paths[0]}
-
-
-def _drawing(family: str) -> dict[str, object]:
-    """What looks at the pictures of a model that draws, and how they are drawn."""
-    classifiers = _HERE / family / "data" / "classifiers"
-    return {"classifiers": str(classifiers), **_DRAWING} if classifiers.is_dir() else {}
+def loaded_with(family: str) -> str:
+    """The class of the stock library whose `from_pretrained` loads the world's model."""
+    name: str = _world(family, "world").LOADED_WITH
+    return name
 
 
 def subjects(family: str) -> list[str]:

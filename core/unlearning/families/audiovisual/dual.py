@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from core.unlearning.families.audiovisual.model import AudioVisualModel, Batch, Predicted, _named
+from core.unlearning.families.audiovisual.model import AudioVisualModel, Batch, Predicted, names_of
 from core.unlearning.types import Example
 
 TEMPLATE = "a picture of {}"
@@ -30,7 +30,7 @@ class DualEncoder(AudioVisualModel):
 
     def visual_targets(self) -> list[str]:
         """Names of the linear layers of the image tower, and of its projection where there is one."""
-        inside = [f"vision_model.{name}" for name in _named(self._base.vision_model, nn.Linear)]
+        inside = [f"vision_model.{name}" for name in names_of(self._base.vision_model, nn.Linear)]
         return [*inside, *(["visual_projection"] if hasattr(self._base, "visual_projection") else [])]
 
     def audio_targets(self) -> list[str]:

@@ -84,12 +84,12 @@ class AudioVisualModel:
 
         An encoder without any linear layer offers its convolutions.
         """
-        inside = _named(self._base.vision_model, nn.Linear) or _named(self._base.vision_model, nn.Conv2d)
+        inside = names_of(self._base.vision_model, nn.Linear) or names_of(self._base.vision_model, nn.Conv2d)
         return [*(f"vision_model.{name}" for name in inside), "vision_head"]
 
     def audio_targets(self) -> list[str]:
         """The same of the other modality, for methods that train it too; none where its side always stays."""
-        inside = _named(self._base.audio_model, nn.Linear) or _named(self._base.audio_model, nn.Conv2d)
+        inside = names_of(self._base.audio_model, nn.Linear) or names_of(self._base.audio_model, nn.Conv2d)
         return [*(f"audio_model.{name}" for name in inside), "audio_head"]
 
     def encode(self, examples: Sequence[Example]) -> Batch:
@@ -152,7 +152,7 @@ class AudioVisualModel:
         return _joined(parts)
 
 
-def _named(module: nn.Module, kind: type[nn.Module]) -> list[str]:
+def names_of(module: nn.Module, kind: type[nn.Module]) -> list[str]:
     """Names of the layers of a kind, as they were before any adapter. Convolutions of channel groups are left out."""
     found = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, kind) and "lora_" not in name]
     return [name.removesuffix(".base_layer") for name, layer in found if getattr(layer, "groups", 1) == 1]

@@ -12,5 +12,6 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def free_cached_memory() -> None:
+    """Give memory back that torch holds for tensors to come, where there is an accelerator."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

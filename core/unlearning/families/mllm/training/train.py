@@ -18,7 +18,7 @@ from core.unlearning.families.mllm.training.draws import Draw, endless, micro_ba
 from core.unlearning.families.mllm.training.recompute import recomputing
 from core.unlearning.families.mllm.training.resume import Run, TrainingState, from_start
 from core.unlearning.families.mllm.training.rows import Row
-from core.unlearning.families.shared.out_of_memory import is_out_of_memory
+from core.unlearning.families.shared.out_of_memory import free_cached_memory, is_out_of_memory
 from core.unlearning.progress import Progress
 
 WARM_UP = 0.1
@@ -142,8 +142,7 @@ class Gradients:
             if self.recompute and self.micro == 1:
                 raise OutOfMemoryError("even a single training row does not fit into memory")
             self.recompute, self.micro = True, max(1, self.micro // 2) if self.recompute else self.micro
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            free_cached_memory()
 
     def _accumulate(self, rows: Sequence[Row]) -> float:
         whole = self.course.whole or sum(row.weight for row in rows)
