@@ -6,7 +6,7 @@ from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.answers import forgetting_by
 from core.unlearning.families.mllm.training.rows import answer_rows
 from core.unlearning.methods.gradient_ascent.config import Options
-from core.unlearning.methods.gradient_ascent.losses import ascent
+from core.unlearning.methods.shared.ascent import ascent
 from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, to_forget
 from core.unlearning.types import JobData
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.answers import forgetting_by
 from core.unlearning.families.mllm.training.rows import answer_rows
-from core.unlearning.methods.gradient_ascent.losses import ascent
 from core.unlearning.methods.kl_minimisation.config import Options
+from core.unlearning.methods.shared.ascent import ascent
 from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_distributions, to_forget
 from core.unlearning.types import JobData
 

@@ -17,9 +17,9 @@ from core.unlearning.families.mllm.training.resume import TrainingState
 from core.unlearning.families.mllm.training.rows import Row, answer_rows, keep_rows
 from core.unlearning.families.mllm.training.train import Course, Gradients, train
 from core.unlearning.methods.base import JobContext, MethodResult
-from core.unlearning.methods.gradient_ascent.losses import ascent
 from core.unlearning.methods.mmunlearner.config import Options
 from core.unlearning.methods.mmunlearner.losses import saliency
+from core.unlearning.methods.shared.ascent import ascent
 from core.unlearning.methods.shared.lora_forgetting import (
     ADAPTER,
     Lesson,

@@ -15,11 +15,11 @@ from core.unlearning.families.mllm.training.answers import log_probs, mean_losse
 from core.unlearning.families.mllm.training.rows import Row
 from core.unlearning.families.mllm.training.teacher import Soft
 from core.unlearning.methods.dpo.losses import dpo
-from core.unlearning.methods.gradient_ascent.losses import ascent
 from core.unlearning.methods.manu.importance import Activity, highest, scores
 from core.unlearning.methods.mmunlearner.losses import saliency
 from core.unlearning.methods.npo.losses import npo
 from core.unlearning.methods.rmu.losses import control, distance
+from core.unlearning.methods.shared.ascent import ascent
 from core.unlearning.methods.simnpo.losses import simnpo
 from core.unlearning.methods.task_arithmetic.method import Point, best
 from core.unlearning.methods.undial.losses import soft_cross_entropy
