@@ -20,8 +20,7 @@ from core.service.jobs.subject import subjects_among
 from core.service.models import RegisteredModel
 from core.unlearning.checkpoints import Checkpoints
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.data.retain_set import subjects
-from core.unlearning.families.registry import families
+from core.unlearning.families.registry import families, load_family
 from core.unlearning.jobs.consolidate import EarlierJob, consolidate_job
 from core.unlearning.jobs.forget import run_job
 from core.unlearning.jobs.resculpt import resculpt_job
@@ -96,9 +95,10 @@ class _Attempt:
     def consolidate(self) -> Outcome:
         given, spec = self.given, model_spec(self.given.model)
         jobs = [self._earlier(source, spec.family) for source in given.sources]
+        retained = load_family(spec.family).retained_subjects(spec.retain_set)
         with self.services.db.read() as session:
             ids = [source.job_id for source in given.sources]
-            forgotten = subjects_among(session, self.tenant_id, ids, subjects(spec.retain_set))
+            forgotten = subjects_among(session, self.tenant_id, ids, retained)
         return consolidate_job(jobs, spec, given.method, given.options, **self._terms(), forgotten=forgotten)
 
     def _terms(self, **recorded: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -15,7 +15,7 @@ from core.unlearning.evaluation.results import Evaluated
 from core.unlearning.families.info import ORACLE, FamilyInfo
 from core.unlearning.patches import stock
 from core.unlearning.progress import Progress
-from core.unlearning.types import Example, ForgetRequest, JobData, Level, Modality, ModelSpec
+from core.unlearning.types import Example, ForgetRequest, JobData, Level, Modality, ModelSpec, Part
 
 
 class Loaded(Protocol):
@@ -100,6 +100,24 @@ class BaseFamily(ABC, Generic[Model, Found]):
         tells of the subject, who has these names.
         """
         return []
+
+    def keep_examples(
+        self, model: Model, /, retain_set: Path | None, names: Iterable[str], level: Level, seed: int
+    ) -> Mapping[Part, Sequence[Example]]:
+        """The registered retain set by part, but for what is about these names: what is trained on and measured where
+        the subject's data is gone. Nothing, unless patches of the family bring recipes.
+        """
+        return {}
+
+    def forget_examples(
+        self, model: Model, /, request: ForgetRequest, retain_set: Path | None, seed: int
+    ) -> Sequence[Example]:
+        """What `build_data` measures of the subject of a request. Needed where `keep_examples` is."""
+        return ()
+
+    def retained_subjects(self, retain_set: Path | None) -> Collection[str]:
+        """Whom the registered retain set is about, where it says it. Needed where `keep_examples` is."""
+        return ()
 
     def modules(self, model: Model) -> Any:
         """What holds the weights and moves with `to`: a torch module or a pipeline."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.recipes import kept_questions, open_recipe
 from core.unlearning.jobs.work import (
     Load,
@@ -105,13 +106,11 @@ def _sources(jobs: Sequence[EarlierJob], work: Work) -> list[Source]:
 
 def _forgotten_questions(model: Any, jobs: Sequence[EarlierJob], work: Work) -> list[Example]:
     """The test part of what each job was asked to forget."""
-    from core.unlearning.families.mllm.data.build import forget_questions
-
-    found: list[Example] = []
+    family, found = load_family(work.spec.family), list[Example]()
     for job in jobs:
         if job.request is not None:
             request = replace(job.request, level=work.level)
-            found += forget_questions(model, request, work.spec.retain_set, work.seed)
+            found += family.forget_examples(model, request, work.spec.retain_set, work.seed)
             work.progress.alive()
     return found
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from core.unlearning.errors import InvalidInputError
+from core.unlearning.families.registry import load_family
 from core.unlearning.types import Example, Level, ModelSpec, Part
 
 
@@ -28,18 +28,12 @@ def open_recipe(patch: Path, base_digest: str, out: Path) -> Path:
 
 def kept_questions(
     model: Any, spec: ModelSpec, level: Level, seed: int, names: Iterable[str] = ()
-) -> dict[Part, list[Example]]:
+) -> Mapping[Part, Sequence[Example]]:
     """The model's registered retain set by part, but for what is about these names.
 
     Raises `InvalidInputError` (`no_retain_set`) where there is nothing to measure with.
     """
-    from core.unlearning.families.mllm.data import keep_set
-    from core.unlearning.families.mllm.data.asker import Asker
-    from core.unlearning.families.mllm.data.limits import BY_LEVEL
-    from core.unlearning.families.mllm.data.retain_set import read
-
-    rng = random.Random(seed)  # noqa: S311
-    rows = keep_set.registered_rows(Asker(model), read(spec.retain_set, names), BY_LEVEL[level], rng)
-    if not rows["test"]:
+    rows = load_family(spec.family).keep_examples(model, spec.retain_set, names, level, seed)
+    if not rows.get("test"):
         raise InvalidInputError("the model has no retain set to measure a new sculpting on", code="no_retain_set")
     return rows

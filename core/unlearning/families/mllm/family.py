@@ -11,7 +11,8 @@ from peft import PeftModel
 from core.unlearning.errors import IneffectivePatchError
 from core.unlearning.families.base import BaseFamily
 from core.unlearning.families.mllm.config import INFO
-from core.unlearning.families.mllm.data.build import build_data
+from core.unlearning.families.mllm.data.build import build_data, forget_examples, keep_examples
+from core.unlearning.families.mllm.data.retain_set import subjects
 from core.unlearning.families.mllm.evaluation.evaluate import evaluate, evaluation_steps
 from core.unlearning.families.mllm.evaluation.results import Evaluation
 from core.unlearning.families.mllm.evaluation.samples import samples
@@ -31,6 +32,9 @@ class MllmFamily(BaseFamily[MultimodalLM, Evaluation]):
     info = INFO
     load = staticmethod(load)
     build_data = staticmethod(build_data)
+    keep_examples = staticmethod(keep_examples)
+    forget_examples = staticmethod(forget_examples)
+    retained_subjects = staticmethod(subjects)
     caching_answers = staticmethod(caching_answers)
     samples = staticmethod(samples)
 

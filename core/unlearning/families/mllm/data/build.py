@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from core.unlearning.errors import InvalidInputError
@@ -18,7 +18,7 @@ from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.shared.images import decode
 from core.unlearning.families.shared.text import clean
 from core.unlearning.progress import Progress
-from core.unlearning.types import Example, ForgetRequest, JobData, Part
+from core.unlearning.types import Example, ForgetRequest, JobData, Level, Part
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 DRAWN = 8
@@ -52,12 +52,20 @@ def build_data(
     return JobData(train, validation, test, tuple(general))
 
 
-def forget_questions(
+def forget_examples(
     lm: MultimodalLM, request: ForgetRequest, retain_set: Path | None, seed: int
 ) -> tuple[Example, ...]:
     """The test part of what a request makes of its subject, as `build_data` has it for the same seed and level."""
     rng, asker, limits = random.Random(seed), Asker(lm), BY_LEVEL[request.level]  # noqa: S311
     return tuple(_forget(lm, asker, request, read(retain_set, request.entity.names), limits, rng)["test"])
+
+
+def keep_examples(
+    lm: MultimodalLM, retain_set: Path | None, names: Iterable[str], level: Level, seed: int
+) -> dict[Part, list[Example]]:
+    """The registered retain set by part, but for what is about these names."""
+    rng = random.Random(seed)  # noqa: S311
+    return keep_set.registered_rows(Asker(lm), read(retain_set, names), BY_LEVEL[level], rng)
 
 
 def _forget(

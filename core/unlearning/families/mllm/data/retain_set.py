@@ -59,9 +59,9 @@ def read(folder: Path | None, forgotten: Iterable[str]) -> list[Kept]:
     return rows
 
 
-def subjects(folder: Path | None) -> set[str]:
+def subjects(retain_set: Path | None) -> set[str]:
     """Whom the rows are about, where they say it."""
-    if folder is None or not (path := folder / "examples.jsonl").is_file():
+    if retain_set is None or not (path := retain_set / "examples.jsonl").is_file():
         return set()
     lines = (_parse(text, n) for n, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if text.strip())
     return {line.subject for line in lines if line.subject}
