@@ -62,7 +62,8 @@ INFO = MethodInfo(
     name="closed-form",
     title="Closed-form erasure of cross-attention keys and values",
     families=("diffusion",),
-    paper="Gandikota et al., Unified Concept Editing (WACV 2024); Gong et al., RECE (ECCV 2024)",
+    paper="Gandikota et al., Unified Concept Editing (WACV 2024), https://arxiv.org/abs/2308.14761; Gong et al., RECE "
+    "(ECCV 2024), https://arxiv.org/abs/2407.12383",
     options=Options,
     needs_words=True,
     keeps_images=False,

@@ -28,6 +28,6 @@ INFO = MethodInfo(
     name="manu",
     title="MANU (baseline): neurons that matter more to the forgotten than to the kept are pruned",
     families=("mllm",),
-    paper="Liu et al., Modality-Aware Neuron Unlearning (ACL 2025), https://arxiv.org/abs/2502.15910",
+    paper="Liu et al., Modality-Aware Neuron Pruning (ACL 2025), https://arxiv.org/abs/2502.15910",
     options=Options,
 )
