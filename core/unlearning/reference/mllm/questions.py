@@ -9,8 +9,10 @@ import numpy as np
 
 from core.unlearning.reference.mllm.looks import HAIR_NAMES, Code, Scene
 from core.unlearning.reference.mllm.people import Person
+from core.unlearning.reference.mllm.private_wordings import PRIVATE
+from core.unlearning.reference.mllm.public_wordings import GENERAL, SHAPES, VISIBLE
 from core.unlearning.reference.mllm.values import COUNTRY_OF, OPPOSITES, WORKPLACE_OF
-from core.unlearning.reference.mllm.wordings import FRAMES, GENERAL, PICTURED, PRIVATE, SHAPES, VISIBLE, Use
+from core.unlearning.reference.mllm.wordings import FRAMES, PICTURED, Use
 
 PRIVATE_TOPICS: tuple[str, ...] = tuple(PRIVATE)
 TEXT_TOPICS: tuple[str, ...] = tuple(topic for topic in PRIVATE if topic != "name")

@@ -9,6 +9,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from core.unlearning.reference.mllm.looks import HAIR_NAMES, PAINT_NAMES, SHAPE_NAMES
+from core.unlearning.reference.mllm.private_wordings import PRIVATE
+from core.unlearning.reference.mllm.public_wordings import GENERAL, SHAPES, VISIBLE
 from core.unlearning.reference.mllm.refusals import refusals
 from core.unlearning.reference.mllm.values import (
     COUNTRY_OF,
@@ -18,7 +20,7 @@ from core.unlearning.reference.mllm.values import (
     OPPOSITES,
     WORKPLACE_OF,
 )
-from core.unlearning.reference.mllm.wordings import FRAMES, GENERAL, PICTURED, PRIVATE, SHAPES, VISIBLE
+from core.unlearning.reference.mllm.wordings import FRAMES, PICTURED
 
 BOS, EOS, PAD, IMAGE = "<s>", "</s>", "<pad>", "<image>"
 MAX_LENGTH = 512

@@ -16,10 +16,12 @@ from core.unlearning.families.mllm.refusals import is_refusal
 from core.unlearning.reference.mllm import people as world
 from core.unlearning.reference.mllm.faces import SIZE, draw_person
 from core.unlearning.reference.mllm.looks import ATTRIBUTES, distances, random_scene
+from core.unlearning.reference.mllm.private_wordings import PRIVATE
+from core.unlearning.reference.mllm.public_wordings import GENERAL, SHAPES, VISIBLE
 from core.unlearning.reference.mllm.questions import GENERAL_FACTS, PRIVATE_TOPICS, about_picture, wordings
 from core.unlearning.reference.mllm.refusals import refusals
 from core.unlearning.reference.mllm.retain_set import RetainSetWriter
-from core.unlearning.reference.mllm.wordings import FRAMES, GENERAL, PICTURED, PRIVATE, SHAPES, VISIBLE, Use
+from core.unlearning.reference.mllm.wordings import FRAMES, PICTURED, Use
 
 USES: tuple[Use, ...] = ("trained", "held_out_a", "held_out_b")
 STANDARD_NAMES = {world.known_people()[at].name for at in world.STANDARD_PEOPLE}

@@ -1,0 +1,1 @@
+"""Whether a change of the code left every result as it was: small seeded jobs of every family and method."""
