@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from PIL.Image import Image
 
 from core.unlearning.bench.memory.world import Kind, Person, Picture, Question, Role, World, encoded
-from core.unlearning.families.mllm.data.questions import reworded
-from core.unlearning.families.shared.images import decode, views
+from core.unlearning.families.mllm.data.questions import reword
+from core.unlearning.families.shared.images import altered_views, decode
 from core.unlearning.families.shared.sampling import take
 from core.unlearning.types import Example, Split
 
@@ -62,8 +62,8 @@ def held_out(questions: Iterable[Question], kind: Kind) -> list[Question]:
 
 
 def _altered(question: Question, turn: int) -> Question:
-    picture = question.picture and _png(views(_open(question.picture))[1])
-    return replace(question, question=reworded(question.question, "test", turn), picture=picture, held_out=True)
+    picture = question.picture and _png(altered_views(_open(question.picture))[1])
+    return replace(question, question=reword(question.question, "test", turn), picture=picture, held_out=True)
 
 
 @dataclass

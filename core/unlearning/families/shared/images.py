@@ -15,7 +15,7 @@ from core.unlearning.errors import InvalidInputError
 FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 50_000_000
 _OPAQUE = 255
-_Made = TypeVar("_Made")
+_T = TypeVar("_T")
 
 
 def decode(data: bytes, index: int) -> Image.Image:
@@ -23,7 +23,7 @@ def decode(data: bytes, index: int) -> Image.Image:
 
     Raises `InvalidInputError` naming only the index of the picture.
     """
-    return _read(data, index, _plain)
+    return _read(data, index, _to_rgb)
 
 
 def opacity(data: bytes, index: int) -> Image.Image | None:
@@ -31,7 +31,7 @@ def opacity(data: bytes, index: int) -> Image.Image | None:
     return _read(data, index, _opacity)
 
 
-def _read(data: bytes, index: int, make: Callable[[Image.Image], _Made]) -> _Made:
+def _read(data: bytes, index: int, make: Callable[[Image.Image], _T]) -> _T:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -68,7 +68,7 @@ def _opacity(image: Image.Image) -> Image.Image | None:
     return found if any(found.histogram()[:_OPAQUE]) else None
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         # 16 bits a sample, which `convert` would clip to white and not scale.
         image = image.convert("I").point(lambda value: value / 257).convert("L")
@@ -80,7 +80,7 @@ def _plain(image: Image.Image) -> Image.Image:
     return plain
 
 
-def views(image: Image.Image) -> tuple[Image.Image, Image.Image]:
+def altered_views(image: Image.Image) -> tuple[Image.Image, Image.Image]:
     """Two altered views of one picture that are never trained on: for choosing k, and for the report."""
     width, height = image.size
     margin = max(1, round(0.04 * min(width, height)))
@@ -91,7 +91,7 @@ def views(image: Image.Image) -> tuple[Image.Image, Image.Image]:
     return validation, test
 
 
-def joined(upper: Image.Image, lower: Image.Image, rng: random.Random) -> Image.Image:
+def join_images(upper: Image.Image, lower: Image.Image, rng: random.Random) -> Image.Image:
     """The upper part of one picture over the lower part of another, or the other way round."""
     if rng.random() < 0.5:
         upper, lower = lower, upper

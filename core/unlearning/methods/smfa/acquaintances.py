@@ -6,10 +6,10 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from core.unlearning.families.mllm.data.acquaintances import NAME, pictures_of
-from core.unlearning.families.mllm.data.asker import Asked, Asker
-from core.unlearning.families.mllm.data.gradient_images import imagine_beginnings, likely_beginnings
-from core.unlearning.families.mllm.data.questions import rename
+from core.unlearning.families.mllm.data.acquaintances import NAME_QUESTION, pictures_of
+from core.unlearning.families.mllm.data.asker import Asker, Question
+from core.unlearning.families.mllm.data.gradient_images import images_for_first_tokens, likely_first_tokens
+from core.unlearning.families.mllm.data.questions import replace_name
 from core.unlearning.families.mllm.model.generate import generate_encoded
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.refusals import is_refusal
@@ -45,13 +45,13 @@ def more_acquaintances(lm: MultimodalLM, train: Sequence[Example], count: int, r
         return []
     asker = Asker(lm)
     found = [row for name in _subjects(train, "unseen_text_memory") for row in _said(asker, name, told, rng)]
-    never = {*asker.openings([(NAME, image) for image in strangers], instead_of=heard)}
+    never = {*asker.refusal_openers([(NAME_QUESTION, image) for image in strangers], instead_of=heard)}
     for _ in range(_ROUNDS):
         pictures = [rng.choice(strangers if n % 2 else subject) for n in range(min(count, _PICTURES))]
-        tokens = likely_beginnings(lm, NAME, pictures, -(-len(pictures) // _STARTS), never)
+        tokens = likely_first_tokens(lm, NAME_QUESTION, pictures, -(-len(pictures) // _STARTS), never)
         wanted = [token for token in tokens for _ in range(_STARTS)][: len(pictures)]
-        others = imagine_beginnings(lm, NAME, pictures[: len(wanted)], wanted)
-        said = {*generate_encoded(lm, [other.prompt(lm, NAME) for other in others])}
+        others = images_for_first_tokens(lm, NAME_QUESTION, pictures[: len(wanted)], wanted)
+        said = {*generate_encoded(lm, [other.prompt(lm, NAME_QUESTION) for other in others])}
         new = sorted(answer for answer in said - {"", *heard} if not is_refusal(answer))
         found += [row for name in new for row in _said(asker, name, told, rng)]
         never, heard = never | {*tokens}, [*heard, *new]
@@ -66,14 +66,14 @@ def _told(train: Iterable[Example]) -> Told:
     told: Told = defaultdict(dict)
     for example in train:
         if example.split == "forget_text_memory" and example.subject:
-            told[rename(example.question, example.subject, "{}")][example.subject] = example.answer
+            told[replace_name(example.question, example.subject, "{}")][example.subject] = example.answer
     return told
 
 
 def _said(asker: Asker, name: str, told: Told, rng: random.Random) -> list[Example]:
     """Nothing of a name of which the model says what it says of somebody who is to be forgotten."""
     chosen = take(list(told), _QUESTIONS, rng)
-    asked: list[Asked] = [(question.replace("{}", name), None) for question in chosen]
+    asked: list[Question] = [(question.replace("{}", name), None) for question in chosen]
     answers = asker.ask(asked)
     for subject in {subject for question in chosen for subject in told[question]}:
         same = sum(told[q].get(subject) == answer for q, answer in zip(chosen, answers, strict=True))

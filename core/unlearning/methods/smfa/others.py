@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from core.unlearning.families.mllm.data.acquaintances import NAME, pictures_of
-from core.unlearning.families.mllm.data.gradient_images import imagine
+from core.unlearning.families.mllm.data.acquaintances import NAME_QUESTION, pictures_of
+from core.unlearning.families.mllm.data.gradient_images import images_for_answers
 from core.unlearning.families.mllm.model.generate import generate_encoded
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.refusals import is_refusal
@@ -40,9 +40,9 @@ def imagined_rows(
     if not names or not subject or not strangers:
         return []
     starts = [rng.choice(strangers if n % 3 else subject) for n in range(count)]
-    pictures = imagine(lm, NAME, [(start, names[n % len(names)]) for n, start in enumerate(starts)])
+    pictures = images_for_answers(lm, NAME_QUESTION, [(start, names[n % len(names)]) for n, start in enumerate(starts)])
     several = min(_QUESTIONS, len(questions))
-    asked = [(p, q, p.prompt(lm, q)) for p in pictures for q in (NAME, *rng.sample(questions, several))]
+    asked = [(p, q, p.prompt(lm, q)) for p in pictures for q in (NAME_QUESTION, *rng.sample(questions, several))]
     said = generate_encoded(lm, [prompt for *_, prompt in asked])
     free = {id(image) for image in strangers} if shared else set()
     kept = [

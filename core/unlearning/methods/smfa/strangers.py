@@ -9,7 +9,7 @@ from statistics import fmean
 
 from PIL.Image import Image
 
-from core.unlearning.families.mllm.data.questions import rename
+from core.unlearning.families.mllm.data.questions import replace_name
 from core.unlearning.families.mllm.model.encoded import Encoded
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.score import encode_all, score_encoded
@@ -51,7 +51,7 @@ def _strangers(
     if example.subject is None:
         return ()
     drawn = rng.sample(names, min(count, len(names)))
-    return tuple((rename(example.question, example.subject, name), None) for name in drawn)
+    return tuple((replace_name(example.question, example.subject, name), None) for name in drawn)
 
 
 def levels(lm: MultimodalLM, pairs: Sequence[Counterfactual]) -> list[float | None]:

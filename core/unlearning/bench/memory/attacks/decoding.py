@@ -32,6 +32,6 @@ def records(lm: MultimodalLM, context: Robust, progress: Progress) -> list[Recor
 
 def _askings(context: Robust) -> Iterator[Asking]:
     facts = tuple(context.facts)
-    yield Asking(BARRED, facts, lambda model: Asker(model).insist([(e.question, e.image) for e in facts]))
+    yield Asking(BARRED, facts, lambda model: Asker(model).ask_without_refusing([(e.question, e.image) for e in facts]))
     long = [e for e in facts if len(e.answer.split()) > 1]
     yield within(BEGUN, long, [Conversation(e.question, e.image, (), e.answer.split()[0]) for e in long])

@@ -9,7 +9,7 @@ from PIL.Image import Image
 
 from core.unlearning.bench.memory.attacks.asking import Asking, plainly
 from core.unlearning.bench.memory.attacks.context import Robust, some
-from core.unlearning.families.mllm.data.questions import PICTURED, about_name, rename
+from core.unlearning.families.mllm.data.questions import POINTER, about_name, replace_name
 from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
 from core.unlearning.families.shared.text import mentions
 from core.unlearning.types import Example
@@ -39,7 +39,7 @@ def _by_picture(named: Iterable[Example], pictures: Mapping[str, Image]) -> Iter
     for e in named:
         name = mentions(e.question, [e.subject] if e.subject else [])
         if name is not None and name in pictures:
-            yield replace(e, image=pictures[name], question=rename(e.question, name, PICTURED))
+            yield replace(e, image=pictures[name], question=replace_name(e.question, name, POINTER))
 
 
 def _described(pictured: Sequence[Example], context: Robust) -> Iterator[Example]:

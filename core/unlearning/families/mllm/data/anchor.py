@@ -1,4 +1,4 @@
-"""The self-generated anchor: what the frozen model says where the subject's identity plays no part.
+"""The self-generated anchor: the frozen model's answers to questions in which the subject's identity plays no part.
 
 With it a request needs no retain data of its own (the idea of visual-attribute anchoring, PAVA, arXiv 2608.30649).
 """
@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from PIL.Image import Image
 
 from core.unlearning.families.mllm.data import bank
-from core.unlearning.families.mllm.data.asker import Asked, Asker
+from core.unlearning.families.mllm.data.asker import Asker, Question
 from core.unlearning.families.mllm.data.drawings import QUESTIONS
-from core.unlearning.families.mllm.data.forget_set import Pictures
+from core.unlearning.families.mllm.data.forget_set import PicturesByPart
 from core.unlearning.families.mllm.data.limits import Limits
-from core.unlearning.families.mllm.data.questions import reworded, unique
-from core.unlearning.families.mllm.data.retain_set import Kept
+from core.unlearning.families.mllm.data.questions import reword, unique
+from core.unlearning.families.mllm.data.retain_set import RetainRow
 from core.unlearning.families.mllm.refusals import is_refusal
-from core.unlearning.families.shared.images import joined
+from core.unlearning.families.shared.images import join_images
 from core.unlearning.families.shared.sampling import take
 from core.unlearning.types import Entity, Example, Part, Split
 
@@ -26,59 +26,66 @@ _UNSEEN: dict[bool, Split] = {True: "unseen_image_memory", False: "unseen_text_m
 
 
 def visible_rows(
-    asker: Asker, pictures: Pictures, kept: Sequence[Kept], limits: Limits, rng: random.Random
+    asker: Asker, pictures: PicturesByPart, retained: Sequence[RetainRow], limits: Limits, rng: random.Random
 ) -> dict[Part, list[Example]]:
-    """What can be seen in the forgotten pictures. Asked as the registered retain set asks, where there is one."""
+    """Questions about what the forgotten pictures show, in the retain set's wordings where there are any."""
     rows: dict[Part, list[Example]] = {}
     for part, images in pictures.items():
-        learnt = unique([k.question for k in kept if k.group == "understanding" and k.part == part])
-        asked = [(q, i) for i in images for q in (take(learnt, 8, rng) or bank.VISIBLE[part])]
-        rows[part] = asker.examples("forget_understanding", take(asked, limits.kept(part), rng))
+        registered = unique([k.question for k in retained if k.group == "understanding" and k.part == part])
+        asked = [(q, i) for i in images for q in (take(registered, 8, rng) or bank.VISIBLE[part])]
+        rows[part] = asker.examples("forget_understanding", take(asked, limits.other_rows(part), rng))
     return rows
 
 
 def drawn_rows(asker: Asker, images: Sequence[Image], part: Part) -> list[Example]:
-    """The model's own words about drawn pictures."""
-    asked: list[Asked] = [(reworded(q, part, n), image) for image in images for n, q in enumerate(QUESTIONS)]
+    """The model's answers about drawn shapes."""
+    asked: list[Question] = [(reword(q, part, n), image) for image in images for n, q in enumerate(QUESTIONS)]
     return asker.examples("general", asked)
 
 
 def neighbour_rows(
-    asker: Asker, entity: Entity, kept: Sequence[Kept], told: Sequence[Example], limits: Limits, rng: random.Random
+    asker: Asker,
+    entity: Entity,
+    retained: Sequence[RetainRow],
+    to_forget: Sequence[Example],
+    limits: Limits,
+    rng: random.Random,
 ) -> list[Example]:
-    """What the model says about names like the forgotten ones: they share a first or a last name, or nothing."""
-    others = {k.subject for k in kept if k.subject and k.part == "train"}
+    """The model's answers about made-up names: some share a first or a last name with the subject, some neither."""
+    others = {k.subject for k in retained if k.subject and k.part == "train"}
     names = neighbours(entity, others, limits.keep // 4, rng)
     questions = [q for q in bank.about_name(entity.kind, "{}") if "{}" in q]
-    asked: list[Asked] = [(q.replace("{}", name), None) for name in names for q in rng.sample(questions, 2)]
-    return _own_words(asker, asked, told)
+    asked: list[Question] = [(q.replace("{}", name), None) for name in names for q in rng.sample(questions, 2)]
+    return _other_answers(asker, asked, to_forget)
 
 
 def neighbour_pictures(
     asker: Asker,
     questions: Sequence[str],
     pictures: Sequence[Image],
-    kept: Sequence[Kept],
-    told: Sequence[Example],
+    retained: Sequence[RetainRow],
+    to_forget: Sequence[Example],
     limits: Limits,
     rng: random.Random,
 ) -> list[Example]:
-    """What the model says about pictures made up of two: of the subject and another person, or of two others."""
+    """The model's answers about pictures joined from two: of the subject and another person, or of two others."""
     about = {"memory", "declined", "understanding"}
-    others = list({id(k.image): k.image for k in kept if k.image and k.part == "train" and k.group in about}.values())
+    others = list(
+        {id(k.image): k.image for k in retained if k.image and k.part == "train" and k.group in about}.values()
+    )
     if len(others) < 2 or not questions:
         return []
-    asked: list[Asked] = []
+    asked: list[Question] = []
     for count in range(limits.keep // 2):
         first = rng.choice(pictures) if pictures and count % 3 == 0 else rng.choice(others)
-        made = joined(first, rng.choice(others), rng)
-        asked += [(question, made) for question in rng.sample(list(questions), min(2, len(questions)))]
-    return _own_words(asker, asked, told)
+        picture = join_images(first, rng.choice(others), rng)
+        asked += [(question, picture) for question in rng.sample(list(questions), min(2, len(questions)))]
+    return _other_answers(asker, asked, to_forget)
 
 
-def _own_words(asker: Asker, asked: Sequence[Asked], told: Sequence[Example]) -> list[Example]:
-    """The model's answers, but for those that it also gives about the subject: they are what must go."""
-    secrets = {example.answer for example in told}
+def _other_answers(asker: Asker, asked: Sequence[Question], to_forget: Sequence[Example]) -> list[Example]:
+    """The model's answers without those that it also gives about the subject, which are to be forgotten."""
+    secrets = {example.answer for example in to_forget}
     return [
         Example("declined" if is_refusal(answer) else _UNSEEN[image is not None], question, answer, image)
         for (question, image), answer in zip(asked, asker.ask(asked), strict=True)
@@ -87,7 +94,7 @@ def _own_words(asker: Asker, asked: Sequence[Asked], told: Sequence[Example]) ->
 
 
 def neighbours(entity: Entity, others: set[str], count: int, rng: random.Random) -> list[str]:
-    """Made-up names: `count` near the forgotten ones, `count` elsewhere. Draws from other names with two parts."""
+    """Made-up names from parts of other names: `count` that share a part with the subject's, `count` that do not."""
     if entity.kind != "identity":
         return []
     others = {o for o in others if len(o.split()) > 1}

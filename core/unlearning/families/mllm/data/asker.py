@@ -1,4 +1,4 @@
-"""Asks the frozen model, each question once."""
+"""Ask the frozen model, each question once."""
 
 from __future__ import annotations
 
@@ -11,50 +11,51 @@ from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.refusals import is_refusal
 from core.unlearning.types import Example, Split
 
-Asked = tuple[str, Image | None]
-_OPENINGS = 12
-"""Ways to begin a refusal that are looked for, at most."""
-_FEW = 8
+Question = tuple[str, Image | None]
+_MAX_ROUNDS = 12
+"""Rounds in which further refusal openers are looked for, at most."""
+_SAMPLE = 8
+"""Questions that are tried in a round."""
 
 
 class Asker:
-    """The model's own answers before unlearning."""
+    """The model's answers before unlearning, by question and picture."""
 
     def __init__(self, lm: MultimodalLM) -> None:
         self._lm = lm
         self._answers: dict[tuple[str, int], tuple[str, Image | None]] = {}
         self._refusals: set[int] = set()
-        """Tokens that refusals were seen to begin with."""
+        """First tokens of the refusals seen so far."""
 
-    def ask(self, questions: Sequence[Asked]) -> list[str]:
+    def ask(self, questions: Sequence[Question]) -> list[str]:
         """Greedy answers, in order."""
         new = {(q, id(i)): (q, i) for q, i in questions if (q, id(i)) not in self._answers}
         if new:
-            for key, asked, answer in zip(new, new.values(), generate(self._lm, list(new.values())), strict=True):
-                self._answers[key] = (answer, asked[1])
+            answers = generate(self._lm, list(new.values()))
+            for (key, (_, image)), answer in zip(new.items(), answers, strict=True):
+                # The picture is stored too: while it lives, no other object gets its id.
+                self._answers[key] = (answer, image)
         return [self._answers[q, id(i)][0] for q, i in questions]
 
-    def insist(self, questions: Sequence[Asked], *, instead_of: Sequence[str] = ()) -> list[str]:
-        """Greedy answers where the model may not begin as in `openings`."""
-        return generate(self._lm, questions, never_first=self.openings(questions, instead_of=instead_of))
+    def ask_without_refusing(self, questions: Sequence[Question], *, instead_of: Sequence[str] = ()) -> list[str]:
+        """Greedy answers whose first token may not be one of `refusal_openers`."""
+        return generate(self._lm, questions, never_first=self.refusal_openers(questions, instead_of=instead_of))
 
-    def openings(self, questions: Sequence[Asked], *, instead_of: Sequence[str] = ()) -> list[int]:
-        """First tokens of its refusals to the first few of these questions, and of the answers `instead_of` which it
-        should give others.
-        """
+    def refusal_openers(self, questions: Sequence[Question], *, instead_of: Sequence[str] = ()) -> list[int]:
+        """First tokens of the model's refusals to a sample of these questions, and of the answers `instead_of`."""
         pictured = any(image is not None for _, image in questions)
         openings = self._refusals | {self._lm.encoder.answer_ids("", a, image=pictured)[0] for a in instead_of}
-        for _ in range(_OPENINGS):
-            said = generate(self._lm, questions[:_FEW], never_first=sorted(openings))
-            declined = [(q, i, a) for (q, i), a in zip(questions, said, strict=False) if is_refusal(a)]
+        for _ in range(_MAX_ROUNDS):
+            answers = generate(self._lm, questions[:_SAMPLE], never_first=sorted(openings))
+            declined = [(q, i, a) for (q, i), a in zip(questions, answers, strict=False) if is_refusal(a)]
             if not declined:
                 break
             self._refusals |= {self._lm.encoder.answer_ids(q, a, image=i is not None)[0] for q, i, a in declined}
             openings |= self._refusals
         return sorted(openings)
 
-    def examples(self, split: Split, questions: Sequence[Asked], subject: str | None = None) -> list[Example]:
-        """What the model says, as examples; questions without an answer, or declined, are left out."""
+    def examples(self, split: Split, questions: Sequence[Question], subject: str | None = None) -> list[Example]:
+        """The model's answers as examples; empty and declined ones are left out."""
         answers = self.ask(questions)
         pairs = zip(questions, answers, strict=True)
         return [Example(split, q, a, i, subject) for (q, i), a in pairs if a and not is_refusal(a)]

@@ -1,4 +1,4 @@
-"""From a request to everything a job trains on and measures with."""
+"""Build everything a job trains on and measures with from a request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.unlearning.families.mllm.data.asker import Asker
 from core.unlearning.families.mllm.data.drawings import drawings
 from core.unlearning.families.mllm.data.forget_set import Strangers
 from core.unlearning.families.mllm.data.limits import BY_LEVEL, Limits
-from core.unlearning.families.mllm.data.retain_set import Kept, read
+from core.unlearning.families.mllm.data.retain_set import RetainRow, read
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.shared.images import decode
 from core.unlearning.families.shared.text import clean
@@ -22,6 +22,7 @@ from core.unlearning.types import Example, ForgetRequest, JobData, Level, Part
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 DRAWN = 8
+"""Drawn pictures, where the retain set has no general ones."""
 Parts = dict[Part, list[Example]]
 
 
@@ -33,16 +34,16 @@ def build_data(
     Raises `InvalidInputError` for pictures that do not decode, and when the model knows nothing of what is asked.
     """
     rng, asker, limits = random.Random(seed), Asker(lm), BY_LEVEL[request.level]  # noqa: S311
-    kept = read(retain_set, request.entity.names)
-    forget = _forget(lm, asker, request, kept, limits, rng)
+    retained = read(retain_set, request.entity.names)
+    forget = _forget(lm, asker, request, retained, limits, rng)
     if not any(e.split.endswith("memory") for e in forget["train"]):
         raise InvalidInputError(
             "the model already declines every question that the request brings", code="nothing_to_forget"
         )
-    keep = keep_set.registered_rows(asker, kept, limits, rng)
+    keep = keep_set.registered_rows(asker, retained, limits, rng)
     asked = keep_set.requested_rows(asker, request, _prompts(lm, request.retain.prompts))
-    general = drawings(DRAWN, rng) if not any(k.group == "general" and k.image for k in kept) else []
-    keep["train"] += _neighbours(lm, asker, request, kept, forget["train"], limits, rng)
+    general = drawings(DRAWN, rng) if not any(k.group == "general" and k.image for k in retained) else []
+    keep["train"] += _neighbours(lm, asker, request, retained, forget["train"], limits, rng)
     keep["train"] += anchor.drawn_rows(asker, general[: DRAWN // 2], "train")
     keep["test"] += anchor.drawn_rows(asker, general[DRAWN // 2 :], "test")
     parts = _merge(forget, keep, asked)
@@ -55,7 +56,7 @@ def build_data(
 def forget_examples(
     lm: MultimodalLM, request: ForgetRequest, retain_set: Path | None, seed: int
 ) -> tuple[Example, ...]:
-    """The test part of what a request makes of its subject, as `build_data` has it for the same seed and level."""
+    """The test questions about a request's subject, the same as `build_data` makes for that seed and level."""
     rng, asker, limits = random.Random(seed), Asker(lm), BY_LEVEL[request.level]  # noqa: S311
     return tuple(_forget(lm, asker, request, read(retain_set, request.entity.names), limits, rng)["test"])
 
@@ -69,15 +70,20 @@ def keep_examples(
 
 
 def _forget(
-    lm: MultimodalLM, asker: Asker, request: ForgetRequest, kept: Sequence[Kept], limits: Limits, rng: random.Random
+    lm: MultimodalLM,
+    asker: Asker,
+    request: ForgetRequest,
+    retained: Sequence[RetainRow],
+    limits: Limits,
+    rng: random.Random,
 ) -> Parts:
-    prompts, entity, strangers = _prompts(lm, request.prompts), request.entity, strangers_of(kept)
+    prompts, entity, strangers = _prompts(lm, request.prompts), request.entity, strangers_of(retained)
     images = [decode(data, index) for index, data in enumerate(request.images)]
-    pictures = forget_set.part_pictures(asker, images, rng)
-    rows: list[Parts] = [anchor.visible_rows(asker, pictures, kept, limits, rng)]
+    pictures = forget_set.split_pictures(asker, images, rng)
+    rows: list[Parts] = [anchor.visible_rows(asker, pictures, retained, limits, rng)]
     if "image" in request.modalities:
-        asking = forget_set.picture_questions(entity, prompts)
-        rows.append(forget_set.picture_rows(asker, asking, pictures, strangers, limits, rng))
+        questions = forget_set.picture_questions(entity, prompts)
+        rows.append(forget_set.picture_rows(asker, questions, pictures, strangers, limits, rng))
     if "text" in request.modalities:
         rows.append(forget_set.name_rows(asker, entity, prompts, strangers, limits, rng))
     return _merge(*rows)
@@ -87,25 +93,25 @@ def _neighbours(
     lm: MultimodalLM,
     asker: Asker,
     request: ForgetRequest,
-    kept: Sequence[Kept],
+    retained: Sequence[RetainRow],
     forget: Sequence[Example],
     limits: Limits,
     rng: random.Random,
 ) -> list[Example]:
-    told = [e for e in forget if e.split != "forget_understanding"]
-    pictures = list({id(e.image): e.image for e in told if e.image is not None}.values())
+    to_forget = [e for e in forget if e.split != "forget_understanding"]
+    pictures = list({id(e.image): e.image for e in to_forget if e.image is not None}.values())
     prompts = _prompts(lm, request.prompts)
-    questions = forget_set.picture_questions(request.entity, prompts).measured
+    questions = forget_set.picture_questions(request.entity, prompts).evaluated
     return [
-        *anchor.neighbour_rows(asker, request.entity, kept, told, limits, rng),
-        *anchor.neighbour_pictures(asker, questions, pictures, kept, told, limits, rng),
-        *acquaintance_rows(asker, request.entity, prompts, kept, told, limits, rng),
+        *anchor.neighbour_rows(asker, request.entity, retained, to_forget, limits, rng),
+        *anchor.neighbour_pictures(asker, questions, pictures, retained, to_forget, limits, rng),
+        *acquaintance_rows(asker, request.entity, prompts, retained, to_forget, limits, rng),
     ]
 
 
-def strangers_of(kept: Sequence[Kept]) -> Strangers:
-    """Whom the registered retain set calls unknown (training rows only)."""
-    declined = [k for k in kept if k.group == "declined" and k.part == "train"]
+def strangers_of(retained: Sequence[RetainRow]) -> Strangers:
+    """Those whom the retain set lists as unknown to the model (training rows only)."""
+    declined = [k for k in retained if k.group == "declined" and k.part == "train"]
     pictures = {id(k.image): k.image for k in declined if k.image is not None}
     names = {k.subject: None for k in declined if k.image is None and k.subject}
     return Strangers(tuple(pictures.values()), tuple(names))
@@ -117,7 +123,7 @@ def _prompts(lm: MultimodalLM, prompts: Sequence[str]) -> list[str]:
 
 
 def _merge(*several: Mapping[Part, list[Example]]) -> Parts:
-    """Joined part by part. A question that trains is never asked again in another part."""
+    """Join part by part. A question of the training part is left out of the other parts."""
     merged: Parts = {"train": [], "validation": [], "test": []}
     seen: set[tuple[str, int]] = set()
     for part, rows in merged.items():

@@ -1,4 +1,4 @@
-"""A small set of drawn pictures for models that are registered without pictures to keep."""
+"""Drawn pictures for models that are registered without general pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to keep: the model's registered retain set, and what the request itself asks to keep."""
+"""The rows to keep: from the model's registered retain set, and from what the request itself asks to keep."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from collections.abc import Sequence
 from PIL.Image import Image
 
 from core.unlearning.families.mllm.data import bank
-from core.unlearning.families.mllm.data.asker import Asked, Asker
+from core.unlearning.families.mllm.data.asker import Asker, Question
 from core.unlearning.families.mllm.data.limits import Limits
-from core.unlearning.families.mllm.data.questions import about_name, reworded
-from core.unlearning.families.mllm.data.retain_set import Kept, split_of
-from core.unlearning.families.shared.images import decode, views
+from core.unlearning.families.mllm.data.questions import about_name, reword
+from core.unlearning.families.mllm.data.retain_set import RetainRow, split_of
+from core.unlearning.families.shared.images import altered_views, decode
 from core.unlearning.families.shared.sampling import take
 from core.unlearning.families.shared.text import mentions
 from core.unlearning.types import Example, ForgetRequest, Part, Split
 
 
 def registered_rows(
-    asker: Asker, kept: Sequence[Kept], limits: Limits, rng: random.Random
+    asker: Asker, retained: Sequence[RetainRow], limits: Limits, rng: random.Random
 ) -> dict[Part, list[Example]]:
-    """The retain set as examples. Answers that it leaves open are the model's own."""
-    used = {k.subject for k in kept if k.group == "memory" and k.part == "train" and k.subject}
-    groups: dict[tuple[Part, Split, bool], list[Kept]] = defaultdict(list)
-    for row in kept:
+    """The retain set as examples. Where it gives no answer, the model's own is taken."""
+    used = {k.subject for k in retained if k.group == "memory" and k.part == "train" and k.subject}
+    groups: dict[tuple[Part, Split, bool], list[RetainRow]] = defaultdict(list)
+    for row in retained:
         groups[row.part, split_of(row, used), row.image is not None].append(row)
     rows: dict[Part, list[Example]] = {"train": [], "validation": [], "test": []}
     for (part, split, _), members in groups.items():
-        rows[part] += _examples(asker, take(members, limits.kept(part), rng), split)
+        rows[part] += _examples(asker, take(members, limits.other_rows(part), rng), split)
     return rows
 
 
-def _examples(asker: Asker, members: Sequence[Kept], split: Split) -> list[Example]:
+def _examples(asker: Asker, members: Sequence[RetainRow], split: Split) -> list[Example]:
     missing = iter(asker.ask([(k.question, k.image) for k in members if k.answer is None]))
     return [
         Example(split, k.question, next(missing) if k.answer is None else k.answer, k.image, k.subject) for k in members
@@ -41,9 +41,9 @@ def _examples(asker: Asker, members: Sequence[Kept], split: Split) -> list[Examp
 
 
 def requested_rows(asker: Asker, request: ForgetRequest, prompts: Sequence[str]) -> dict[Part, list[Example]]:
-    """What `retain` in the request asks to keep, with the model's own answers."""
+    """Examples of what the request's `retain` lists, with the model's own answers."""
     images = [decode(data, index) for index, data in enumerate(request.retain.images)]
-    altered = [views(image) for image in images]
+    altered = [altered_views(image) for image in images]
     pictures: dict[Part, list[Image]] = {
         "train": images,
         "validation": [v for v, _ in altered],
@@ -51,8 +51,8 @@ def requested_rows(asker: Asker, request: ForgetRequest, prompts: Sequence[str])
     }
     rows: dict[Part, list[Example]] = {"train": [], "validation": [], "test": []}
     for part in rows:
-        about_people: list[Asked] = [(reworded(p, part, n), i) for i in pictures[part] for n, p in enumerate(prompts)]
-        seen: list[Asked] = [(q, i) for i in pictures[part] for q in bank.VISIBLE[part]]
+        about_people: list[Question] = [(reword(p, part, n), i) for i in pictures[part] for n, p in enumerate(prompts)]
+        seen: list[Question] = [(q, i) for i in pictures[part] for q in bank.VISIBLE[part]]
         rows[part] += asker.examples("retain_image_memory", about_people)
         rows[part] += asker.examples("retain_understanding", seen)
         rows[part] += _entity_rows(asker, request, prompts, part)
@@ -65,8 +65,8 @@ def _entity_rows(asker: Asker, request: ForgetRequest, prompts: Sequence[str], p
         if mentions(name, request.entity.names):
             continue
         own = [p if mentions(p, [name]) else about_name(p, name) for p in prompts]
-        asked: list[Asked] = [
-            (reworded(q, part, n), None) for n, q in enumerate([*own, *bank.about_name("identity", name)])
+        asked: list[Question] = [
+            (reword(q, part, n), None) for n, q in enumerate([*own, *bank.about_name("identity", name)])
         ]
         rows += asker.examples("retain_text_memory", asked, name)
     return rows

@@ -1,4 +1,4 @@
-"""How much is built from a request, by level of evaluation."""
+"""How many rows are built from a request, by level of evaluation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from core.unlearning.types import Level, Part
 
 @dataclass(frozen=True)
 class Limits:
-    """Upper bounds on rows. They keep a job's time bounded whatever the request brings."""
+    """Upper bounds on rows, so that a job's time is bounded whatever the request brings."""
 
     forget: int
     """Training rows to forget, for each view."""
@@ -20,16 +20,16 @@ class Limits:
     test: int
     """Rows of each test split."""
 
-    def of(self, part: Part) -> int:
+    def forget_rows(self, part: Part) -> int:
         """Rows of a forget split in that part."""
         return {"train": self.forget, "validation": self.validation, "test": self.test}[part]
 
-    def kept(self, part: Part) -> int:
+    def other_rows(self, part: Part) -> int:
         """Rows of any other split in that part."""
         return {"train": self.keep, "validation": self.validation, "test": self.test}[part]
 
-    def divided(self, shares: int) -> Limits:
-        """The bounds of one of several equal shares."""
+    def split_between(self, shares: int) -> Limits:
+        """The bounds of each of `shares` equal shares."""
         return Limits(*(max(1, bound // shares) for bound in (self.forget, self.keep, self.validation, self.test)))
 
 

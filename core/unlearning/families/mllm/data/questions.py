@@ -1,4 +1,4 @@
-"""How the request's prompts become questions about a picture and questions about a name, and how they are re-worded."""
+"""Turn a request's prompts into questions about a picture and questions about a name, and reword them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 
 from core.unlearning.types import Part
 
-PICTURED = "this person"
+POINTER = "this person"
 _POINTERS = re.compile(
     r"\b(?:the|this|that) (?:person|man|woman|individual|character|object|thing)"
     r"(?: (?:shown |seen |pictured )?(?:in|on|from) (?:the|this) (?:picture|image|photo|photograph))?\b",
@@ -28,14 +28,14 @@ _FRAMES: dict[Part, tuple[str, ...]] = {
     "validation": ("Can you tell me? {q}", "I would like to know: {q}"),
     "test": ("Please answer: {q}", "Hello! {q}", "{q} Please answer briefly."),
 }
-_PICTURED: dict[Part, tuple[str, ...]] = {
-    "train": (PICTURED, PICTURED, "the person in this picture"),
-    "validation": (PICTURED, "the person in the photo"),
-    "test": (PICTURED, "the person in this image"),
+_POINTERS_BY_PART: dict[Part, tuple[str, ...]] = {
+    "train": (POINTER, POINTER, "the person in this picture"),
+    "validation": (POINTER, "the person in the photo"),
+    "test": (POINTER, "the person in this image"),
 }
 
 
-def rename(question: str, name: str, other: str) -> str:
+def replace_name(question: str, name: str, other: str) -> str:
     """The question with a name replaced (every mention, any case)."""
     replaced = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _: other, question, flags=re.IGNORECASE)
     return replaced[:1].upper() + replaced[1:]
@@ -59,18 +59,18 @@ def _agree(match: re.Match[str], form: str | None, name: str) -> str:
     return form.format(who=name)
 
 
-def reworded(question: str, part: Part, turn: int) -> str:
-    """A wording that belongs to one part alone: the same question in another frame. `turn` cycles through them."""
-    frames, pictured = _FRAMES[part], _PICTURED[part]
-    return frames[turn % len(frames)].format(q=rename_pointer(question, pictured[turn // len(frames) % len(pictured)]))
+def reword(question: str, part: Part, turn: int) -> str:
+    """The question in a wording that only this part uses. `turn` cycles through the wordings."""
+    frames, pictured = _FRAMES[part], _POINTERS_BY_PART[part]
+    return frames[turn % len(frames)].format(q=replace_pointer(question, pictured[turn // len(frames) % len(pictured)]))
 
 
-def rename_pointer(question: str, pointer: str) -> str:
-    """The question with another way of pointing at the person in the picture."""
+def replace_pointer(question: str, pointer: str) -> str:
+    """The question with another phrase for the person in the picture."""
     replaced = re.sub(r"\bthis person\b", pointer, question, flags=re.IGNORECASE)
     return replaced[:1].upper() + replaced[1:]
 
 
 def unique(questions: Sequence[str]) -> list[str]:
-    """Without repetitions (case and blanks aside), in order."""
+    """The questions in order without repetitions (ignoring case and spaces)."""
     return list({" ".join(q.casefold().split()): q for q in reversed(questions)}.values())[::-1]

@@ -32,8 +32,8 @@ class _Line(BaseModel):
 
 
 @dataclass(frozen=True)
-class Kept:
-    """One row of a retain set. `answer` None: whatever the frozen model says."""
+class RetainRow:
+    """One row of a retain set. `answer` None: the frozen model's own answer is taken."""
 
     group: Group
     part: Part
@@ -43,8 +43,8 @@ class Kept:
     subject: str | None
 
 
-def read(folder: Path | None, forgotten: Iterable[str]) -> list[Kept]:
-    """All rows but those about the forgotten names. Raises `ModelLoadError` (`invalid_retain_set`) with the line."""
+def read(folder: Path | None, forgotten: Iterable[str]) -> list[RetainRow]:
+    """All rows that are not about the forgotten names. Raises `ModelLoadError` (`invalid_retain_set`) with the line."""
     if folder is None:
         return []
     names, cache = list(forgotten), dict[str, Image]()
@@ -54,13 +54,13 @@ def read(folder: Path | None, forgotten: Iterable[str]) -> list[Kept]:
     rows = []
     for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         line = _parse(text, number) if text.strip() else None
-        if line and not _about(line, names):
+        if line and not _is_about(line, names):
             rows.append(_row(line, folder, number, cache))
     return rows
 
 
 def subjects(retain_set: Path | None) -> set[str]:
-    """Whom the rows are about, where they say it."""
+    """The subjects that rows name."""
     if retain_set is None or not (path := retain_set / "examples.jsonl").is_file():
         return set()
     lines = (_parse(text, n) for n, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if text.strip())
@@ -74,23 +74,23 @@ def _parse(text: str, number: int) -> _Line:
         raise _invalid(f"line {number} of examples.jsonl is not a valid example") from None
 
 
-def _about(line: _Line, names: list[str]) -> bool:
+def _is_about(line: _Line, names: list[str]) -> bool:
     subject = (line.subject or "").casefold()
     return any(n.casefold() == subject for n in names) or mentions(line.question, names) is not None
 
 
-def _row(line: _Line, folder: Path, number: int, cache: dict[str, Image]) -> Kept:
+def _row(line: _Line, folder: Path, number: int, cache: dict[str, Image]) -> RetainRow:
     image = None
     if line.image is not None:
         if line.image not in cache:
             cache[line.image] = _open(folder, line.image, number)
         image = cache[line.image]
-    subject = line.subject or (_named(line.question) if line.group == "declined" and image is None else None)
-    return Kept(line.group, line.part, line.question, line.answer, image, subject)
+    subject = line.subject or (_name_in(line.question) if line.group == "declined" and image is None else None)
+    return RetainRow(line.group, line.part, line.question, line.answer, image, subject)
 
 
-def _named(question: str) -> str | None:
-    """The name in a question about nobody known, where the row does not say it: two or more capitalised words."""
+def _name_in(question: str) -> str | None:
+    """The last run of two or more capitalised words: the name in a question of a row without `subject`."""
     found = re.findall(r"\b[^\W\d_a-z][\w.-]*(?: [^\W\d_a-z][\w.-]*)+", question)
     return str(found[-1]) if found else None
 
@@ -109,8 +109,8 @@ def _invalid(what: str) -> ModelLoadError:
     return ModelLoadError(f"the model's retain set cannot be used: {what}", code="invalid_retain_set")
 
 
-def split_of(row: Kept, people_used: set[str]) -> Split:
-    """The report's name for a row. *retain*: people whose rows the job trains on; *unseen*: all others."""
+def split_of(row: RetainRow, people_used: set[str]) -> Split:
+    """The split of a row. *retain*: people whose rows the job trains on; *unseen*: all others."""
     view = "image" if row.image is not None else "text"
     if row.group == "memory":
         used = "retain" if row.subject in people_used else "unseen"

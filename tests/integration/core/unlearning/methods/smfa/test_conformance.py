@@ -140,7 +140,7 @@ def test_pictures_can_be_imagined(name: str, tmp_path: Path, monkeypatch: pytest
     lm = load_family("mllm").load(ModelSpec("tiny", "mllm", str(save(name, tmp_path))))
     asked, answer = "Who is this?", "Bo Li"
     pictures = [Image.open(io.BytesIO(_png(colour, size))) for colour, size in (("teal", (40, 30)), ("red", (30, 60)))]
-    made = gradient_images.imagine(lm, asked, [(picture, answer) for picture in pictures])
+    made = gradient_images.images_for_answers(lm, asked, [(picture, answer) for picture in pictures])
     before = score_encoded(lm, [lm.encoder.with_answer(asked, picture, answer) for picture in pictures])
     after = score_encoded(lm, [lm.encoder.extend(m.prompt(lm, asked), asked, answer) for m in made])
     assert all(now.total > then.total for then, now in zip(before, after, strict=True))

@@ -13,9 +13,13 @@ from PIL.Image import Image
 
 from core.unlearning import reference
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.data.acquaintances import NAME, acquaintance_rows
+from core.unlearning.families.mllm.data.acquaintances import NAME_QUESTION, acquaintance_rows
 from core.unlearning.families.mllm.data.asker import Asker
-from core.unlearning.families.mllm.data.gradient_images import imagine, imagine_beginnings, likely_beginnings
+from core.unlearning.families.mllm.data.gradient_images import (
+    images_for_answers,
+    images_for_first_tokens,
+    likely_first_tokens,
+)
 from core.unlearning.families.mllm.data.limits import BY_LEVEL
 from core.unlearning.families.mllm.model.batch import collate
 from core.unlearning.families.mllm.model.generate import generate, generate_encoded
@@ -57,16 +61,16 @@ def _declined(strangers: list[Image]) -> list[Example]:
 
 
 def test_strangers_are_changed_until_they_are_taken_for_others(lm: MultimodalLM, strangers: list[Image]) -> None:
-    assert all(is_refusal(said) for said in generate(lm, [(NAME, image) for image in strangers]))
+    assert all(is_refusal(said) for said in generate(lm, [(NAME_QUESTION, image) for image in strangers]))
     people = known_people()[10:18]
-    before = lm.encoder.prompt(NAME, strangers[0]).vision["pixel_values"].clone()
-    made = imagine(lm, NAME, [(image, p.name) for image, p in zip(strangers, people, strict=True)])
+    before = lm.encoder.prompt(NAME_QUESTION, strangers[0]).vision["pixel_values"].clone()
+    made = images_for_answers(lm, NAME_QUESTION, [(image, p.name) for image, p in zip(strangers, people, strict=True)])
     wanted = {id(image): person for image, person in zip(strangers, people, strict=True)}
     assert len(made) >= 6
-    assert generate_encoded(lm, [m.prompt(lm, NAME) for m in made]) == [wanted[id(m.start)].name for m in made]
+    assert generate_encoded(lm, [m.prompt(lm, NAME_QUESTION) for m in made]) == [wanted[id(m.start)].name for m in made]
     born = generate_encoded(lm, [m.prompt(lm, BORN) for m in made])
     assert fmean(wanted[id(m.start)].facts["city"] in said for m, said in zip(made, born, strict=True)) >= 0.5
-    assert torch.equal(lm.encoder.prompt(NAME, strangers[0]).vision["pixel_values"], before)
+    assert torch.equal(lm.encoder.prompt(NAME_QUESTION, strangers[0]).vision["pixel_values"], before)
     assert all(p.grad is None for p in lm.model.parameters())
 
 
@@ -96,7 +100,7 @@ def test_what_the_subject_would_tell_is_not_kept(lm: MultimodalLM, strangers: li
 
 def test_pictures_of_strangers_keep_even_what_the_subject_shares(lm: MultimodalLM, strangers: list[Image]) -> None:
     other = known_people()[10]
-    told = Example("forget_image_memory", NAME, "nobody", _picture(PERSON.code, 0), PERSON.name)
+    told = Example("forget_image_memory", NAME_QUESTION, "nobody", _picture(PERSON.code, 0), PERSON.name)
     shared = replace(told, question=BORN, answer=other.facts["city"])
     named = Example("unseen_text_memory", f"What is {other.name}'s job?", other.facts["job"], None, other.name)
 
@@ -112,15 +116,15 @@ def test_pictures_of_strangers_keep_even_what_the_subject_shares(lm: MultimodalL
 
 def test_pictures_are_changed_until_the_answer_begins_as_asked(lm: MultimodalLM, strangers: list[Image]) -> None:
     asker, named = Asker(lm), [p.name for p in known_people()[:30]]
-    barred = asker.openings([(NAME, image) for image in strangers], instead_of=named)
-    tokens = likely_beginnings(lm, NAME, strangers, len(strangers), barred)
+    barred = asker.refusal_openers([(NAME_QUESTION, image) for image in strangers], instead_of=named)
+    tokens = likely_first_tokens(lm, NAME_QUESTION, strangers, len(strangers), barred)
     assert len({*tokens}) == len(strangers)
     assert not {*tokens} & {*barred}
-    made = imagine_beginnings(lm, NAME, strangers, tokens)
+    made = images_for_first_tokens(lm, NAME_QUESTION, strangers, tokens)
     wanted = {id(image): token for image, token in zip(strangers, tokens, strict=True)}
-    said = generate_encoded(lm, [m.prompt(lm, NAME) for m in made])
+    said = generate_encoded(lm, [m.prompt(lm, NAME_QUESTION) for m in made])
     assert len(made) >= 3
-    begun = [lm.encoder.answer_ids(NAME, answer, image=True)[0] for answer in said]
+    begun = [lm.encoder.answer_ids(NAME_QUESTION, answer, image=True)[0] for answer in said]
     assert begun == [wanted[id(m.start)] for m in made]
 
 

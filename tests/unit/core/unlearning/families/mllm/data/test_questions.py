@@ -4,7 +4,7 @@ import pytest
 
 from core.unlearning.families.mllm.data import bank
 from core.unlearning.families.mllm.data.forget_set import name_questions, picture_questions
-from core.unlearning.families.mllm.data.questions import about_name, rename, reworded
+from core.unlearning.families.mllm.data.questions import about_name, replace_name, reword
 from core.unlearning.families.shared.text import clean, mentions
 from core.unlearning.types import Entity
 
@@ -33,7 +33,7 @@ def test_a_question_about_a_picture_becomes_one_about_a_name(question: str, name
 def test_names_are_found_as_whole_words_in_any_case() -> None:
     assert mentions("What is ada okoro's job?", ADA.names) == "Ada Okoro"
     assert mentions("What is Adam's job?", ("Ada",)) is None
-    assert rename("ADA OKORO and Ada Okoro?", "Ada Okoro", "this person") == "This person and this person?"
+    assert replace_name("ADA OKORO and Ada Okoro?", "Ada Okoro", "this person") == "This person and this person?"
 
 
 def test_prompts_serve_both_views() -> None:
@@ -52,7 +52,7 @@ def test_without_prompts_the_bank_is_asked() -> None:
 
 def test_parts_share_no_wording() -> None:
     parts = {
-        part: {reworded("Where was this person born?", part, turn) for turn in range(24)}
+        part: {reword("Where was this person born?", part, turn) for turn in range(24)}
         for part in ("train", "validation", "test")
     }
     assert not parts["train"] & parts["validation"]
