@@ -46,8 +46,8 @@ def test_prompts_serve_both_views() -> None:
 
 
 def test_without_prompts_the_bank_is_asked() -> None:
-    assert picture_questions(ADA, ()).measured == bank.about_picture("identity")
-    assert all("Ada Okoro" in question for question in name_questions(ADA, (), "Ada Okoro").measured)
+    assert picture_questions(ADA, ()).evaluated == bank.about_picture("identity")
+    assert all("Ada Okoro" in question for question in name_questions(ADA, (), "Ada Okoro").evaluated)
 
 
 def test_parts_share_no_wording() -> None:
