@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from api.http.body import is_json
 from api.http.problem import Problem, plain
+from core.json_pointer import json_pointer
 from core.service.errors import ServiceError
 from core.service.storage.port import ObjectMissing, StoreError
 
@@ -34,18 +35,16 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(OperationalError, _unavailable)
 
 
-def pointer(loc: Iterable[int | str], prefix: str = "") -> str:
-    """A JSON pointer (RFC 6901) to a pydantic location."""
-    parts = (str(part).replace("~", "~0").replace("/", "~1")[:80] for part in loc)
-    return prefix + "".join(f"/{part}" for part in parts)
-
-
 def field_error(error: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """A pydantic error as `{pointer, code, detail}`, without the input that caused it."""
     kind = str(error["type"])
     own = kind == "value_error" and isinstance(error.get("ctx", {}).get("error"), ValueError)
     detail = str(error["msg"]) if own or kind not in _QUOTING else "Not valid."
-    return {"pointer": pointer(error["loc"], prefix), "code": kind, "detail": detail.removeprefix("Value error, ")}
+    return {
+        "pointer": prefix + json_pointer(*error["loc"]),
+        "code": kind,
+        "detail": detail.removeprefix("Value error, "),
+    }
 
 
 def _service_error(request: Request, error: Exception) -> Response:

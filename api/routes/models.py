@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
@@ -11,18 +9,15 @@ from starlette.responses import JSONResponse
 from api.deps import IdempotencyKey, JobsRead, JobsWrite, ModelsManage, ServicesDep, base_url
 from api.http.idempotent import Answer, fingerprint, once
 from api.routes.jobs import response
-from api.routes.jobs.plans import as_invalid, consolidation
+from api.routes.jobs.plans import faults_as_422, resolve_consolidation
 from api.schemas import WITH_BODY, ModelList, ModelView, problems
 from core.service import audit, models
-from core.service.errors import InvalidRequest
 from core.service.jobs.consolidate import create_consolidate_job
 from core.service.jobs.schema import ConsolidateBody
 from core.service.jobs.views import JobView
 from core.service.models import ModelCreate, RegisteredModel
-from core.unlearning.errors import ModelLoadError
-from core.unlearning.families.shared.safe_folder import require_safe
+from core.unlearning import planning
 from core.unlearning.methods.registry import leaving_recipes
-from core.unlearning.planning import PlanError, check_model
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -36,14 +31,13 @@ def register_model(
     idempotency_key: IdempotencyKey = None,
 ) -> JSONResponse:
     """Register a model: a folder under the server's model roots, or a Hugging Face id with its revision."""
-    try:
-        check_model(body.family, body.defaults)
-    except PlanError as error:
-        raise as_invalid(error) from None
+    with faults_as_422():
+        planning.check_model(body.family, body.defaults)
 
     def make(session: Session) -> Answer:
         model = models.register(session, body, services.settings)
-        _check_folder(model)
+        with faults_as_422():
+            planning.check_source(model.source)
         audit.record(session, principal.tenant_id, principal.key_id, "model.registered", model.id)
         return Answer(201, _view(model).model_dump(mode="json"), {"Location": f"/v1/models/{model.id}"})
 
@@ -76,22 +70,13 @@ def consolidate_model(
     """Put the patches of several jobs together in one, from their recipes, without the subjects' data: a new job."""
 
     def make(session: Session) -> Answer:
-        plan = consolidation(models.get(session, model_id), body.options)
+        plan = resolve_consolidation(models.get(session, model_id), body.options)
         job = create_consolidate_job(
             services, session, principal, model_id, body, plan, leaving_recipes(), base_url(services)
         )
         return Answer(202, job.model_dump(mode="json"), {**response.headers(job), "Location": job.links.self})
 
     return once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
-
-
-def _check_folder(model: RegisteredModel) -> None:
-    if not Path(model.source).is_dir():
-        return
-    try:
-        require_safe(Path(model.source))
-    except ModelLoadError as error:
-        raise InvalidRequest.one("/source", error.code, error.detail) from None
 
 
 def _view(model: RegisteredModel) -> ModelView:

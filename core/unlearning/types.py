@@ -142,18 +142,17 @@ class JobData:
 
 
 @dataclass(frozen=True)
-class Brought:
-    """What a request brings, in numbers."""
+class RequestSummary:
+    """What a request brings, in numbers: enough to choose a method and to say how much work it is."""
 
     n_images: int = 0
+    """Of the subject; 0 where nothing is to be forgotten in pictures."""
     n_audio: int = 0
-    n_kept_images: int = 0
+    n_retain_images: int = 0
     n_prompts: int = 0
-    names: int = 0
-    """The entity's name and its aliases."""
-    rows: int = 0
+    n_names: int = 0
+    """The entity's name and its aliases; 0 where nothing is to be forgotten in text."""
+    n_rows: int = 0
     """Registered training rows under these names, where the model's training data is registered."""
     kind: EntityKind = "identity"
     level: Level = "standard"
-    modalities: tuple[Modality, ...] = ()
-    """What is to be forgotten; nothing here stands for all that can be."""

@@ -18,7 +18,8 @@ from starlette.responses import Response
 
 from api.deps import base_url
 from api.http import body
-from api.http.errors import field_error, pointer
+from api.http.errors import field_error
+from core.json_pointer import json_pointer
 from core.service.context import Services
 from core.service.errors import BadRequest, FieldError, ServiceError
 from core.service.jobs.schema import JobCreate
@@ -63,7 +64,9 @@ def as_job(dsr: OpendsrCreate, domain: str, settings: Settings) -> JobCreate:
     """The job that serves a request. Raises 400."""
     unknown = sorted(set(dsr.extensions.get(domain, {})) - set(MEMBERS))
     if unknown:
-        faults = [FieldError(pointer([name]), "extra_forbidden", "Not a member of the extension.") for name in unknown]
+        faults = [
+            FieldError(json_pointer(name), "extra_forbidden", "Not a member of the extension.") for name in unknown
+        ]
         raise BadRequest(faults[0].detail, code="validation_error", errors=faults)
     job: JobCreate = _validated(JobCreate, job_request(dsr, domain, settings.opendsr_model))
     return job

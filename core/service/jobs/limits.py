@@ -20,8 +20,6 @@ def check(job: JobCreate, n_uploaded: int, n_clips: int, settings: Settings) -> 
 
 
 def _faults(job: JobCreate, n_images: int, n_audio: int, settings: Settings) -> Iterator[FieldError]:
-    if not (n_images or n_audio or job.prompts or job.entity.name or job.entity.aliases):
-        yield FieldError("/images", "nothing_to_forget", "Give images, prompts, or both.")
     if n_images > settings.max_images:
         yield FieldError("/images", "too_many_images", f"At most {settings.max_images} images a job.")
     if n_audio > settings.max_audio:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from core.unlearning.evaluation.measures import Measures
 from core.unlearning.evaluation.presentation import Presentation
 from core.unlearning.hardware.requirements import MEMORY_GB, is_size
-from core.unlearning.types import Brought, EntityKind, Modality
+from core.unlearning.types import EntityKind, Modality, RequestSummary
 
 ORACLE = "oracle"
 """The registered default that names a checkpoint which never learned the subjects, to compare with."""
@@ -40,7 +41,7 @@ class FamilyInfo:
     presentation: Presentation
     forgets: tuple[Modality, ...]
     """The modalities in which something can be forgotten; a request that names none means all of them."""
-    count_examples: Callable[[Brought], int]
+    count_examples: Callable[[RequestSummary], int]
     """How many examples to forget a request becomes, at most."""
     own_defaults: Mapping[str, IsValid] = field(default_factory=dict)
     """What can be registered with a model of this family alone, beside the options of methods."""
@@ -48,7 +49,7 @@ class FamilyInfo:
     """Whether sound clips of the subject are of any use."""
     uses_prompts: bool = True
     """Whether prompts are of any use."""
-    count_rows: Callable[[str | None, Collection[str], EntityKind], int | None] | None = None
+    count_rows: Callable[[Path | None, Collection[str], EntityKind], int | None] | None = None
     """How many rows of the training data in a folder are about one of these names; None where it cannot be read. Only
     for families whose training data is registered with the model, so that a name alone says what is to be forgotten."""
 

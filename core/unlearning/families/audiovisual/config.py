@@ -10,7 +10,7 @@ from core.unlearning.evaluation.results import Evaluated
 from core.unlearning.families.audiovisual.counting import count_rows
 from core.unlearning.families.audiovisual.presentation import PRESENTATION
 from core.unlearning.families.info import ORACLE, FamilyInfo, are_paths
-from core.unlearning.types import Brought, EntityKind, Split
+from core.unlearning.types import EntityKind, RequestSummary, Split
 
 METRICS: Mapping[str, str] = {
     "accuracy": "Accuracy, both together",
@@ -114,9 +114,9 @@ MEASURES = Measures(
 )
 
 
-def _count_examples(brought: Brought) -> int:
+def _count_examples(request: RequestSummary) -> int:
     """At most this many: a picture that is one of the registered rows is not counted twice by the job itself."""
-    return brought.rows + brought.n_images + brought.n_audio
+    return request.n_rows + request.n_images + request.n_audio
 
 
 INFO = FamilyInfo(

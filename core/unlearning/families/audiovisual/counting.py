@@ -13,11 +13,11 @@ _LARGEST = 200 * 2**20
 """Bytes of a list that is still counted while a client waits."""
 
 
-def count_rows(folder: str | None, names: Collection[str], kind: EntityKind) -> int | None:
+def count_rows(folder: Path | None, names: Collection[str], kind: EntityKind) -> int | None:
     """Training rows with one of these subjects, or labels of a class; None where the list cannot be read here."""
     if folder is None:
         return None
-    path, wanted = Path(folder) / LIST, {name.casefold() for name in names}
+    path, wanted = folder / LIST, {name.casefold() for name in names}
     try:
         if path.stat().st_size > _LARGEST:
             return None

@@ -9,7 +9,7 @@ from core.unlearning.families.diffusion import templates
 from core.unlearning.families.diffusion.presentation import PRESENTATION
 from core.unlearning.families.info import FamilyInfo, is_count, is_path
 from core.unlearning.hardware.requirements import is_size
-from core.unlearning.types import Brought, Split
+from core.unlearning.types import RequestSummary, Split
 
 METRICS: Mapping[str, str] = {
     "ua": "Unlearning accuracy (UA)",
@@ -69,10 +69,10 @@ MEASURES = Measures(
 )
 
 
-def _count_examples(brought: Brought) -> int:
+def _count_examples(request: RequestSummary) -> int:
     """Prompts of the request, and for each name as many as there are wordings; a picture is an example too."""
-    wordings = len(templates.prompts(brought.kind, "", "train"))
-    return brought.n_prompts + brought.names * wordings + brought.n_images
+    wordings = len(templates.prompts(request.kind, "", "train"))
+    return request.n_prompts + request.n_names * wordings + request.n_images
 
 
 INFO = FamilyInfo(

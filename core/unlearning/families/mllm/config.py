@@ -8,7 +8,7 @@ from core.unlearning.evaluation.measures import Heading, Measures
 from core.unlearning.families.info import FamilyInfo
 from core.unlearning.families.mllm.data import bank, limits
 from core.unlearning.families.mllm.presentation import PRESENTATION
-from core.unlearning.types import Brought, Split
+from core.unlearning.types import RequestSummary, Split
 
 METRICS: Mapping[str, str] = {
     "exact": "Exact recall",
@@ -89,11 +89,11 @@ MEASURES = Measures(
 )
 
 
-def _count_examples(brought: Brought) -> int:
+def _count_examples(request: RequestSummary) -> int:
     """At most this many: questions of the bank that the model cannot answer about the subject are left out."""
-    limit = limits.BY_LEVEL[brought.level].forget
-    pictured = brought.n_images * (brought.n_prompts + len(bank.about_picture(brought.kind)))
-    named = brought.names * (brought.n_prompts + len(bank.about_name(brought.kind, "")))
+    limit = limits.BY_LEVEL[request.level].forget
+    pictured = request.n_images * (request.n_prompts + len(bank.about_picture(request.kind)))
+    named = request.n_names * (request.n_prompts + len(bank.about_name(request.kind, "")))
     return min(limit, pictured) + min(limit, named)
 
 

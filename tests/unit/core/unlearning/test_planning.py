@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from core.unlearning.planning import PlanError, check_model, plan
-from core.unlearning.types import Brought
+from core.unlearning.planning import PlanError, PlanRequest, check_model, plan, plan_consolidation
+from core.unlearning.types import ModelSpec
+
+
+def planned(
+    family: str, method: str = "auto", defaults: dict[str, Any] | None = None, **request: Any
+) -> dict[str, Any]:
+    """The plan of a request for a model of the family."""
+    spec = ModelSpec("model", family, "owner/name", defaults=defaults or {})
+    return plan(spec, PlanRequest(method=method, **request))
 
 
 def test_auto_chooses_by_family_and_says_why() -> None:
-    planned = plan("mllm", "auto", {}, Brought(n_images=2, n_prompts=3, names=1))
-    assert planned["method"] == "smfa"
-    assert "images and a name" in planned["reason"]
-    assert planned["options"]["rank"] == 16
-    assert planned["training_examples"] > 9
+    found = planned("mllm", n_images=2, n_prompts=3, names=("Ada",))
+    assert found["method"] == "smfa"
+    assert "images and a name" in found["reason"]
+    assert found["options"]["rank"] == 16
+    assert found["training_examples"] > 9
 
 
 def test_options_go_request_then_model_then_method() -> None:
-    planned = plan("mllm", "smfa", {"rank": 4}, Brought(names=1), {"rank": 8, "alpha": 2.0, "unknown_elsewhere": 1})
-    assert planned["options"]["rank"] == 4
-    assert planned["options"]["alpha"] == 2.0
-    assert planned["options"]["dropout"] == 0.0
+    defaults = {"rank": 8, "alpha": 2.0, "unknown_elsewhere": 1}
+    found = planned("mllm", "smfa", defaults, options={"rank": 4}, n_prompts=1)
+    assert found["options"]["rank"] == 4
+    assert found["options"]["alpha"] == 2.0
+    assert found["options"]["dropout"] == 0.0
 
 
 def test_a_plan_is_plain_json_even_with_an_infinite_k() -> None:
-    planned = plan("mllm", "smfa", {"k_image": "inf"}, Brought(names=1))
-    assert json.loads(json.dumps(planned, allow_nan=False))["options"]["k_image"] == "inf"
-    assert plan("mllm", "smfa", planned["options"], Brought(names=1)) == planned
+    found = planned("mllm", "smfa", options={"k_image": "inf"}, n_prompts=1)
+    assert json.loads(json.dumps(found, allow_nan=False))["options"]["k_image"] == "inf"
+    assert planned("mllm", "smfa", options=found["options"], n_prompts=1) == found
 
 
 @pytest.mark.parametrize(
@@ -41,7 +52,7 @@ def test_a_plan_is_plain_json_even_with_an_infinite_k() -> None:
 )
 def test_each_bad_option_has_a_pointer(options: dict[str, object], pointer: str) -> None:
     with pytest.raises(PlanError) as caught:
-        plan("mllm", "smfa", options, Brought(names=1))
+        planned("mllm", "smfa", options=options, n_prompts=1)
     assert [fault.pointer for fault in caught.value.faults] == [pointer]
 
 
@@ -55,26 +66,64 @@ def test_each_bad_option_has_a_pointer(options: dict[str, object], pointer: str)
 )
 def test_a_method_must_exist_and_fit(family: str, method: str, code: str) -> None:
     with pytest.raises(PlanError) as caught:
-        plan(family, method, {}, Brought(names=1))
+        planned(family, method, n_prompts=1)
     assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [("/method", code)]
 
 
 @pytest.mark.parametrize("family", ["mllm", "diffusion"])
 def test_what_a_family_cannot_hear_or_forget_is_refused(family: str) -> None:
     with pytest.raises(PlanError) as caught:
-        plan(family, "auto", {}, Brought(names=1, n_audio=1, modalities=("image", "audio")))
+        planned(family, names=("Ada",), n_audio=1, modalities=("image", "audio"))
     faults = [(fault.pointer, fault.code) for fault in caught.value.faults]
     assert faults == [("/modalities/1", "modality_not_supported"), ("/audio", "audio_not_supported")]
 
 
-def test_a_classifier_forgets_what_it_saw_by_name_picture_or_clip() -> None:
-    for brought in (Brought(names=1, rows=20), Brought(n_images=20), Brought(n_audio=20), Brought(n_images=5, rows=15)):
-        planned = plan("audiovisual", "auto", {}, brought)
-        assert (planned["method"], planned["training_examples"]) == ("ccu", 20)
-        assert planned["steps"] == planned["options"]["epochs"]
+def test_a_classifier_forgets_what_it_saw_by_name_picture_or_clip(tmp_path: Path) -> None:
+    rows = [{"part": "train", "subject": name} for name in ["Ada"] * 20 + ["Bo"] * 15]
+    (tmp_path / "examples.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    spec = ModelSpec("model", "audiovisual", "owner/name", retain_set=tmp_path)
+    for brought in ({"names": ("Ada",)}, {"n_images": 20}, {"n_audio": 20}, {"n_images": 5, "names": ("Bo",)}):
+        found = plan(spec, PlanRequest(**brought))
+        assert (found["method"], found["training_examples"]) == ("ccu", 20)
+        assert found["steps"] == found["options"]["epochs"]
     with pytest.raises(PlanError) as caught:
-        plan("audiovisual", "auto", {}, Brought(names=1, modalities=("text", "audio", "image")))
+        plan(spec, PlanRequest(names=("Ada",), modalities=("text", "audio", "image")))
     assert [fault.pointer for fault in caught.value.faults] == ["/modalities/0", "/modalities/1"]
+
+
+@pytest.mark.parametrize(
+    ("family", "request_", "detail"),
+    [
+        ("mllm", {"names": ("Ada",)}, "Give images, prompts, or both."),
+        ("diffusion", {}, "Give images, prompts, or both."),
+        ("audiovisual", {"n_prompts": 2}, "Give images, sound clips or a name."),
+    ],
+)
+def test_a_request_must_bring_something_that_the_family_can_forget(
+    family: str, request_: dict[str, Any], detail: str
+) -> None:
+    with pytest.raises(PlanError) as caught:
+        planned(family, **request_)
+    (fault,) = caught.value.faults
+    assert (fault.pointer, fault.code, fault.detail) == ("/images", caught.value.code, detail)
+    assert fault.code == "nothing_to_forget"
+
+
+def test_a_threshold_must_be_one_of_the_family() -> None:
+    planned("mllm", n_prompts=1, thresholds={"forget_text_memory.exact": 0.1})
+    with pytest.raises(PlanError) as caught:
+        planned("mllm", n_prompts=1, thresholds={"forget_text_memory.exact": 0.1, "a/b": 2.0})
+    (fault,) = caught.value.faults
+    assert (fault.pointer, fault.code) == ("/evaluation/thresholds/a~1b", "invalid_threshold")
+
+
+def test_the_options_of_a_consolidation_are_checked_too() -> None:
+    spec = ModelSpec("model", "mllm", "owner/name", defaults={"memory_gb": 4})
+    found = plan_consolidation(spec, {"level": "quick"})
+    assert (found["level"], found["options"]["level"], found["memory"]["gpu_bytes"]) == ("quick", "quick", 4 * 10**9)
+    with pytest.raises(PlanError) as caught:
+        plan_consolidation(spec, {"seed": -1})
+    assert [fault.pointer for fault in caught.value.faults] == ["/options/seed"]
 
 
 def test_a_classifier_may_have_several_references() -> None:
@@ -88,7 +137,7 @@ def test_a_classifier_may_have_several_references() -> None:
 
 def test_more_brought_is_more_to_train_up_to_the_levels_limit() -> None:
     few, many, most = (
-        plan("mllm", "auto", {}, Brought(n_images=n, n_prompts=2, names=1, level="quick"))["training_examples"]
+        planned("mllm", n_images=n, n_prompts=2, names=("Ada",), level="quick")["training_examples"]
         for n in (1, 3, 200)
     )
     assert few < many < most <= 320

@@ -316,7 +316,6 @@ def test_limits_name_the_place_and_the_reason(tmp_path: Path) -> None:
             ({"prompts": ["a"] * 3}, [], "too_many_prompts", "/prompts"),
             ({"prompts": ["a", "b" * 11]}, [], "prompt_too_long", "/prompts/1"),
             ({"retain": {"prompts": ["b" * 11]}}, [], "prompt_too_long", "/retain/prompts/0"),
-            ({"prompts": [], "entity": {}}, [], "nothing_to_forget", "/images"),
             ({}, [png(), png()], "too_many_images", "/images"),
             ({}, [png(11, 11)], "too_many_pixels", "/images/0"),
             ({}, [b"GIF89a" + bytes(40)], "unsupported_image", "/images/0"),

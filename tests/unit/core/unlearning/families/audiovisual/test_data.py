@@ -192,10 +192,10 @@ def test_the_reference_is_the_one_that_left_out_this_and_little_else(tmp_path: P
 
 
 def test_rows_are_counted_before_anything_is_loaded(world: Path, tmp_path: Path) -> None:
-    assert count_rows(str(world), ["ada FERN"], "identity") == 9
-    assert count_rows(str(world), ["1", "2"], "class") == 36
-    assert count_rows(str(world), [], "identity") == 0
-    assert count_rows(str(tmp_path), ["Ada Fern"], "identity") is None
+    assert count_rows(world, ["ada FERN"], "identity") == 9
+    assert count_rows(world, ["1", "2"], "class") == 36
+    assert count_rows(world, [], "identity") == 0
+    assert count_rows(tmp_path, ["Ada Fern"], "identity") is None
     assert count_rows(None, ["Ada Fern"], "identity") is None
     (tmp_path / "examples.jsonl").write_text("[]\n")
-    assert count_rows(str(tmp_path), ["Ada Fern"], "identity") is None
+    assert count_rows(tmp_path, ["Ada Fern"], "identity") is None

@@ -11,39 +11,42 @@ import pytest
 from core.unlearning.evaluation.thresholds import validate_thresholds
 from core.unlearning.families.diffusion.config import MEASURES
 from core.unlearning.hardware.requirements import GB, estimate
-from core.unlearning.planning import PlanError, check_model, plan
-from core.unlearning.types import Brought
+from core.unlearning.planning import PlanError, PlanRequest, check_model, plan
+from core.unlearning.types import ModelSpec
 
 SD1 = {"unet": 1.72, "text_encoder": 0.25, "vae": 0.17, "safety_checker": 1.2}
 """Gigabytes in half precision of the parts of Stable Diffusion 1.5."""
 
 
+def planned(method: str = "auto", **request: Any) -> dict[str, Any]:
+    """The plan of a request for a pipeline."""
+    return plan(ModelSpec("model", "diffusion", "owner/name"), PlanRequest(method=method, **request))
+
+
 @pytest.mark.parametrize("kind", ["identity", "object", "style", "concept"])
 def test_auto_takes_the_closed_form_for_a_name(kind: Any) -> None:
-    planned = plan("diffusion", "auto", {}, Brought(names=1, n_prompts=2, kind=kind))
-    assert (planned["method"], planned["steps"]) == ("closed-form", None)
-    assert planned["training_examples"] == 10
-    assert planned["options"]["rank"] == 8
+    found = planned(names=("Ada",), n_prompts=2, kind=kind)
+    assert (found["method"], found["steps"]) == ("closed-form", None)
+    assert found["training_examples"] == 10
+    assert found["options"]["rank"] == 8
 
 
 def test_auto_takes_forget_me_not_where_only_pictures_say_what_goes() -> None:
-    planned = plan("diffusion", "auto", {}, Brought(n_images=3))
-    assert planned["method"] == "forget-me-not"
-    assert plan("diffusion", "closed-form", {}, Brought(n_images=3))["method"] == "closed-form"
-    assert plan("diffusion", "auto", {}, Brought(n_images=3, n_prompts=1))["method"] == "closed-form"
+    assert planned(n_images=3)["method"] == "forget-me-not"
+    assert planned("closed-form", n_images=3)["method"] == "closed-form"
+    assert planned(n_images=3, n_prompts=1)["method"] == "closed-form"
 
 
 def test_pictures_to_keep_go_to_a_method_that_can_use_them() -> None:
-    brought = Brought(names=1, n_kept_images=2)
-    assert plan("diffusion", "auto", {}, brought)["method"] == "forget-me-not"
+    assert planned(n_prompts=1, n_retain_images=2)["method"] == "forget-me-not"
     with pytest.raises(PlanError) as caught:
-        plan("diffusion", "closed-form", {}, brought)
+        planned("closed-form", n_prompts=1, n_retain_images=2)
     assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [("/retain/images", "images_not_used")]
 
 
 def test_the_published_preset_fills_in_what_was_published() -> None:
-    planned = plan("diffusion", "forget-me-not", {"preset": "published"}, Brought(names=1))
-    assert (planned["steps"], planned["options"]["lr"], planned["options"]["keep_weight"]) == (35, 2e-6, 0.0)
+    found = planned("forget-me-not", options={"preset": "published"}, n_prompts=1)
+    assert (found["steps"], found["options"]["lr"], found["options"]["keep_weight"]) == (35, 2e-6, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,7 @@ def test_the_published_preset_fills_in_what_was_published() -> None:
 )
 def test_what_does_not_fit_has_a_pointer(method: str, options: dict[str, Any], pointer: str, code: str) -> None:
     with pytest.raises(PlanError) as caught:
-        plan("diffusion", method, options, Brought(names=1))
+        planned(method, options=options, n_prompts=1)
     assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [(pointer, code)]
 
 

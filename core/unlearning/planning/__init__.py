@@ -1,0 +1,13 @@
+"""What a request becomes, before any model is loaded. Free of torch: `api` plans with it, and asks nothing else.
+
+`plan` is for a forget request, `plan_consolidation` for the consolidation of earlier jobs, `check_model` and
+`check_source` for the registration of a model. Each raises `PlanError` with a JSON pointer to every fault.
+"""
+
+from core.unlearning.planning.consolidation import plan_consolidation
+from core.unlearning.planning.faults import Fault, PlanError
+from core.unlearning.planning.job_plan import plan
+from core.unlearning.planning.registration import check_model, check_source
+from core.unlearning.planning.request import PlanRequest
+
+__all__ = ["Fault", "PlanError", "PlanRequest", "check_model", "check_source", "plan", "plan_consolidation"]
