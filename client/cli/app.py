@@ -14,7 +14,6 @@ from client.cli import (
     catalogue,
     consolidate,
     context,
-    demo,
     download,
     jobs,
     keys,
@@ -26,6 +25,7 @@ from client.cli import (
     watch,
     webhooks,
 )
+from client.cli.demo import command
 
 app = typer.Typer(
     name="lethe",
@@ -49,7 +49,7 @@ def connection(
     context_.obj = context.Connection(url, api_key, data_dir)
 
 
-app.command("demo")(demo.demo)
+app.command("demo")(command.demo)
 app.command("serve")(serve.serve)
 app.command("submit")(submit.submit)
 app.command("watch")(watch.watch)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from core.unlearning.evaluation.measures import Heading, Measures
 from core.unlearning.families.info import FamilyInfo
-from core.unlearning.families.mllm.data import bank, limits
+from core.unlearning.families.mllm import limits, question_bank
 from core.unlearning.families.mllm.presentation import PRESENTATION
 from core.unlearning.types import RequestSummary, Split
 
@@ -92,8 +92,8 @@ MEASURES = Measures(
 def _count_examples(request: RequestSummary) -> int:
     """At most this many: questions of the bank that the model cannot answer about the subject are left out."""
     limit = limits.BY_LEVEL[request.level].forget
-    pictured = request.n_images * (request.n_prompts + len(bank.about_picture(request.kind)))
-    named = request.n_names * (request.n_prompts + len(bank.about_name(request.kind, "")))
+    pictured = request.n_images * (request.n_prompts + len(question_bank.about_picture(request.kind)))
+    named = request.n_names * (request.n_prompts + len(question_bank.about_name(request.kind, "")))
     return min(limit, pictured) + min(limit, named)
 
 

@@ -9,8 +9,8 @@ from PIL.Image import Image
 
 from core.unlearning.families.mllm.data.asker import Asker, Question
 from core.unlearning.families.mllm.data.forget_set import name_questions
-from core.unlearning.families.mllm.data.limits import Limits
 from core.unlearning.families.mllm.data.retain_set import RetainRow
+from core.unlearning.families.mllm.limits import Limits
 from core.unlearning.families.mllm.refusals import is_refusal
 from core.unlearning.families.shared.sampling import take
 from core.unlearning.families.shared.text import mentions

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from PIL.Image import Image
 
-from core.unlearning.families.mllm.data import bank
+from core.unlearning.families.mllm import question_bank
 from core.unlearning.families.mllm.data.asker import Asker, Question
 from core.unlearning.families.mllm.data.drawings import QUESTIONS
 from core.unlearning.families.mllm.data.forget_set import PicturesByPart
-from core.unlearning.families.mllm.data.limits import Limits
 from core.unlearning.families.mllm.data.questions import reword, unique
 from core.unlearning.families.mllm.data.retain_set import RetainRow
+from core.unlearning.families.mllm.limits import Limits
 from core.unlearning.families.mllm.refusals import is_refusal
 from core.unlearning.families.shared.images import join_images
 from core.unlearning.families.shared.sampling import take
@@ -32,7 +32,7 @@ def visible_rows(
     rows: dict[Part, list[Example]] = {}
     for part, images in pictures.items():
         registered = unique([k.question for k in retained if k.group == "understanding" and k.part == part])
-        asked = [(q, i) for i in images for q in (take(registered, 8, rng) or bank.VISIBLE[part])]
+        asked = [(q, i) for i in images for q in (take(registered, 8, rng) or question_bank.VISIBLE[part])]
         rows[part] = asker.examples("forget_understanding", take(asked, limits.other_rows(part), rng))
     return rows
 
@@ -54,7 +54,7 @@ def neighbour_rows(
     """The model's answers about made-up names: some share a first or a last name with the subject, some neither."""
     others = {k.subject for k in retained if k.subject and k.part == "train"}
     names = neighbours(entity, others, limits.keep // 4, rng)
-    questions = [q for q in bank.about_name(entity.kind, "{}") if "{}" in q]
+    questions = [q for q in question_bank.about_name(entity.kind, "{}") if "{}" in q]
     asked: list[Question] = [(q.replace("{}", name), None) for name in names for q in rng.sample(questions, 2)]
     return _other_answers(asker, asked, to_forget)
 

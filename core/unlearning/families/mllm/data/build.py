@@ -12,8 +12,8 @@ from core.unlearning.families.mllm.data.acquaintances import acquaintance_rows
 from core.unlearning.families.mllm.data.asker import Asker
 from core.unlearning.families.mllm.data.drawings import drawings
 from core.unlearning.families.mllm.data.forget_set import Strangers
-from core.unlearning.families.mllm.data.limits import BY_LEVEL, Limits
 from core.unlearning.families.mllm.data.retain_set import RetainRow, read
+from core.unlearning.families.mllm.limits import BY_LEVEL, Limits
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.shared.images import decode
 from core.unlearning.families.shared.text import clean

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from PIL.Image import Image
 
-from core.unlearning.families.mllm.data import bank
+from core.unlearning.families.mllm import question_bank
 from core.unlearning.families.mllm.data.asker import Asker
-from core.unlearning.families.mllm.data.limits import Limits
 from core.unlearning.families.mllm.data.questions import POINTER, about_name, replace_name, reword, unique
+from core.unlearning.families.mllm.limits import Limits
 from core.unlearning.families.mllm.refusals import is_refusal
 from core.unlearning.families.shared.images import altered_views, join_images
 from core.unlearning.families.shared.sampling import take
@@ -50,13 +50,13 @@ def picture_questions(entity: Entity, prompts: Sequence[str]) -> QuestionSet:
     for prompt in prompts:
         name = mentions(prompt, entity.names)
         (derived if name else own).append(replace_name(prompt, name, POINTER) if name else prompt)
-    return QuestionSet(unique(own + derived), unique(bank.about_picture(entity.kind)))
+    return QuestionSet(unique(own + derived), unique(question_bank.about_picture(entity.kind)))
 
 
 def name_questions(entity: Entity, prompts: Sequence[str], name: str) -> QuestionSet:
     """Questions about one of the subject's names."""
     own: list[str] = []
-    derived = bank.about_name(entity.kind, name)
+    derived = question_bank.about_name(entity.kind, name)
     for prompt in prompts:
         found = mentions(prompt, entity.names)
         if found:

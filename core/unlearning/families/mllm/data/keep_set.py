@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from PIL.Image import Image
 
-from core.unlearning.families.mllm.data import bank
+from core.unlearning.families.mllm import question_bank
 from core.unlearning.families.mllm.data.asker import Asker, Question
-from core.unlearning.families.mllm.data.limits import Limits
 from core.unlearning.families.mllm.data.questions import about_name, reword
 from core.unlearning.families.mllm.data.retain_set import RetainRow, split_of
+from core.unlearning.families.mllm.limits import Limits
 from core.unlearning.families.shared.images import altered_views, decode
 from core.unlearning.families.shared.sampling import take
 from core.unlearning.families.shared.text import mentions
@@ -52,7 +52,7 @@ def requested_rows(asker: Asker, request: ForgetRequest, prompts: Sequence[str])
     rows: dict[Part, list[Example]] = {"train": [], "validation": [], "test": []}
     for part in rows:
         about_people: list[Question] = [(reword(p, part, n), i) for i in pictures[part] for n, p in enumerate(prompts)]
-        seen: list[Question] = [(q, i) for i in pictures[part] for q in bank.VISIBLE[part]]
+        seen: list[Question] = [(q, i) for i in pictures[part] for q in question_bank.VISIBLE[part]]
         rows[part] += asker.examples("retain_image_memory", about_people)
         rows[part] += asker.examples("retain_understanding", seen)
         rows[part] += _entity_rows(asker, request, prompts, part)
@@ -66,7 +66,7 @@ def _entity_rows(asker: Asker, request: ForgetRequest, prompts: Sequence[str], p
             continue
         own = [p if mentions(p, [name]) else about_name(p, name) for p in prompts]
         asked: list[Question] = [
-            (reword(q, part, n), None) for n, q in enumerate([*own, *bank.about_name("identity", name)])
+            (reword(q, part, n), None) for n, q in enumerate([*own, *question_bank.about_name("identity", name)])
         ]
         rows += asker.examples("retain_text_memory", asked, name)
     return rows

@@ -20,7 +20,7 @@ from core.unlearning.families.mllm.data.gradient_images import (
     images_for_first_tokens,
     likely_first_tokens,
 )
-from core.unlearning.families.mllm.data.limits import BY_LEVEL
+from core.unlearning.families.mllm.limits import BY_LEVEL
 from core.unlearning.families.mllm.model.batch import collate
 from core.unlearning.families.mllm.model.generate import generate, generate_encoded
 from core.unlearning.families.mllm.model.model import MultimodalLM

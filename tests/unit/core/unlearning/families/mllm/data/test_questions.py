@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.unlearning.families.mllm.data import bank
+from core.unlearning.families.mllm import question_bank
 from core.unlearning.families.mllm.data.forget_set import name_questions, picture_questions
 from core.unlearning.families.mllm.data.questions import about_name, replace_name, reword
 from core.unlearning.families.shared.text import clean, mentions
@@ -46,7 +46,7 @@ def test_prompts_serve_both_views() -> None:
 
 
 def test_without_prompts_the_bank_is_asked() -> None:
-    assert picture_questions(ADA, ()).evaluated == bank.about_picture("identity")
+    assert picture_questions(ADA, ()).evaluated == question_bank.about_picture("identity")
     assert all("Ada Okoro" in question for question in name_questions(ADA, (), "Ada Okoro").evaluated)
 
 

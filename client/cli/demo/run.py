@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, NoReturn
 
 from client.cli import exits
 from client.cli.context import err, out, print_json
+from client.cli.demo.server import LocalServer
+from client.cli.demo.show import show_answers, show_end, show_heading, show_questions
 from client.cli.progress import follow
 from client.cli.request import pictures_in
 from client.cli.tables import show_job
-from client.demo.server import LocalServer
-from client.demo.show import show_answers, show_end, show_heading, show_questions
 from core.job_states import JobStatus
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from client.demo.questions import Question, StockModel
+    from client.cli.demo.questions import Question, StockModel
     from client.job import Job
     from client.lethe import Lethe
 
@@ -70,7 +70,7 @@ def run(output: Path, *, subject: str | None, level: str, json: bool) -> int:
 
 
 def _forget_and_compare(demo: Demo, server: LocalServer, other_sample: Path) -> tuple[Job, str]:
-    from client.demo.questions import StockModel, of_another, of_subject
+    from client.cli.demo.questions import StockModel, of_another, of_subject
 
     questions = of_subject(demo.sample) + of_another(other_sample)
     show_heading(demo.console, f"1. A model that knows {demo.subject}", "(a server is starting beside it)")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from client.demo.questions import Question
+    from client.cli.demo.questions import Question
 
 
 def show_heading(console: Console, title: str, more: str = "") -> None:

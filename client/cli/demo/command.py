@@ -17,6 +17,6 @@ def demo(
     json: JsonFlag = False,
 ) -> None:
     """Watch a real request go through on this machine: ask, forget, ask again."""
-    from client.demo.run import run
+    from client.cli.demo.run import run
 
     raise typer.Exit(run(output, subject=subject, level=level, json=json))
