@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import torch
 
-from benchmarks.adaptation import card
+from benchmarks.adaptation import gpu
 from benchmarks.adaptation.measure import Cost, measure
 from benchmarks.adaptation.rows import encoded_rows, kinds, steps
 from benchmarks.adaptation.shapes import NARROW, TINY, random_model, reference_model
@@ -50,7 +50,7 @@ def main() -> int:
     keep_blocks()
     table = [*_model("reference model", reference_model(), 3.0, 8), *_model(NARROW.name, random_model(NARROW), 5.0, 1)]
     text = TEXT if torch.cuda.is_available() else TEXT + NO_CARD
-    met = publish("adaptation", "Speed of adaptation", [*table, *_growth(), *card.rows()], text=text)
+    met = publish("adaptation", "Speed of adaptation", [*table, *_growth(), *gpu.rows()], text=text)
     return 0 if met or not options.check else 1
 
 

@@ -14,7 +14,7 @@ import torch
 from peft import PeftModel
 
 from benchmarks.audiovisual.scenarios import Scenario, data
-from core.unlearning.bench.baselines.classifier_baselines import (
+from core.unlearning.bench.baselines.classifiers import (
     bad_teaching,
     contrastive,
     fine_tune,
@@ -24,7 +24,7 @@ from core.unlearning.bench.baselines.classifier_baselines import (
     scrub,
     ssd,
 )
-from core.unlearning.bench.baselines.classifier_baselines.course import Course
+from core.unlearning.bench.baselines.classifiers.training import Course
 from core.unlearning.families.audiovisual.model import AudioVisualModel
 from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.ccu.config import Options

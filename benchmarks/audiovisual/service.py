@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.audiovisual.scenarios import scenarios
 from benchmarks.bars import Bar
-from benchmarks.smfa.server import server
+from benchmarks.server import server
 from client import Lethe
 from core.unlearning import reference
 

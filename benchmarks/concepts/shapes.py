@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 
 from benchmarks.bars import Bar, publish
-from benchmarks.concepts.shaped import build
+from benchmarks.concepts.random_pipeline import build
 from core.unlearning.bench.concepts.hub import FOLDER
 from core.unlearning.errors import UnlearningError
 from core.unlearning.jobs.forget import run_job

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from benchmarks.bars import Bar
-from benchmarks.mllm.pressed import pressed
+from benchmarks.mllm.robustness import pressed
 from core.unlearning.bench.memory.cases import RATIOS, contenders
 from core.unlearning.bench.memory.records import OVERALL
 from core.unlearning.bench.memory.results import Result

@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 
 from benchmarks.bars import publish
-from benchmarks.peers import cost, losses, metrics, theirs
-from benchmarks.peers.questions import given
+from benchmarks.peers import cost, losses, metrics
+from benchmarks.peers.inputs import given
+from benchmarks.peers.peer import load_peer
 
 TEXT = """The reference model under one random LoRA against its frozen copy; known people's facts by name, and questions
 about four pictures. Losses and metrics are open-unlearning's own functions on a padded batch, against Lethe's on a
@@ -30,7 +31,7 @@ def main() -> int:
     parser.add_argument("--open-unlearning", type=Path, required=True, help="a checkout")
     parser.add_argument("--check", action="store_true", help="exit with 1 while a bar is missed")
     options = parser.parse_args()
-    peer = theirs.load(options.open_unlearning)
+    peer = load_peer(options.open_unlearning)
     with given() as same:
         table = [*losses.rows(same, peer), *metrics.rows(same, peer), *cost.rows(same, peer)]
     met = publish("peers", "Beside a peer's own implementation", table, text=TEXT)

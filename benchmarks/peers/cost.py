@@ -10,9 +10,9 @@ from torch import Tensor
 
 from benchmarks.adaptation.measure import memory, peak, reset_peak, timed
 from benchmarks.bars import Bar
+from benchmarks.peers.inputs import Given, as_theirs
 from benchmarks.peers.losses import BETA
-from benchmarks.peers.questions import Given, as_theirs
-from benchmarks.peers.theirs import Theirs
+from benchmarks.peers.peer import Theirs
 from core.unlearning.families.mllm.model.logits import answer_logits
 from core.unlearning.families.mllm.training.answers import log_probs
 from core.unlearning.methods.npo.losses import npo

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from benchmarks.bars import Bar
-from benchmarks.peers.questions import Given, as_theirs
-from benchmarks.peers.theirs import Theirs
+from benchmarks.peers.inputs import Given, as_theirs
+from benchmarks.peers.peer import Theirs
 from core.unlearning.families.mllm.model.batch import collate
 from core.unlearning.families.mllm.model.logits import answer_logits
 from core.unlearning.families.mllm.training.answers import log_probs, mean_losses

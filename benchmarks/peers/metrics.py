@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.bars import Bar
+from benchmarks.peers.inputs import Given, as_theirs
 from benchmarks.peers.losses import agreeing
-from benchmarks.peers.questions import Given, as_theirs
-from benchmarks.peers.theirs import Theirs
+from benchmarks.peers.peer import Theirs
 from core.unlearning.evaluation.membership import auc
 from core.unlearning.evaluation.text_membership import ATTACKS, TokenScores
 from core.unlearning.families.mllm.evaluation.answerer import AnswerScore

@@ -12,9 +12,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from benchmarks.bars import RESULTS, Bar, publish
-from benchmarks.sequence.drawn import drawn
 from benchmarks.sequence.measure import Found
 from benchmarks.sequence.people import FORGOTTEN, UNSEEN
+from benchmarks.sequence.svg import drawn
 from benchmarks.sequence.ways import APART, STACKED, Run, curve
 
 TEXT = """Ten single-person requests one after another on the reference model, with wordings and renderings that no job

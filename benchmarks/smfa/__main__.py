@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bars import Bar, publish
+from benchmarks.server import server
 from benchmarks.smfa.jobs import Finished, Run, run_job
 from benchmarks.smfa.measure import World, measure
-from benchmarks.smfa.server import server
 from benchmarks.smfa.table import bars, erasure_rows
 from core.unlearning import reference
 from core.unlearning.reference.mllm.people import STANDARD_REQUESTS

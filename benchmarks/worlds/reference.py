@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.bars import Bar, publish
-from benchmarks.worlds import drawn_world, heard_world
+from benchmarks.worlds import audiovisual_world, diffusion_world
 from core.unlearning import reference
 from core.unlearning.reference.mllm.build import build
 from core.unlearning.reference.mllm.evaluate import Asker
@@ -60,8 +60,8 @@ def rows(with_build: bool) -> Iterator[Bar]:
     for oracle in reference.oracle_paths("mllm"):
         yield from model_rows(oracle.name, oracle, STANDARD_PEOPLE)
     yield size_row()
-    yield from drawn_world.rows()
-    yield from heard_world.rows()
+    yield from diffusion_world.rows()
+    yield from audiovisual_world.rows()
     if with_build:
         yield from build_rows()
 

@@ -13,10 +13,10 @@ from core.unlearning.bench.concepts import attacks
 from core.unlearning.bench.concepts.cases import CONTENDERS, Case
 from core.unlearning.bench.concepts.contact_sheet import strip
 from core.unlearning.bench.concepts.jobs import Done, data_of, pictures_of, run_method
+from core.unlearning.bench.concepts.m_scores import Scores
 from core.unlearning.bench.concepts.measure import measured, numbers
 from core.unlearning.bench.concepts.patched import PATCH, under_patch
 from core.unlearning.bench.concepts.results import Kept
-from core.unlearning.bench.concepts.scores import Scores
 from core.unlearning.bench.concepts.summary import Result
 from core.unlearning.families.diffusion.evaluation.compare import compared
 from core.unlearning.families.diffusion.evaluation.results import PictureEvaluation

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from core.unlearning.bench.memory.scores import TOP
+from core.unlearning.bench.memory.rule_scores import TOP
 from core.unlearning.families.mllm.evaluation.results import Row
 
 AT_ONCE = 8

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined, Te
 from core.unlearning.bench.memory.measure import FORGET
 from core.unlearning.bench.memory.plots import Bar, Spot, bars, scatter
 from core.unlearning.bench.memory.records import OVERALL
-from core.unlearning.bench.memory.scores import TOP
+from core.unlearning.bench.memory.rule_scores import TOP
 from core.unlearning.bench.memory.summary import Number, Row
 from core.unlearning.bench.memory.tuning import FLOOR
 

@@ -8,7 +8,7 @@ from statistics import fmean, harmonic_mean
 
 from core.unlearning.bench.memory.judge import Judge
 from core.unlearning.bench.memory.records import OVERALL, Record, value
-from core.unlearning.bench.memory.scores import fact_score, meaningful_score
+from core.unlearning.bench.memory.rule_scores import fact_score, meaningful_score
 from core.unlearning.families.mllm.config import METRICS
 from core.unlearning.families.mllm.evaluation.results import Evaluation, Row
 

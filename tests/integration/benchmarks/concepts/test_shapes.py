@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.concepts.shaped import SHAPES, build
+from benchmarks.concepts.random_pipeline import SHAPES, build
 from benchmarks.concepts.shapes import TRIALS, measured
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 
-from core.unlearning.bench.memory.attacks.asking import Asking, within
+from core.unlearning.bench.memory.attacks.attack import Asking, within
 from core.unlearning.bench.memory.attacks.context import Robust
 from core.unlearning.families.mllm.evaluation.metrics.exact import normalise
 from core.unlearning.families.mllm.model.generate import Conversation

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.unlearning.bench.memory.attacks.asking import Asking, asked, recalls, within
+from core.unlearning.bench.memory.attacks.attack import Asking, asked, recalls, within
 from core.unlearning.bench.memory.attacks.context import Robust
 from core.unlearning.bench.memory.records import Record
 from core.unlearning.families.mllm.data.asker import Asker

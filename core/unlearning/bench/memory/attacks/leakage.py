@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from PIL.Image import Image
 
-from core.unlearning.bench.memory.attacks.asking import Asking, plainly
+from core.unlearning.bench.memory.attacks.attack import Asking, plainly
 from core.unlearning.bench.memory.attacks.context import Robust, some
 from core.unlearning.families.mllm.data.questions import POINTER, about_name, replace_name
 from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall

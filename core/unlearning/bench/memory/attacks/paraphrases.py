@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from core.unlearning.bench.memory.attacks.asking import Asking, plainly
+from core.unlearning.bench.memory.attacks.attack import Asking, plainly
 from core.unlearning.bench.memory.attacks.context import Robust
 
 REWORDINGS: Mapping[str, Callable[[str], str]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.unlearning.bench.memory.attacks.asking import Asking, plainly
+from core.unlearning.bench.memory.attacks.attack import Asking, plainly
 from core.unlearning.bench.memory.attacks.context import Robust
 from core.unlearning.families.mllm.evaluation.attacks import TEMPLATES, attacked
 

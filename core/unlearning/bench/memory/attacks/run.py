@@ -5,30 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from core.unlearning.bench.memory.attacks import attacks, compressed, decoding, hidden, members, relearned
+from core.unlearning.bench.memory.attacks import (
+    decoding,
+    hidden_states,
+    membership,
+    prompt_attacks,
+    quantisation,
+    relearning,
+)
 from core.unlearning.bench.memory.attacks.context import Robust
 from core.unlearning.bench.memory.records import Record, value
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.progress import Progress
 
 PROBES: tuple[Callable[[MultimodalLM, Robust, Progress], list[Record]], ...] = (
-    attacks.records,
+    prompt_attacks.records,
     decoding.records,
-    compressed.records,
-    relearned.records,
-    hidden.records,
-    members.records,
+    quantisation.records,
+    relearning.records,
+    hidden_states.records,
+    membership.records,
 )
 BASE, ORACLE = "base_", "oracle_"
 """Before the names of what was measured of these two."""
 _ABOVE = "_above_oracle"
-_STEPS = len(attacks.FAMILIES) + len(PROBES) - 1
+_STEPS = len(prompt_attacks.FAMILIES) + len(PROBES) - 1
 
 
 def steps(context: Robust) -> int:
     """How often `run` calls `progress.step()`."""
     oracle = _STEPS if context.oracle is not None and not _found(context, ORACLE) else 0
-    base = 0 if _found(context, BASE) else len(attacks.FAMILIES)
+    base = 0 if _found(context, BASE) else len(prompt_attacks.FAMILIES)
     return _STEPS + oracle + base
 
 
@@ -40,7 +47,7 @@ def run(context: Robust, progress: Progress) -> list[Record]:
     mine = measured(context.patched, context, progress)
     base, oracle = _found(context, BASE), _found(context, ORACLE)
     if not base:
-        base = [_named(BASE, record) for record in attacks.records(context.base, context, progress)]
+        base = [_named(BASE, record) for record in prompt_attacks.records(context.base, context, progress)]
     if not oracle and context.oracle is not None:
         oracle = [_named(ORACLE, record) for record in measured(context.oracle, context, progress)]
     return [*mine, *base, *oracle, *_above(mine, oracle)]

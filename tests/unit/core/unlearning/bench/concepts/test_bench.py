@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from client.cli.app import app
-from core.unlearning.bench.concepts import attacks, scores
+from core.unlearning.bench.concepts import attacks, m_scores
 from core.unlearning.bench.concepts.cases import Case, cases
 from core.unlearning.bench.concepts.hub import FOLDER
 from core.unlearning.bench.concepts.summary import rows
@@ -58,7 +58,7 @@ def test_the_list_of_real_names_can_be_read() -> None:
 @pytest.mark.slow
 def test_a_run_goes_on_where_it_was(tmp_path: Path, listed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attacks, "SEARCH", Course(steps=2, batch=2, patience=None))
-    monkeypatch.setattr(scores, "COURSE", Course(steps=2, batch=2, patience=None))
+    monkeypatch.setattr(m_scores, "COURSE", Course(steps=2, batch=2, patience=None))
     base, eyes, work = saved(tmp_path / "base"), classifiers(tmp_path / "eyes", NAMES), tmp_path / "work"
     command = ["bench", "concepts", str(base), "--work", str(work), "--prompts", str(listed)]
     command += ["--classifiers", str(eyes), "--methods", "closed-form", "--targets", "1", "--seeds", "1"]

@@ -19,7 +19,7 @@ from core.unlearning.bench.memory.records import Record, to_json, value
 from core.unlearning.bench.memory.results import asked as what_is_asked
 from core.unlearning.bench.memory.results import claim, is_done, kept, new_result, path_of, write
 from core.unlearning.bench.memory.retain_set import retain_set_of
-from core.unlearning.bench.memory.scores import fact_score, meaningful_score
+from core.unlearning.bench.memory.rule_scores import fact_score, meaningful_score
 from core.unlearning.bench.memory.setup import Setup, bundled_model
 from core.unlearning.bench.memory.summary import rows, tidy
 from core.unlearning.bench.memory.tuning import GRID, choose, options_chosen, tuning_cases, write_chosen

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from client.cli.app import app
 from core.unlearning.bench.memory import examples, reference_world, runner
-from core.unlearning.bench.memory.attacks import relearned
+from core.unlearning.bench.memory.attacks import relearning
 from core.unlearning.bench.memory.records import from_json, value
 from core.unlearning.bench.memory.setup import bundled_model
 from core.unlearning.bench.memory.world import encoded
@@ -32,7 +32,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def asked(*arguments: Any) -> Any:
         return examples.asked(*arguments, 6)
 
-    monkeypatch.setattr(relearned, "SHARES", (30,))
+    monkeypatch.setattr(relearning, "SHARES", (30,))
     monkeypatch.setattr(runner, "run_method", run_method)
     monkeypatch.setattr(runner, "asked", asked)
     return seen

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core.unlearning.bench.memory.attacks import attacks, compressed, hidden
+from core.unlearning.bench.memory.attacks import hidden_states, prompt_attacks, quantisation
 from core.unlearning.bench.memory.attacks.context import Robust, never_told, robust
 from core.unlearning.bench.memory.attacks.run import run, steps
 from core.unlearning.bench.memory.records import OVERALL, Record, value
@@ -113,7 +113,7 @@ def test_no_model_is_changed_and_nothing_is_measured_twice(context: Robust) -> N
 
 
 def test_the_worst_is_the_largest(context: Robust) -> None:
-    found = attacks.records(context.patched, context, Silent())
+    found = prompt_attacks.records(context.patched, context, Silent())
     each = [record for record in found if record.metric.startswith("attack_")]
     assert value(found, OVERALL, "worst_attack") == max(record.value for record in each)
     names = {record.metric.removeprefix("attack_") for record in each if record.split == "forget_image_memory"}
@@ -163,7 +163,7 @@ def test_states_are_those_before_the_answer(context: Robust) -> None:
     """They are the model's own hidden states of the question alone: the answer is not looked at."""
     lm, asked = context.patched, context.facts[:1]
     layers = [f"model.language_model.layers.{n}" for n in range(2)]
-    found = hidden.states(lm, asked, layers)
+    found = hidden_states.states(lm, asked, layers)
     row = lm.encoder.prompt(asked[0].question, asked[0].image)
     with torch.no_grad():
         out = lm.model(**collate([row], lm.pad_id, lm.device).inputs, output_hidden_states=True)
@@ -177,9 +177,9 @@ def test_a_format_that_does_not_work_here_is_left_out_with_a_reason(
     def missing(_: Tensor) -> Tensor:
         raise NotImplementedError("the bitsandbytes package is not installed")
 
-    monkeypatch.setattr(compressed, "FORMATS", {**compressed.FORMATS, "nf4": missing})
+    monkeypatch.setattr(quantisation, "FORMATS", {**quantisation.FORMATS, "nf4": missing})
     before, progress = _state(context.patched), Counting()
-    found: list[Record] = compressed.records(context.patched, context, progress)
+    found: list[Record] = quantisation.records(context.patched, context, progress)
     assert {record.metric for record in found} == {"exact_int8", "exact_int4"}
     assert progress.lines == ["nf4 is not measured: the bitsandbytes package is not installed"]
     assert all(torch.equal(tensor, before[name]) for name, tensor in context.patched.model.state_dict().items())

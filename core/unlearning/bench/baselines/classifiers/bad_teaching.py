@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import torch
 
-from core.unlearning.bench.baselines.classifier_baselines.course import Course, divergence
+from core.unlearning.bench.baselines.classifiers.training import Course, divergence
 from core.unlearning.families.audiovisual.model import AudioVisualModel
 
 

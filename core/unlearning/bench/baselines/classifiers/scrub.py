@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch.nn.functional import cross_entropy
 
-from core.unlearning.bench.baselines.classifier_baselines.course import Course, divergence
+from core.unlearning.bench.baselines.classifiers.training import Course, divergence
 
 _ALPHA, _GAMMA = 0.5, 1.0
 _MAXIMISING = 0.5

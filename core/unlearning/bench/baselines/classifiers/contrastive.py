@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
-from core.unlearning.bench.baselines.classifier_baselines.course import Course
+from core.unlearning.bench.baselines.classifiers.training import Course
 from core.unlearning.families.audiovisual.model import Predicted
 from core.unlearning.methods.ccu.losses import inverse_contrastive
 

@@ -13,7 +13,7 @@ from scipy.special import softmax
 from scipy.stats import entropy
 from torch.nn.functional import cross_entropy
 
-from core.unlearning.bench.baselines.classifier_baselines import (
+from core.unlearning.bench.baselines.classifiers import (
     bad_teaching,
     contrastive,
     fine_tune,
@@ -23,7 +23,7 @@ from core.unlearning.bench.baselines.classifier_baselines import (
     scrub,
     ssd,
 )
-from core.unlearning.bench.baselines.classifier_baselines.course import Course, divergence
+from core.unlearning.bench.baselines.classifiers.training import Course, divergence
 from core.unlearning.families.audiovisual.model import AudioVisualModel, Batch
 from tests.support.tiny_classifiers import examples, tiny_model, tiny_processor
 

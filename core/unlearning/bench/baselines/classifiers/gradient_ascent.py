@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch.nn.functional import cross_entropy
 
-from core.unlearning.bench.baselines.classifier_baselines.course import Course
+from core.unlearning.bench.baselines.classifiers.training import Course
 
 
 def run(course: Course) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from core.unlearning.bench.baselines.classifier_baselines.course import Course
+from core.unlearning.bench.baselines.classifiers.training import Course
 
 _SALIENT = 0.5
 

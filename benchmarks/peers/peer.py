@@ -30,7 +30,7 @@ class Theirs:
     attacks: dict[str, Any]
 
 
-def load(checkout: Path) -> Theirs:
+def load_peer(checkout: Path) -> Theirs:
     """From a checkout of https://github.com/locuslab/open-unlearning. Raises `FileNotFoundError` for anything else."""
     source = checkout / "src"
     if not (source / "trainer" / "utils.py").is_file():

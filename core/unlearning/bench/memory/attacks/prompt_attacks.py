@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import fmean
 
 from core.unlearning.bench.memory.attacks import conversations, leakage, paraphrases, pictures, pressure
-from core.unlearning.bench.memory.attacks.asking import Asked, Asking, asked, brought_out, recalls
+from core.unlearning.bench.memory.attacks.attack import Asked, Asking, asked, brought_out, recalls
 from core.unlearning.bench.memory.attacks.context import Robust
 from core.unlearning.bench.memory.records import OVERALL, Record
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY

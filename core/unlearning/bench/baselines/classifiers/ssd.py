@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import functional_call, grad, vmap
 from torch.nn.functional import cross_entropy
 
-from core.unlearning.bench.baselines.classifier_baselines.course import Course
+from core.unlearning.bench.baselines.classifiers.training import Course
 from core.unlearning.families.audiovisual.model import Batch
 
 _ALPHA, _LAMBDA = 5.0, 1.0
