@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,10 +13,9 @@ from core.unlearning.families.audiovisual import auto, dataset
 from core.unlearning.families.audiovisual.configuration import AudioVisualConfig
 from core.unlearning.families.audiovisual.dual import DualEncoder
 from core.unlearning.families.audiovisual.model import AudioVisualModel
-from core.unlearning.families.shared.safe_folder import require_safe
+from core.unlearning.families.shared.loading import chosen_device, dtype_of, loading, public_source
 from core.unlearning.types import ModelSpec
 
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 DUAL_ENCODERS = ("clip", "siglip")
 
 
@@ -28,24 +26,15 @@ def load(spec: ModelSpec, *, precision: str = "auto", device: str | None = None)
     encoder has no classes of its own: they are the labels of the registered data set. Raises `ModelLoadError`.
     """
     auto.register()
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    local = Path(spec.source).is_dir()
-    where = {} if local or not spec.revision else {"revision": spec.revision}
-    if local:
-        require_safe(Path(spec.source))
-    try:
+    device = chosen_device(device)
+    with loading(spec) as where:
         config = AutoConfig.from_pretrained(spec.source, trust_remote_code=False, **where)
         _check_kind(spec, config)
         model = _load_model(spec.source, _dtype(precision, device), device, where)
         processor: Any = AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]
             spec.source, trust_remote_code=False, **where
         )
-    except ModelLoadError:
-        raise
-    except Exception as error:
-        raise ModelLoadError(f"model {spec.id!r} cannot be loaded: {_first_line(error)}") from error
-    # What is written into patches: a folder of this machine means nothing to who loads them.
-    source = spec.id if local else spec.source
+    source = public_source(spec)
     if isinstance(config, AudioVisualConfig):
         return AudioVisualModel(model=model, processor=processor, source=source)
     return DualEncoder(model=model, processor=processor, source=source, classes=_classes(spec))
@@ -70,17 +59,10 @@ def _load_model(source: str, dtype: torch.dtype | str, device: str, where: Mappi
 def _dtype(precision: str, device: str) -> torch.dtype | str:
     if precision == "auto":
         return torch.float32 if device == "cpu" else "auto"
-    if precision not in _DTYPES:
-        raise ModelLoadError(f"precision {precision!r} is not one that classifiers have", code="invalid_option")
-    return _DTYPES[precision]
+    return dtype_of(precision)
 
 
 def _classes(spec: ModelSpec) -> tuple[str, ...]:
     if spec.retain_set is None:
         raise ModelLoadError(f"model {spec.id!r} needs a retain set: its labels are the classes")
     return dataset.read(spec.retain_set).labels
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else 'no detail'}"

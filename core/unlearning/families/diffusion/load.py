@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from diffusers.utils import logging as diffusers_logging
 from core.unlearning.errors import ModelLoadError
 from core.unlearning.families.diffusion import eyes
 from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.shared.safe_folder import require_safe
+from core.unlearning.families.shared.loading import chosen_device, dtype_of, loading, public_source
 from core.unlearning.patches.tensor_file import TensorFileError, read_header
 from core.unlearning.types import ModelSpec
 
@@ -24,7 +25,6 @@ _PIPELINES: dict[str, tuple[Any, dict[str, Any]]] = {
     "StableDiffusionXLPipeline": (StableDiffusionXLPipeline, {"add_watermarker": False}),
 }
 """By the class that model_index.json names: who loads it, and what is left out."""
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _SAVED = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 _STEPS, _GUIDANCE = 30, 7.5
 
@@ -39,29 +39,19 @@ def load(spec: ModelSpec, *, precision: str = "auto", device: str | None = None)
     logs: Any = diffusers_logging
     logs.set_verbosity_error()
     logs.disable_progress_bar()
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    local = Path(spec.source).is_dir()
-    if local:
-        require_safe(Path(spec.source))
-    try:
-        pipe = _load_pipeline(spec, precision, device)
-    except ModelLoadError:
-        raise
-    except Exception as error:
-        raise ModelLoadError(f"model {spec.id!r} cannot be loaded: {_first_line(error)}") from error
-    # What is written into patches: a folder of this machine means nothing to who loads them.
+    device = chosen_device(device)
+    with loading(spec) as where:
+        pipe = _load_pipeline(spec, precision, device, where)
     return DiffusionModel(
         pipe=pipe,
-        source=spec.id if local else spec.source,
+        source=public_source(spec),
         steps=int(_number(spec, "draw_steps", _STEPS)),
         guidance=_number(spec, "draw_guidance", _GUIDANCE),
         eyes=eyes.load(spec, device),
     )
 
 
-def _load_pipeline(spec: ModelSpec, precision: str, device: str) -> Any:
-    local = Path(spec.source).is_dir()
-    where: dict[str, Any] = {} if local or not spec.revision else {"revision": spec.revision}
+def _load_pipeline(spec: ModelSpec, precision: str, device: str, where: Mapping[str, str]) -> Any:
     index = DiffusionPipeline.load_config(spec.source, **where)
     name = str(index.get("_class_name"))
     if name not in _PIPELINES:
@@ -69,7 +59,7 @@ def _load_pipeline(spec: ModelSpec, precision: str, device: str) -> Any:
     pipeline, without = _PIPELINES[name]
     pipe = pipeline.from_pretrained(
         spec.source,
-        dtype=_dtype(Path(spec.source) if local else None, precision, device),
+        dtype=_dtype(Path(spec.source), precision, device),
         use_safetensors=True,
         trust_remote_code=False,
         **where,
@@ -82,17 +72,15 @@ def _load_pipeline(spec: ModelSpec, precision: str, device: str) -> Any:
     return pipe.to(device)
 
 
-def _dtype(folder: Path | None, precision: str, device: str) -> torch.dtype:
+def _dtype(folder: Path, precision: str, device: str) -> torch.dtype:
     if precision == "auto":
         return torch.float32 if device == "cpu" else _saved(folder)
-    if precision not in _DTYPES:
-        raise ModelLoadError(f"precision {precision!r} is not one that pipelines have", code="invalid_option")
-    return _DTYPES[precision]
+    return dtype_of(precision)
 
 
-def _saved(folder: Path | None) -> torch.dtype:
+def _saved(folder: Path) -> torch.dtype:
     """What the denoiser's weights are saved in; diffusers itself would widen them. Half of a hub's model."""
-    for path in sorted((folder / "unet").glob("*.safetensors")) if folder else ():
+    for path in sorted((folder / "unet").glob("*.safetensors")):
         try:
             with path.open("rb") as stream:
                 entries = read_header(stream, path.stat().st_size)
@@ -107,8 +95,3 @@ def _number(spec: ModelSpec, name: str, otherwise: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
         raise ModelLoadError(f"{name} of model {spec.id!r} is not a number above 0", code="invalid_option")
     return float(value)
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else 'no detail'}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,10 +20,8 @@ from transformers.processing_utils import ProcessorMixin
 
 from core.unlearning.errors import ModelLoadError
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.shared.safe_folder import require_safe
+from core.unlearning.families.shared.loading import chosen_device, dtype_of, loading, public_source
 from core.unlearning.types import ModelSpec
-
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def load(spec: ModelSpec, *, precision: str = "auto", device: str | None = None) -> MultimodalLM:
@@ -34,19 +31,10 @@ def load(spec: ModelSpec, *, precision: str = "auto", device: str | None = None)
     that has it, as saved on another, float32 on a CPU (where half precision is slower and gains nothing). Raises
     `ModelLoadError`.
     """
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    where = {"revision": spec.revision} if spec.revision and not Path(spec.source).is_dir() else {}
-    if Path(spec.source).is_dir():
-        require_safe(Path(spec.source))
-    try:
+    with loading(spec) as where:
         processor = load_processor(spec.source, **where)
-        model = _load_model(spec.source, precision, device, where)
-    except ModelLoadError:
-        raise
-    except Exception as error:
-        raise ModelLoadError(f"model {spec.id!r} cannot be loaded: {_first_line(error)}") from error
-    # What is written into patches: a folder of this machine means nothing to who loads them.
-    return MultimodalLM(model=model, processor=processor, source=spec.id if Path(spec.source).is_dir() else spec.source)
+        model = _load_model(spec.source, precision, chosen_device(device), where)
+    return MultimodalLM(model=model, processor=processor, source=public_source(spec))
 
 
 def _load_model(source: str, precision: str, device: str, where: dict[str, str]) -> Any:
@@ -70,9 +58,7 @@ def _dtype(precision: str, device: str) -> torch.dtype | str:
             return torch.float32
         has = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
         return torch.bfloat16 if has else "auto"
-    if precision not in _DTYPES:
-        raise ModelLoadError(f"unknown precision {precision!r}", code="invalid_option")
-    return _DTYPES[precision]
+    return dtype_of(precision)
 
 
 def _four_bit() -> BitsAndBytesConfig:
@@ -93,11 +79,6 @@ def _keep_differentiable(model: Any) -> None:
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else 'no detail'}"
 
 
 def load_processor(source: str, **where: str) -> Any:

@@ -1,3 +1,5 @@
+"""Tells that memory ran out, and gives back what can be."""
+
 from __future__ import annotations
 
 import torch

@@ -1,3 +1,5 @@
+"""Draws rows."""
+
 from __future__ import annotations
 
 import random

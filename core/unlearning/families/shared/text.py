@@ -1,3 +1,5 @@
+"""Text from outside."""
+
 from __future__ import annotations
 
 import re
