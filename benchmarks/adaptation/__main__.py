@@ -19,7 +19,7 @@ from benchmarks.adaptation.shapes import NARROW, TINY, random_model, reference_m
 from benchmarks.adaptation.ways import Plain, Shared
 from benchmarks.bars import Bar, publish
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.rows import Row
+from core.unlearning.families.mllm.training.rows import TrainingRow
 from core.unlearning.hardware.allocator import keep_blocks
 
 IMAGES, QUESTIONS = 10, 20
@@ -75,7 +75,7 @@ def _model(name: str, lm: MultimodalLM, bar: float, count: int) -> Iterator[Bar]
     yield Bar(f"{name}: preparation, in steps of the shared way", shared.prepared / shared.seconds)
 
 
-def _fastest(lm: MultimodalLM, rows: Sequence[Row], drawn: Sequence[Sequence[int]]) -> tuple[Cost, Cost, int]:
+def _fastest(lm: MultimodalLM, rows: Sequence[TrainingRow], drawn: Sequence[Sequence[int]]) -> tuple[Cost, Cost, int]:
     """The best of some rounds in which all take turns: shared, plain in its fastest passes, and how large those are."""
     ways = [Shared(), *map(Plain, AT_ONCE)]
     rounds = [[measure(way, lm, rows, drawn) for way in ways] for _ in range(ROUNDS)]

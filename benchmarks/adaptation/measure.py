@@ -17,8 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.adaptation.ways import Way
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.adapters import trainable, with_adapters
-from core.unlearning.families.mllm.training.rows import Row
+from core.unlearning.families.mllm.training.adapters import activate_adapter, with_adapters
+from core.unlearning.families.mllm.training.rows import TrainingRow
 from core.unlearning.hardware.allocator import give_back
 from core.unlearning.methods.shared.lora_forgetting import targets_of
 from core.unlearning.methods.smfa.config import Options
@@ -68,14 +68,14 @@ class Cost:
 def adapted(lm: MultimodalLM) -> Iterator[tuple[Any, list[torch.nn.Parameter]]]:
     """The model under an adapter that already does something."""
     with with_adapters(lm.model, ["a"], targets_of(lm, _OPTIONS), _OPTIONS) as wrapped:
-        parameters = trainable(wrapped, "a")
+        parameters = activate_adapter(wrapped, "a")
         torch.manual_seed(1)
         for parameter in parameters:
             parameter.data.normal_(std=0.1)
         yield wrapped, parameters
 
 
-def measure(way: Way, lm: MultimodalLM, rows: Sequence[Row], drawn: Sequence[Sequence[int]]) -> Cost:
+def measure(way: Way, lm: MultimodalLM, rows: Sequence[TrainingRow], drawn: Sequence[Sequence[int]]) -> Cost:
     """Steps of rows, given by their indices: once to count, once to time."""
     with FlopCounterMode(display=False, custom_mapping=_ATTENTION) as counted:
         way.prepare(lm, rows)

@@ -9,8 +9,8 @@ import numpy as np
 
 from core.unlearning.families.mllm.model.encoded import Encoded
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.draws import Draw, endless
-from core.unlearning.families.mllm.training.rows import Row
+from core.unlearning.families.mllm.training.rows import TrainingRow
+from core.unlearning.families.mllm.training.sampling import RowSampler, step_batches
 from core.unlearning.reference.mllm.faces import draw_person
 from core.unlearning.reference.mllm.looks import random_scene
 from core.unlearning.reference.mllm.people import known_people
@@ -38,14 +38,17 @@ def encoded_rows(lm: MultimodalLM, pictures: int, questions: int) -> list[Encode
     return rows
 
 
-def kinds(encoded: Sequence[Encoded]) -> list[Row]:
+def kinds(encoded: Sequence[Encoded]) -> list[TrainingRow]:
     """The first half to forget, the second to keep."""
     half = len(encoded) // 2
-    return [Row(row, kind="forget" if n < half else "memory") for n, row in enumerate(encoded)]
+    return [TrainingRow(row, kind="forget" if n < half else "memory") for n, row in enumerate(encoded)]
 
 
-def steps(rows: Sequence[Row], count: int) -> list[list[Row]]:
+def steps(rows: Sequence[TrainingRow], count: int) -> list[list[TrainingRow]]:
     """As the training loop draws them."""
-    draws = [Draw([r for r in rows if r.kind == "forget"], FORGET), Draw([r for r in rows if r.kind != "forget"], KEEP)]
-    streams = [islice(endless(draw, f"0 {n}"), count) for n, draw in enumerate(draws)]
+    draws = [
+        RowSampler([r for r in rows if r.kind == "forget"], FORGET),
+        RowSampler([r for r in rows if r.kind != "forget"], KEEP),
+    ]
+    streams = [islice(step_batches(draw, f"0 {n}"), count) for n, draw in enumerate(draws)]
     return [[*forget, *keep] for forget, keep in zip(*streams, strict=True)]

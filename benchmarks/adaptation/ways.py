@@ -19,9 +19,9 @@ from core.unlearning.families.mllm.model.batch import collate
 from core.unlearning.families.mllm.model.encoded import Encoded
 from core.unlearning.families.mllm.model.logits import AnswerLogits
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.answers import forgetting_by, log_probs
-from core.unlearning.families.mllm.training.rows import Row, referenced
-from core.unlearning.families.mllm.training.teacher import distributions
+from core.unlearning.families.mllm.training.row_losses import answer_log_probs, forgetting_loss
+from core.unlearning.families.mllm.training.rows import TrainingRow, with_reference
+from core.unlearning.families.mllm.training.teacher import teacher_distributions
 from core.unlearning.methods.npo.losses import npo
 
 BETA = 0.1
@@ -32,16 +32,16 @@ class Way(Protocol):
 
     name: ClassVar[str]
 
-    def prepare(self, lm: MultimodalLM, rows: Sequence[Row]) -> list[Row]:
+    def prepare(self, lm: MultimodalLM, rows: Sequence[TrainingRow]) -> list[TrainingRow]:
         """Called once, on the frozen model."""
 
-    def passes(self, rows: Sequence[Row]) -> list[Sequence[Row]]:
+    def passes(self, rows: Sequence[TrainingRow]) -> list[Sequence[TrainingRow]]:
         """A step's rows as they go through the model, one part after the other."""
 
-    def losses(self, lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
+    def losses(self, lm: MultimodalLM, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
         """Called for every part."""
 
-    def tokens(self, lm: MultimodalLM, rows: Sequence[Row]) -> int:
+    def tokens(self, lm: MultimodalLM, rows: Sequence[TrainingRow]) -> int:
         """What goes through the language model in one forward pass of these rows, padding included."""
 
 
@@ -50,29 +50,29 @@ class Shared:
 
     name: ClassVar[str] = "shared"
 
-    def prepare(self, lm: MultimodalLM, rows: Sequence[Row]) -> list[Row]:
+    def prepare(self, lm: MultimodalLM, rows: Sequence[TrainingRow]) -> list[TrainingRow]:
         """With what the frozen model says to them."""
-        forget = iter(referenced(lm, [row for row in rows if row.kind == "forget"]))
+        forget = iter(with_reference(lm, [row for row in rows if row.kind == "forget"]))
         keep = [row for row in rows if row.kind != "forget"]
-        softs = iter(distributions(lm, [row.encoded for row in keep]))
-        return [next(forget) if row.kind == "forget" else replace(row, soft=next(softs)) for row in rows]
+        softs = iter(teacher_distributions(lm, [row.encoded for row in keep]))
+        return [next(forget) if row.kind == "forget" else replace(row, teacher=next(softs)) for row in rows]
 
-    def passes(self, rows: Sequence[Row]) -> list[Sequence[Row]]:
+    def passes(self, rows: Sequence[TrainingRow]) -> list[Sequence[TrainingRow]]:
         """All at once."""
         return [rows]
 
-    def losses(self, lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
+    def losses(self, lm: MultimodalLM, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
         """See `Way`."""
-        return forgetting_by(_npo)(lm, model, rows)
+        return forgetting_loss(_npo)(lm, model, rows)
 
-    def tokens(self, lm: MultimodalLM, rows: Sequence[Row]) -> int:
+    def tokens(self, lm: MultimodalLM, rows: Sequence[TrainingRow]) -> int:
         """See `Way`."""
         return int(lm.to_batch([row.encoded for row in rows]).inputs["input_ids"].numel())
 
 
-def _npo(out: AnswerLogits, rows: Sequence[Row]) -> Tensor:
+def _npo(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:
     reference = torch.tensor([row.reference for row in rows], device=out.logits.device)
-    return npo(log_probs(out, len(rows)), reference, BETA)
+    return npo(answer_log_probs(out, len(rows)), reference, BETA)
 
 
 @dataclass(frozen=True)
@@ -82,16 +82,16 @@ class Plain:
     tokens_at_once: int
     name: ClassVar[str] = "plain"
 
-    def prepare(self, lm: MultimodalLM, rows: Sequence[Row]) -> list[Row]:  # noqa: ARG002
+    def prepare(self, lm: MultimodalLM, rows: Sequence[TrainingRow]) -> list[TrainingRow]:  # noqa: ARG002
         """Nothing."""
         return list(rows)
 
-    def passes(self, rows: Sequence[Row]) -> list[Sequence[Row]]:
+    def passes(self, rows: Sequence[TrainingRow]) -> list[Sequence[TrainingRow]]:
         """See `Way`; one row is always enough for a part."""
         size = max(1, self.tokens_at_once // max(len(row.encoded) for row in rows))
         return [rows[start : start + size] for start in range(0, len(rows), size)]
 
-    def losses(self, lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
+    def losses(self, lm: MultimodalLM, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
         """See `Way`."""
         inputs, labels = self._padded(lm, [row.encoded for row in rows])
         with torch.no_grad(), model.disable_adapter():
@@ -108,7 +108,7 @@ class Plain:
                 found.append((frozen[n, at].exp() * (frozen[n, at] - logs[n, at])).sum(-1).mean())
         return torch.stack(found)
 
-    def tokens(self, lm: MultimodalLM, rows: Sequence[Row]) -> int:  # noqa: ARG002
+    def tokens(self, lm: MultimodalLM, rows: Sequence[TrainingRow]) -> int:  # noqa: ARG002
         """See `Way`."""
         return len(rows) * max(len(row.encoded) for row in rows)
 

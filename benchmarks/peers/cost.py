@@ -14,7 +14,7 @@ from benchmarks.peers.inputs import Given, as_theirs
 from benchmarks.peers.losses import BETA
 from benchmarks.peers.peer import Theirs
 from core.unlearning.families.mllm.model.logits import answer_logits
-from core.unlearning.families.mllm.training.answers import log_probs
+from core.unlearning.families.mllm.training.row_losses import answer_log_probs
 from core.unlearning.methods.npo.losses import npo
 
 _STEPS = 7
@@ -24,11 +24,13 @@ def rows(given: Given, theirs: Theirs) -> Iterator[Bar]:
     """Ratios, theirs to ours."""
     lm, count = given.lm, len(given.pictured)
     with torch.no_grad():
-        before = log_probs(answer_logits(given.frozen, lm.to_batch(given.pictured)), count)
+        before = answer_log_probs(answer_logits(given.frozen, lm.to_batch(given.pictured)), count)
     batch = as_theirs(lm, given.pictured)
 
     def ours() -> Tensor:
-        return npo(log_probs(answer_logits(given.model, lm.to_batch(given.pictured)), count), before, BETA).mean()
+        return npo(
+            answer_log_probs(answer_logits(given.model, lm.to_batch(given.pictured)), count), before, BETA
+        ).mean()
 
     def their() -> Tensor:
         loss: Tensor = theirs.losses.compute_dpo_loss(given.model, given.frozen, None, batch, BETA)[0]

@@ -14,9 +14,9 @@ from benchmarks.peers.inputs import Given, as_theirs
 from benchmarks.peers.peer import Theirs
 from core.unlearning.families.mllm.model.batch import collate
 from core.unlearning.families.mllm.model.logits import answer_logits
-from core.unlearning.families.mllm.training.answers import log_probs, mean_losses
-from core.unlearning.families.mllm.training.losses import divergence
-from core.unlearning.families.mllm.training.teacher import Soft
+from core.unlearning.families.mllm.training.losses import kl_divergence
+from core.unlearning.families.mllm.training.row_losses import answer_log_probs, mean_answer_losses
+from core.unlearning.families.mllm.training.teacher import Teacher
 from core.unlearning.methods.dpo.losses import dpo
 from core.unlearning.methods.npo.losses import npo
 from core.unlearning.methods.simnpo.losses import simnpo
@@ -43,7 +43,7 @@ def _preference(given: Given, theirs: Theirs) -> Iterator[Bar]:
     lm, pictured = given.lm, given.pictured
     batch = as_theirs(lm, pictured)
     out, frozen = (answer_logits(m, lm.to_batch(pictured)) for m in (given.model, given.frozen))
-    told, before = log_probs(out, len(pictured)), log_probs(frozen, len(pictured))
+    told, before = answer_log_probs(out, len(pictured)), answer_log_probs(frozen, len(pictured))
     found, _ = theirs.losses.compute_dpo_loss(given.model, given.frozen, None, batch, BETA)
     yield agreeing("NPO, questions about pictures", npo(told, before, BETA).mean(), found)
     simple = SimpleNamespace(
@@ -51,14 +51,14 @@ def _preference(given: Given, theirs: Theirs) -> Iterator[Bar]:
     )
     text = as_theirs(lm, given.told)
     kept = {"forget": text, "retain": text}
-    sizes = mean_losses(answer_logits(given.model, lm.to_batch(given.told)), len(given.told))
+    sizes = mean_answer_losses(answer_logits(given.model, lm.to_batch(given.told)), len(given.told))
     their = theirs.simnpo.compute_loss(simple, given.model, kept)
     note = "their delta is the paper's gamma / beta; gamma here is the paper's"
     yield agreeing("SimNPO", simnpo(sizes, SIM_BETA, GAMMA).mean(), their, note)
     ratios = []
     for chosen in (given.refused, given.told):
         now, then = (answer_logits(m, lm.to_batch(chosen)) for m in (given.model, given.frozen))
-        ratios.append(log_probs(now, len(chosen)) - log_probs(then, len(chosen)))
+        ratios.append(answer_log_probs(now, len(chosen)) - answer_log_probs(then, len(chosen)))
     win = as_theirs(lm, given.refused)
     found, _ = theirs.losses.compute_dpo_loss(given.model, given.frozen, win, text, BETA)
     yield agreeing("DPO, refusal over answer", dpo(*ratios, BETA).mean(), found)
@@ -66,7 +66,7 @@ def _preference(given: Given, theirs: Theirs) -> Iterator[Bar]:
 
 def _likelihood(given: Given, theirs: Theirs) -> Iterator[Bar]:
     lm, told = given.lm, given.told
-    ours = -mean_losses(answer_logits(given.model, lm.to_batch(told)), len(told))
+    ours = -mean_answer_losses(answer_logits(given.model, lm.to_batch(told)), len(told))
     singly = [theirs.ascent.compute_loss(None, given.model, {"forget": as_theirs(lm, [row])}) for row in told]
     yield agreeing("gradient ascent, an answer at a time", (ours - torch.stack(singly)).abs().max(), 0.0)
     together = theirs.ascent.compute_loss(None, given.model, {"forget": as_theirs(lm, told)})
@@ -92,12 +92,12 @@ def _distributions(given: Given, theirs: Theirs) -> Iterator[Bar]:
     note = "theirs counts questions and padding too, with label -100 there: the 100th token from the vocabulary's end"
     yield Bar("UNDIAL, a batch: ours, over answers", float(values[told].mean()), note=note)
     yield Bar("UNDIAL, a batch: theirs", float(their))
-    kept = divergence(now.logits, _soft(then.logits))
+    kept = kl_divergence(now.logits, _soft(then.logits))
     differ = []
     for n, row in enumerate(given.told):
         batch = as_theirs(lm, [row])
         their, outputs = theirs.losses.compute_kl_divergence(given.model, given.frozen, batch)
-        last = divergence(outputs.logits[0, -1:], _soft(given.frozen(**batch).logits[0, -1:]))
+        last = kl_divergence(outputs.logits[0, -1:], _soft(given.frozen(**batch).logits[0, -1:]))
         ours = (kept[now.rows == n].sum() + last.sum()) / len(row)
         differ.append(abs(float(ours) - float(their)))
     yield agreeing("KL(frozen ‖ trained) at the same tokens", max(differ), 0.0)
@@ -107,6 +107,6 @@ def _distributions(given: Given, theirs: Theirs) -> Iterator[Bar]:
     yield Bar("KL, a batch: theirs", float(their))
 
 
-def _soft(logits: torch.Tensor) -> Soft:
+def _soft(logits: torch.Tensor) -> Teacher:
     probs = logits.softmax(-1)
-    return Soft(torch.arange(probs.shape[1]).expand_as(probs), probs)
+    return Teacher(torch.arange(probs.shape[1]).expand_as(probs), probs)

@@ -18,7 +18,7 @@ from benchmarks.sequence.people import FORGOTTEN, probes
 from core.unlearning import reference
 from core.unlearning.errors import UnlearningError
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.deltas import applied
+from core.unlearning.families.mllm.training.deltas import applying_deltas
 from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.recipes import kept_questions
 from core.unlearning.methods.base import JobContext
@@ -129,7 +129,7 @@ def _all(lm: MultimodalLM, recipes: list[Recipe]) -> Iterator[None]:
         yield
         return
     first, *others = recipes
-    with applied(lm.model, _shipped(first)), _all(lm, others):
+    with applying_deltas(lm.model, _shipped(first)), _all(lm, others):
         yield
 
 

@@ -26,7 +26,7 @@ from core.unlearning.evaluation.membership import auc
 from core.unlearning.families.mllm.evaluation.probes import non_members
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.score import ScoredAnswer, score
-from core.unlearning.families.mllm.training.deltas import applied
+from core.unlearning.families.mllm.training.deltas import applying_deltas
 from core.unlearning.families.registry import load_family
 from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.smfa.config import Options
@@ -169,7 +169,7 @@ def _measured(lm: MultimodalLM, case: Case, name: str, seed: int) -> Numbers:
         result = METHOD.run(lm, case.data, options, JobContext(Path(scratch)))
         recipe = Recipe.open(Path(scratch) / "recipe")
         k = float(result.details["k_image"]), float(result.details["k_text"])
-        with applied(lm.model, sculpted(recipe.views(*k), recipe.anchor, recipe.granularity)):
+        with applying_deltas(lm.model, sculpted(recipe.views(*k), recipe.anchor, recipe.granularity)):
             numbers = _numbers(lm, case)
     steps = sum(n for course, n in result.details["steps"].items() if course != ANCHOR)
     return {**numbers, "k": k[0] if math.isfinite(k[0]) else -1.0, "steps": steps}

@@ -21,9 +21,9 @@ from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
 from core.unlearning.families.mllm.evaluation.quantise import quantised_linears
 from core.unlearning.families.mllm.evaluation.relearn import recovery
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.answers import answer_losses
-from core.unlearning.families.mllm.training.draws import micro_batches
-from core.unlearning.families.mllm.training.rows import Row
+from core.unlearning.families.mllm.training.row_losses import answer_losses
+from core.unlearning.families.mllm.training.rows import TrainingRow
+from core.unlearning.families.mllm.training.sampling import micro_batches
 from core.unlearning.families.registry import load_family
 from core.unlearning.reference.mllm.people import STANDARD_REQUESTS
 from core.unlearning.types import Example, ModelSpec
@@ -111,5 +111,5 @@ def relearned(lm: MultimodalLM, asked: Sequence[Example]) -> float:
 
 
 def _loss(lm: MultimodalLM, batch: Sequence[Example]) -> torch.Tensor:
-    rows = [Row(lm.encoder.with_answer(e.question, e.image, e.answer)) for e in batch]
+    rows = [TrainingRow(lm.encoder.with_answer(e.question, e.image, e.answer)) for e in batch]
     return torch.cat([answer_losses(lm, lm.model, part) for part in micro_batches(rows, 64)]).mean()

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from core.unlearning.families.mllm.model.logits import AnswerLogits
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.answers import forgetting_by, log_probs
-from core.unlearning.families.mllm.training.rows import Row, answer_rows, referenced, refusal_rows
+from core.unlearning.families.mllm.training.row_losses import answer_log_probs, forgetting_loss
+from core.unlearning.families.mllm.training.rows import TrainingRow, answer_rows, refusal_rows, with_reference
 from core.unlearning.methods.dpo.config import Options
 from core.unlearning.methods.dpo.losses import dpo
 from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers, refusals_for, to_forget
@@ -24,16 +24,16 @@ class Dpo(LoraForgetting):
     def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:
         """See `LoraForgetting.teach`."""
 
-        def loss(out: AnswerLogits, rows: Sequence[Row]) -> Tensor:
-            known = [row.reference for row in rows] + [row.reference_beside for row in rows]
-            ratios = log_probs(out, 2 * len(rows)) - torch.tensor(known, device=out.logits.device)
+        def loss(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:
+            known = [row.reference for row in rows] + [row.alternative_reference for row in rows]
+            ratios = answer_log_probs(out, 2 * len(rows)) - torch.tensor(known, device=out.logits.device)
             return dpo(ratios[len(rows) :], ratios[: len(rows)], options.beta)
 
         forget = to_forget(data)
         refusals = refusal_rows(lm, forget, refusals_for(lm, data, options.seed))
         pairs = zip(answer_rows(lm, forget), refusals, strict=True)
-        rows = referenced(lm, [replace(row, beside=refusal.encoded) for row, refusal in pairs])
-        return Lesson(rows, forgetting_by(loss), kept_answers(lm, data))
+        rows = with_reference(lm, [replace(row, alternative=refusal.encoded) for row, refusal in pairs])
+        return Lesson(rows, forgetting_loss(loss), kept_answers(lm, data))
 
 
 METHOD = Dpo()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.answers import forgetting_by
+from core.unlearning.families.mllm.training.row_losses import forgetting_loss
 from core.unlearning.families.mllm.training.rows import answer_rows
 from core.unlearning.methods.kl_minimisation.config import Options
 from core.unlearning.methods.shared.ascent import ascent
@@ -16,7 +16,7 @@ class KlMinimisation(LoraForgetting):
 
     def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:  # noqa: ARG002 (nothing to choose)
         """See `LoraForgetting.teach`."""
-        return Lesson(answer_rows(lm, to_forget(data)), forgetting_by(ascent), kept_distributions(lm, data))
+        return Lesson(answer_rows(lm, to_forget(data)), forgetting_loss(ascent), kept_distributions(lm, data))
 
 
 METHOD = KlMinimisation()

@@ -14,7 +14,7 @@ from torch import Tensor
 from core.unlearning.families.mllm.model.batching import run_batched
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.target_modules import decoder_layers, mlp_outputs, pattern_of
-from core.unlearning.families.mllm.training.hidden import passing
+from core.unlearning.families.mllm.training.hidden import hidden_states
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.manu.config import Options
 from core.unlearning.methods.manu.importance import Activity, highest, scores
@@ -66,7 +66,7 @@ def _activity(
     found = {name: Activity(options.active_above) for name in modules}
 
     def run(batch: list[int]) -> list[None]:
-        passed = passing(lm, lm.model, [rows[i] for i in batch], modules, "input")
+        passed = hidden_states(lm, lm.model, [rows[i] for i in batch], modules, "input")
         for name in modules:
             found[name].add(passed.at[name].cpu())
         return [None] * len(batch)

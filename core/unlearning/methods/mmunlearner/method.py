@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from core.unlearning.families.mllm.model.frozen import caching_answers
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.target_modules import match_modules
-from core.unlearning.families.mllm.training.answers import answer_losses, forgetting_by
-from core.unlearning.families.mllm.training.deltas import sparse, with_deltas
+from core.unlearning.families.mllm.training.deltas import sparse_deltas, with_deltas
 from core.unlearning.families.mllm.training.resume import TrainingState
-from core.unlearning.families.mllm.training.rows import Row, answer_rows, keep_rows
-from core.unlearning.families.mllm.training.train import Course, Gradients, train
+from core.unlearning.families.mllm.training.row_losses import answer_losses, forgetting_loss
+from core.unlearning.families.mllm.training.rows import TrainingRow, answer_rows, retain_rows
+from core.unlearning.families.mllm.training.train import AdapterTraining, Gradients, train
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.mmunlearner.config import Options
 from core.unlearning.methods.mmunlearner.losses import saliency
@@ -46,7 +46,7 @@ class MmUnlearner:
         targets = targets_of(model, options)
         forget, keep = _sides(data, options)
         lesson = Lesson(
-            answer_rows(model, forget), forgetting_by(ascent), keep_rows(model, keep, soft=False, weight=1.0)
+            answer_rows(model, forget), forgetting_loss(ascent), retain_rows(model, keep, soft=False, weight=1.0)
         )
         pictured = True if all(e.image is not None for e in forget) else None
         with caching_answers(model, job.checkpoints, job.progress, "targets"):
@@ -58,7 +58,9 @@ class MmUnlearner:
                 deltas[name].register_hook(mask.mul)  # type: ignore[no-untyped-call]
             job.progress.phase("training", course.steps, done=state.steps_done)
             train(model, model.model, list(deltas.values()), course, options, job.progress, state)
-        stored = supertuning.write(lambda: sparse(deltas), job.adapter, base_model=model.source, target_modules=targets)
+        stored = supertuning.write(
+            lambda: sparse_deltas(deltas), job.adapter, base_model=model.source, target_modules=targets
+        )
         details = {
             **told(course),
             "target_modules": targets,
@@ -87,16 +89,18 @@ def _masks(
 
 
 def _fisher(
-    lm: MultimodalLM, deltas: dict[str, nn.Parameter], rows: Sequence[Row], options: Options, progress: Progress
+    lm: MultimodalLM, deltas: dict[str, nn.Parameter], rows: Sequence[TrainingRow], options: Options, progress: Progress
 ) -> list[Tensor]:
     """Mean over groups of rows of the squared gradient of the group's mean loss, for each delta (which is zero)."""
     parameters = list(deltas.values())
-    gradients = Gradients(lm, lm.model, parameters, Course("fisher", (), 0, answer_losses), options.micro_batch)
+    gradients = Gradients(
+        lm, lm.model, parameters, AdapterTraining("fisher", (), 0, answer_losses), options.micro_batch
+    )
     drawn = random.Random(options.seed).sample(list(rows), min(len(rows), options.fisher_rows))  # noqa: S311
     groups = [drawn[start : start + _GROUP] for start in range(0, len(drawn), _GROUP)]
     total = [torch.zeros_like(p) for p in parameters]
     for group in groups:
-        gradients.of(group)
+        gradients.compute(group)
         for found, parameter in zip(total, parameters, strict=True):
             found += torch.zeros_like(found) if parameter.grad is None else parameter.grad.square() / len(groups)
         progress.alive()

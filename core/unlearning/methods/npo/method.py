@@ -9,8 +9,8 @@ from torch import Tensor
 
 from core.unlearning.families.mllm.model.logits import AnswerLogits
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.answers import forgetting_by, log_probs
-from core.unlearning.families.mllm.training.rows import Row, answer_rows, referenced
+from core.unlearning.families.mllm.training.row_losses import answer_log_probs, forgetting_loss
+from core.unlearning.families.mllm.training.rows import TrainingRow, answer_rows, with_reference
 from core.unlearning.methods.npo.config import Options
 from core.unlearning.methods.npo.losses import npo
 from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers, to_forget
@@ -23,12 +23,12 @@ class Npo(LoraForgetting):
     def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:
         """See `LoraForgetting.teach`."""
 
-        def loss(out: AnswerLogits, rows: Sequence[Row]) -> Tensor:
+        def loss(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:
             reference = torch.tensor([row.reference for row in rows], device=out.logits.device)
-            return npo(log_probs(out, len(rows)), reference, options.beta)
+            return npo(answer_log_probs(out, len(rows)), reference, options.beta)
 
-        rows = referenced(lm, answer_rows(lm, to_forget(data)))
-        return Lesson(rows, forgetting_by(loss), kept_answers(lm, data))
+        rows = with_reference(lm, answer_rows(lm, to_forget(data)))
+        return Lesson(rows, forgetting_loss(loss), kept_answers(lm, data))
 
 
 METHOD = Npo()

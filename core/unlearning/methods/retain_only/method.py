@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.answers import answer_losses
+from core.unlearning.families.mllm.training.row_losses import answer_losses
 from core.unlearning.methods.retain_only.config import Options
 from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers
 from core.unlearning.types import JobData

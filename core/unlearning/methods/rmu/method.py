@@ -13,9 +13,9 @@ from core.unlearning.families.mllm.model.answer_cache import AnswerKind
 from core.unlearning.families.mllm.model.frozen import run_cached
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.target_modules import decoder_layers, mlp_outputs, pattern_of
-from core.unlearning.families.mllm.training.hidden import passing
+from core.unlearning.families.mllm.training.hidden import hidden_states
 from core.unlearning.families.mllm.training.losses import row_means
-from core.unlearning.families.mllm.training.rows import Row, answer_rows
+from core.unlearning.families.mllm.training.rows import TrainingRow, answer_rows
 from core.unlearning.methods.rmu.config import Options
 from core.unlearning.methods.rmu.losses import control, distance
 from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers, to_forget
@@ -28,7 +28,7 @@ _TRAINED = 3
 
 
 @dataclass(frozen=True)
-class Steered(Row):
+class Steered(TrainingRow):
     """`wanted` [tokens, width]: the hidden states that the row should have."""
 
     wanted: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
@@ -48,8 +48,8 @@ class Rmu(LoraForgetting):
         rows = [Steered(row.encoded, wanted=vector.expand_as(s)) for row, s in zip(forget, to, strict=True)]
         kept = [Steered(row.encoded, kind=row.kind, wanted=s) for row, s in zip(keep, held, strict=True)]
 
-        def loss(lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
-            found = passing(lm, model, [row.encoded for row in rows], [layer], "output")
+        def loss(lm: MultimodalLM, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
+            found = hidden_states(lm, model, [row.encoded for row in rows], [layer], "output")
             wanted = torch.cat([row.wanted for row in rows if isinstance(row, Steered)]).to(lm.device)
             return row_means(distance(found.at[layer], wanted), found.rows, len(rows))
 
@@ -68,12 +68,12 @@ def _layers(lm: MultimodalLM, options: Options) -> list[str]:
 
 
 @torch.no_grad()
-def states(lm: MultimodalLM, layer: str, rows: Sequence[Row]) -> list[Tensor]:
+def states(lm: MultimodalLM, layer: str, rows: Sequence[TrainingRow]) -> list[Tensor]:
     """What the frozen layer puts out where each row's answer is formed, [tokens, width] on the CPU."""
     encoded = [row.encoded for row in rows]
 
     def run(batch: list[int]) -> list[Tensor]:
-        found = passing(lm, lm.model, [encoded[i] for i in batch], [layer], "output")
+        found = hidden_states(lm, lm.model, [encoded[i] for i in batch], [layer], "output")
         counts = torch.bincount(found.rows, minlength=len(batch)).tolist()
         return [part.clone() for part in found.at[layer].cpu().split(counts)]  # type: ignore[no-untyped-call]
 

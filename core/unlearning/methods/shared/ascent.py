@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from core.unlearning.families.mllm.model.logits import AnswerLogits
-from core.unlearning.families.mllm.training.answers import mean_losses
-from core.unlearning.families.mllm.training.rows import Row
+from core.unlearning.families.mllm.training.row_losses import mean_answer_losses
+from core.unlearning.families.mllm.training.rows import TrainingRow
 
 
-def ascent(out: AnswerLogits, rows: Sequence[Row]) -> Tensor:
+def ascent(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:
     """Log p(answer) / |answer| of each row [n]."""
-    return -mean_losses(out, len(rows))
+    return -mean_answer_losses(out, len(rows))

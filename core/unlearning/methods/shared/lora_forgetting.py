@@ -13,14 +13,14 @@ from core.unlearning.families.mllm.model.frozen import caching_answers
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.target_modules import default_targets, early_mlp_targets, match_modules
 from core.unlearning.families.mllm.options import Keeping, Steps, Stopping, Targeted
-from core.unlearning.families.mllm.training.adapters import save, trainable, with_adapters
-from core.unlearning.families.mllm.training.answers import RowLoss
-from core.unlearning.families.mllm.training.draws import Draw, shares
-from core.unlearning.families.mllm.training.heldout import Held
+from core.unlearning.families.mllm.training.adapters import activate_adapter, save_adapter, with_adapters
+from core.unlearning.families.mllm.training.heldout import HeldOutQuestions
 from core.unlearning.families.mllm.training.refusal_pool import RefusalPool
 from core.unlearning.families.mllm.training.resume import TrainingState
-from core.unlearning.families.mllm.training.rows import FORGET, Row, keep_rows, weighted
-from core.unlearning.families.mllm.training.train import Course, train
+from core.unlearning.families.mllm.training.row_losses import RowLoss
+from core.unlearning.families.mllm.training.rows import FORGET, TrainingRow, retain_rows, with_weight
+from core.unlearning.families.mllm.training.sampling import RowSampler, samplers_by_kind
+from core.unlearning.families.mllm.training.train import AdapterTraining, train
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.types import Example, JobData
 
@@ -33,9 +33,9 @@ _POINTS = 100
 class Lesson:
     """The rows to forget, the rows to keep, and the loss of both."""
 
-    forget: Sequence[Row]
+    forget: Sequence[TrainingRow]
     loss: RowLoss
-    keep: Sequence[Row] = ()
+    keep: Sequence[TrainingRow] = ()
 
 
 def to_forget(data: JobData) -> list[Example]:
@@ -51,14 +51,14 @@ def to_keep(data: JobData) -> list[Example]:
     return [e for e in data.train if e.split not in FORGET and e.answer]
 
 
-def kept_answers(lm: MultimodalLM, data: JobData) -> list[Row]:
+def kept_answers(lm: MultimodalLM, data: JobData) -> list[TrainingRow]:
     """What is kept, by cross-entropy on its answers."""
-    return keep_rows(lm, to_keep(data), soft=False, weight=1.0)
+    return retain_rows(lm, to_keep(data), soft=False, weight=1.0)
 
 
-def kept_distributions(lm: MultimodalLM, data: JobData) -> list[Row]:
+def kept_distributions(lm: MultimodalLM, data: JobData) -> list[TrainingRow]:
     """What is kept, by KL(frozen || trained) at every token of its answers."""
-    return keep_rows(lm, to_keep(data), soft=True, weight=1.0)
+    return retain_rows(lm, to_keep(data), soft=True, weight=1.0)
 
 
 def refusals_for(lm: MultimodalLM, data: JobData, seed: int) -> RefusalPool:
@@ -90,8 +90,8 @@ class LoraForgetting(ABC):
         state = TrainingState(job.checkpoints, [ADAPTER], options)
         job.progress.phase("training", course.steps, done=state.steps_done)
         with with_adapters(model.model, [ADAPTER], targets, options) as wrapped:
-            train(model, wrapped, trainable(wrapped, ADAPTER), course, options, job.progress, state)
-            save(wrapped, ADAPTER, job.adapter, model.source)
+            train(model, wrapped, activate_adapter(wrapped, ADAPTER), course, options, job.progress, state)
+            save_adapter(wrapped, ADAPTER, job.adapter, model.source)
         return MethodResult(job.adapter, details={**told(course), "target_modules": targets})
 
     def targets(self, lm: MultimodalLM, options: Any) -> str:
@@ -104,22 +104,22 @@ def enough(lm: MultimodalLM, data: JobData, options: Steps, *, images: bool | No
     below = options.stop_below if isinstance(options, Stopping) else None
     if below is None:
         return None
-    held = Held(lm, data.validation)
+    held = HeldOutQuestions(lm, data.validation)
     return lambda: held.forgotten(below, images=images)
 
 
-def course_of(lesson: Lesson, options: Steps, enough: Callable[[], bool] | None) -> Course:
+def course_of(lesson: Lesson, options: Steps, enough: Callable[[], bool] | None) -> AdapterTraining:
     """A step's loss is the mean over the rows to forget plus `retain_weight` times the mean over the rows to keep."""
-    draws = [Draw(lesson.forget, options.batch)]
+    draws = [RowSampler(lesson.forget, options.batch)]
     if lesson.keep and isinstance(options, Keeping) and options.retain_weight:
-        kept = shares(lesson.keep, options.retain_batch)
+        kept = samplers_by_kind(lesson.keep, options.retain_batch)
         weight = options.retain_weight * options.batch / sum(draw.count for draw in kept)
-        draws += [Draw(weighted(draw.rows, weight), draw.count) for draw in kept]
+        draws += [RowSampler(with_weight(draw.rows, weight), draw.count) for draw in kept]
     whole = float(options.batch)
-    return Course(ADAPTER, draws, options.steps, lesson.loss, whole, enough, _ASK_EVERY)
+    return AdapterTraining(ADAPTER, draws, options.steps, lesson.loss, whole, enough, _ASK_EVERY)
 
 
-def told(course: Course) -> dict[str, Any]:
+def told(course: AdapterTraining) -> dict[str, Any]:
     """What the report says of the training."""
     return {"losses": {course.name: thin(course.losses)}, "steps": len(course.losses)}
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from core.unlearning.families.mllm.model.logits import AnswerLogits
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.answers import forgetting_by, mean_losses
-from core.unlearning.families.mllm.training.rows import Row, answer_rows
+from core.unlearning.families.mllm.training.row_losses import forgetting_loss, mean_answer_losses
+from core.unlearning.families.mllm.training.rows import TrainingRow, answer_rows
 from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers, to_forget
 from core.unlearning.methods.simnpo.config import Options
 from core.unlearning.methods.simnpo.losses import simnpo
@@ -22,10 +22,10 @@ class SimNpo(LoraForgetting):
     def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:
         """See `LoraForgetting.teach`."""
 
-        def loss(out: AnswerLogits, rows: Sequence[Row]) -> Tensor:
-            return simnpo(mean_losses(out, len(rows)), options.beta, options.gamma)
+        def loss(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:
+            return simnpo(mean_answer_losses(out, len(rows)), options.beta, options.gamma)
 
-        return Lesson(answer_rows(lm, to_forget(data)), forgetting_by(loss), kept_answers(lm, data))
+        return Lesson(answer_rows(lm, to_forget(data)), forgetting_loss(loss), kept_answers(lm, data))
 
 
 METHOD = SimNpo()

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.draws import Draw, shares, steps_for
 from core.unlearning.families.mllm.training.refusal_pool import RefusalPool
-from core.unlearning.families.mllm.training.rows import FORGET, Row, keep_rows, refusal_rows
-from core.unlearning.families.mllm.training.train import Course
+from core.unlearning.families.mllm.training.rows import FORGET, TrainingRow, refusal_rows, retain_rows
+from core.unlearning.families.mllm.training.sampling import RowSampler, samplers_by_kind, steps_for
+from core.unlearning.families.mllm.training.train import AdapterTraining
 from core.unlearning.methods.smfa.acquaintances import more_acquaintances
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.losses import sculpting
@@ -25,7 +25,7 @@ OWN_WORDS: tuple[Split, ...] = ("forget_understanding", "unseen_image_memory", "
 """In the training part, what the model says itself beyond what is registered and requested."""
 
 
-def plan(lm: MultimodalLM, data: JobData, options: Options) -> list[Course]:
+def plan(lm: MultimodalLM, data: JobData, options: Options) -> list[AdapterTraining]:
     """One course for each forgetting adapter, then the anchor's. All teacher targets are computed here, once."""
     rng = random.Random(options.seed)  # noqa: S311
     train, erasing = list(data.train), options.mode == "erasure"
@@ -33,16 +33,16 @@ def plan(lm: MultimodalLM, data: JobData, options: Options) -> list[Course]:
         train += more_acquaintances(lm, train, options.imagined, rng)
     kept = _kept(train, options, rng)
     forget = _forget_rows(lm, train, options, rng)
-    keep = keep_rows(lm, kept, soft=options.self_anchor, weight=options.anchor_weight)
+    keep = retain_rows(lm, kept, soft=options.self_anchor, weight=options.anchor_weight)
     if options.imagined:
         count, soft, weight = options.imagined, options.self_anchor, options.anchor_weight
         keep += imagined_rows(lm, train, count, soft=soft, weight=weight, rng=rng, shared=erasing)
-    anchor = [replace(row, soft=None, weight=1.0) for row in keep]
+    anchor = [replace(row, teacher=None, weight=1.0) for row in keep]
     erase = _erase_rows(lm, train, options, rng)
     courses = [_forgetting(name, forget, erase, keep, options) for name in adapter_names(options.views)]
     count = options.anchor_batch or options.batch
     steps = steps_for(len(anchor), count, options.anchor_steps, options.epochs)
-    return [*courses, Course(ANCHOR, shares(anchor, count), steps)]
+    return [*courses, AdapterTraining(ANCHOR, samplers_by_kind(anchor, count), steps)]
 
 
 def _kept(train: Sequence[Example], options: Options, rng: random.Random) -> list[Example]:
@@ -58,7 +58,7 @@ def _kept(train: Sequence[Example], options: Options, rng: random.Random) -> lis
     return few
 
 
-def _forget_rows(lm: MultimodalLM, train: Sequence[Example], options: Options, rng: random.Random) -> list[Row]:
+def _forget_rows(lm: MultimodalLM, train: Sequence[Example], options: Options, rng: random.Random) -> list[TrainingRow]:
     forget = [e for e in train if e.split in FORGET]
     declined = [e for e in train if e.split == "declined"]
     pool = RefusalPool(lm, forget, sorted({e.answer for e in declined}), rng)
@@ -67,7 +67,7 @@ def _forget_rows(lm: MultimodalLM, train: Sequence[Example], options: Options, r
     return counterfactual_rows(lm, forget, declined, pool, rng)
 
 
-def _erase_rows(lm: MultimodalLM, train: Sequence[Example], options: Options, rng: random.Random) -> list[Row]:
+def _erase_rows(lm: MultimodalLM, train: Sequence[Example], options: Options, rng: random.Random) -> list[TrainingRow]:
     if options.mode == "suppression":
         return []
     forget = [e for e in train if e.split in FORGET]
@@ -75,17 +75,21 @@ def _erase_rows(lm: MultimodalLM, train: Sequence[Example], options: Options, rn
 
 
 def _forgetting(
-    name: str, forget: Sequence[Row], erase: Sequence[Row], keep: Sequence[Row], options: Options
-) -> Course:
+    name: str,
+    forget: Sequence[TrainingRow],
+    erase: Sequence[TrainingRow],
+    keep: Sequence[TrainingRow],
+    options: Options,
+) -> AdapterTraining:
     if name != JOINT:
         forget, erase, keep = ([r for r in rows if r.has_image is (name == IMAGE)] for rows in (forget, erase, keep))
     steps, loss = options.steps, sculpting(options.focus)
     if not options.anchor_batch:
         mixed = [*forget, *erase, *keep]
-        return Course(
-            name, [Draw(mixed, options.batch)], steps_for(len(mixed), options.batch, steps, options.epochs), loss
+        return AdapterTraining(
+            name, [RowSampler(mixed, options.batch)], steps_for(len(mixed), options.batch, steps, options.epochs), loss
         )
-    draws = [Draw(forget, options.batch), *shares(keep, options.anchor_batch)]
+    draws = [RowSampler(forget, options.batch), *samplers_by_kind(keep, options.anchor_batch)]
     if erase:
-        draws.append(Draw(erase, options.erasure_batch))
-    return Course(name, draws, steps_for(len(forget), options.batch, steps, options.epochs), loss)
+        draws.append(RowSampler(erase, options.erasure_batch))
+    return AdapterTraining(name, draws, steps_for(len(forget), options.batch, steps, options.epochs), loss)

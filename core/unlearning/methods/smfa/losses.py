@@ -17,8 +17,8 @@ from torch import Tensor
 
 from core.unlearning.families.mllm.model.logits import answer_logits
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.answers import RowLoss, log_probs, losses_of
-from core.unlearning.families.mllm.training.rows import Row
+from core.unlearning.families.mllm.training.row_losses import RowLoss, answer_log_probs, losses_from_logits
+from core.unlearning.families.mllm.training.rows import TrainingRow
 
 
 def excess(log_probs: Tensor, ceilings: Tensor) -> Tensor:
@@ -34,12 +34,12 @@ def focused(losses: Tensor, focus: float) -> Tensor:
 def sculpting(focus: float) -> RowLoss:
     """`answer_losses`, `focused` where a row is kept; of a row with a ceiling, its excess."""
 
-    def losses(lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> Tensor:
+    def losses(lm: MultimodalLM, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
         out = answer_logits(model, lm.to_batch([row.encoded for row in rows]))
         ceilings = torch.tensor([math.inf if row.ceiling is None else row.ceiling for row in rows], device=lm.device)
         kept = torch.tensor([row.kind != "forget" for row in rows], device=lm.device)
-        found = losses_of(out, rows)
+        found = losses_from_logits(out, rows)
         found = torch.where(kept, focused(found, focus), found)
-        return torch.where(ceilings.isinf(), found, excess(log_probs(out, len(rows)), ceilings))
+        return torch.where(ceilings.isinf(), found, excess(answer_log_probs(out, len(rows)), ceilings))
 
     return losses

@@ -11,12 +11,12 @@ from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.mllm.model.frozen import caching_answers
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.target_modules import match_modules
-from core.unlearning.families.mllm.training.adapters import save, trainable, with_adapters
-from core.unlearning.families.mllm.training.deltas import applied
-from core.unlearning.families.mllm.training.heldout import Held
+from core.unlearning.families.mllm.training.adapters import activate_adapter, save_adapter, with_adapters
+from core.unlearning.families.mllm.training.deltas import applying_deltas
+from core.unlearning.families.mllm.training.heldout import HeldOutQuestions
 from core.unlearning.families.mllm.training.resume import TrainingState
 from core.unlearning.families.mllm.training.rows import FORGET
-from core.unlearning.families.mllm.training.train import Course, train
+from core.unlearning.families.mllm.training.train import AdapterTraining, train
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.shared.lora_forgetting import targets_of, thin
 from core.unlearning.methods.smfa import activations, courses, recipe
@@ -41,7 +41,7 @@ class Smfa:
         """Write `job.adapter` and `job.recipe`. The model itself is left as it was."""
         targets = targets_of(model, options)
         with caching_answers(model, job.checkpoints, job.progress, "targets", large=True):
-            held, excess = Held(model, data.validation), _excess(model, data, options)
+            held, excess = HeldOutQuestions(model, data.validation), _excess(model, data, options)
             trained = _plan(model, data, options, held, excess)
         state = TrainingState(job.checkpoints, [course.name for course in trained], options)
         _train(model, trained, options, targets, job.recipe, job.progress, state)
@@ -92,16 +92,18 @@ def _excess(lm: MultimodalLM, data: JobData, options: Options) -> Excess | None:
     return Excess(lm, [e for e in data.validation if e.split in FORGET], declined, options.seed)
 
 
-def _plan(lm: MultimodalLM, data: JobData, options: Options, held: Held, excess: Excess | None) -> list[Course]:
+def _plan(
+    lm: MultimodalLM, data: JobData, options: Options, held: HeldOutQuestions, excess: Excess | None
+) -> list[AdapterTraining]:
     planned = courses.plan(lm, data, options)
     for course in planned:
-        course.enough = _enough(held, excess, course.name, options.stop_below)
+        course.stop_early = _enough(held, excess, course.name, options.stop_below)
     return planned
 
 
 def _train(
     lm: MultimodalLM,
-    planned: Sequence[Course],
+    planned: Sequence[AdapterTraining],
     options: Options,
     targets: str,
     folder: Path,
@@ -111,11 +113,11 @@ def _train(
     progress.phase("training", sum(course.steps for course in planned), done=state.steps_done)
     with with_adapters(lm.model, [course.name for course in planned], targets, options) as wrapped:
         for course in planned:
-            train(lm, wrapped, trainable(wrapped, course.name), course, options, progress, state)
-            save(wrapped, course.name, folder / course.name, lm.source)
+            train(lm, wrapped, activate_adapter(wrapped, course.name), course, options, progress, state)
+            save_adapter(wrapped, course.name, folder / course.name, lm.source)
 
 
-def _enough(held: Held, excess: Excess | None, name: str, below: float | None) -> Callable[[], bool] | None:
+def _enough(held: HeldOutQuestions, excess: Excess | None, name: str, below: float | None) -> Callable[[], bool] | None:
     """When a forgetting adapter has learned enough. The anchor takes every step."""
     if below is None or name == recipe.ANCHOR:
         return None
@@ -125,7 +127,7 @@ def _enough(held: Held, excess: Excess | None, name: str, below: float | None) -
 
 def _sweep(
     lm: MultimodalLM,
-    held: Held,
+    held: HeldOutQuestions,
     excess: Excess | None,
     options: Options,
     written: Recipe,
@@ -152,7 +154,7 @@ def _note_activations(lm: MultimodalLM, data: JobData, written: Recipe) -> None:
     asked = list({(e.question, id(e.image)): e for e in data.train if e.split in FORGET}.values())
     prompts = [lm.encoder.prompt(e.question, e.image) for e in asked]
     strengths = (float(written.sculpt[name]) for name in ("k_image", "k_text"))
-    with applied(lm.model, sculpted(written.views(*strengths), written.anchor, written.granularity)):
+    with applying_deltas(lm.model, sculpted(written.views(*strengths), written.anchor, written.granularity)):
         moments = activations.second_moments(lm, prompts, written.anchor.names)
     activations.write(written.folder, moments)
 

@@ -10,7 +10,7 @@ from core.unlearning.families.mllm.data.gradient_images import images_for_answer
 from core.unlearning.families.mllm.model.generate import generate_encoded
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.refusals import is_refusal
-from core.unlearning.families.mllm.training.rows import FORGET, Row, held_rows
+from core.unlearning.families.mllm.training.rows import FORGET, TrainingRow, encoded_retain_rows
 from core.unlearning.types import Example, Split
 
 _QUESTIONS = 3
@@ -28,7 +28,7 @@ def imagined_rows(
     weight: float,
     rng: random.Random,
     shared: bool = False,
-) -> list[Row]:
+) -> list[TrainingRow]:
     """`count` pictures of people whom the model knows by name, made from pictures of the subject (one in three) and of
     strangers, with what it says about them. Answers that it also gives about the subject are left out; `shared`: only
     of pictures that were made from the subject's.
@@ -51,6 +51,6 @@ def imagined_rows(
         if answer and (answer not in secrets or id(p.start) in free)
     ]
     encoded = [lm.encoder.extend(prompt, q, a) for q, prompt, a in kept]
-    return held_rows(
+    return encoded_retain_rows(
         lm, encoded, ["declined" if is_refusal(a) else "memory" for *_, a in kept], soft=soft, weight=weight
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.training.adapters import Factors
+from core.unlearning.families.mllm.training.adapters import LoraFactors
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.sculpt import EPS, Granularity, View, product_norm
 
@@ -47,9 +47,9 @@ class Recipe:
         return cls(folder, sculpt)
 
     @property
-    def anchor(self) -> Factors:
+    def anchor(self) -> LoraFactors:
         """The retaining anchor."""
-        return Factors(self.folder / ANCHOR)
+        return LoraFactors(self.folder / ANCHOR)
 
     @property
     def granularity(self) -> Granularity:
@@ -61,13 +61,13 @@ class Recipe:
         """The forgetting adapters with their strengths. `k_image` is the one of a joint adapter."""
         names = adapter_names(self.sculpt["views"])
         share = 1.0 / len(names) if self.sculpt["combine"] == "average" else 1.0
-        return [View(Factors(self.folder / n), k, share) for n, k in zip(names, (k_image, k_text), strict=False)]
+        return [View(LoraFactors(self.folder / n), k, share) for n, k in zip(names, (k_image, k_text), strict=False)]
 
 
 def write(folder: Path, options: Options, targets: str, base_model: str) -> Recipe:
     """Write sculpt.json beside adapters that are saved already; k is filled in by `choose`."""
     names = adapter_names(options.views)
-    anchor = Factors(folder / ANCHOR)
+    anchor = LoraFactors(folder / ANCHOR)
     sculpt: dict[str, Any] = {
         "format": 1,
         "base_model": base_model,
@@ -78,7 +78,7 @@ def write(folder: Path, options: Options, targets: str, base_model: str) -> Reci
         "seed": options.seed,
         "options": options.model_dump(mode="json"),
         "sha256": {name: _digest(folder / name) for name in (*names, ANCHOR)},
-        "rho": {name: _rho(Factors(folder / name), anchor) for name in names},
+        "rho": {name: _rho(LoraFactors(folder / name), anchor) for name in names},
     }
     return _store(Recipe(folder, sculpt))
 
@@ -100,7 +100,7 @@ def _store(recipe: Recipe) -> Recipe:
     return recipe
 
 
-def _rho(forget: Factors, anchor: Factors) -> dict[str, float]:
+def _rho(forget: LoraFactors, anchor: LoraFactors) -> dict[str, float]:
     return {n: product_norm(*forget[n]) / (product_norm(*anchor[n]) + EPS) for n in anchor.names}
 
 

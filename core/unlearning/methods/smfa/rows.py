@@ -11,15 +11,15 @@ from core.unlearning.families.mllm.model.generate import generate
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.refusals import is_refusal
 from core.unlearning.families.mllm.training.refusal_pool import RefusalPool
-from core.unlearning.families.mllm.training.rows import Row
-from core.unlearning.families.mllm.training.teacher import distributions, mean
+from core.unlearning.families.mllm.training.rows import TrainingRow
+from core.unlearning.families.mllm.training.teacher import mean_teacher, teacher_distributions
 from core.unlearning.methods.smfa.strangers import LEVELS, Counterfactual, counterfactuals, levels
 from core.unlearning.types import Example
 
 
 def counterfactual_rows(
     lm: MultimodalLM, examples: Sequence[Example], declined: Sequence[Example], pool: RefusalPool, rng: random.Random
-) -> list[Row]:
+) -> list[TrainingRow]:
     """Forgotten questions with the frozen model's behaviour towards strangers.
 
     Matched along the model's own refusal and along the true answer, so that neither its first token nor what follows a
@@ -34,20 +34,22 @@ def counterfactual_rows(
             soft.append((pair, answer))
         else:
             hard.append((pair.example, rng.choice(refusals) if refusals else pool.draw()))
-    rows = [Row(lm.encoder.with_answer(e.question, e.image, answer)) for e, answer in hard]
+    rows = [TrainingRow(lm.encoder.with_answer(e.question, e.image, answer)) for e, answer in hard]
     return rows + _soft_rows(lm, soft)
 
 
 def erasure_rows(
     lm: MultimodalLM, examples: Sequence[Example], declined: Sequence[Example], weight: float, rng: random.Random
-) -> list[Row]:
+) -> list[TrainingRow]:
     """Forgotten questions with their true answers, which may stay as likely as they are of strangers.
 
     Raises `InvalidInputError` (`no_strangers`) where nobody unknown is registered.
     """
     pairs = counterfactuals(examples, declined, rng, LEVELS)
     rows = [
-        Row(lm.encoder.with_answer(pair.example.question, pair.example.image, pair.example.answer), None, weight)
+        TrainingRow(
+            lm.encoder.with_answer(pair.example.question, pair.example.image, pair.example.answer), None, weight
+        )
         for pair in pairs
     ]
     found = [
@@ -66,7 +68,7 @@ def _stranger_answers(lm: MultimodalLM, pairs: Sequence[Counterfactual]) -> list
     return [next(answers) if p.asked else None for p in pairs]
 
 
-def _soft_rows(lm: MultimodalLM, soft: Sequence[tuple[Counterfactual, str]]) -> list[Row]:
+def _soft_rows(lm: MultimodalLM, soft: Sequence[tuple[Counterfactual, str]]) -> list[TrainingRow]:
     rows, teachers, sizes = [], [], []
     for pair, refusal in soft:
         question, image = pair.example.question, pair.example.image
@@ -75,5 +77,8 @@ def _soft_rows(lm: MultimodalLM, soft: Sequence[tuple[Counterfactual, str]]) -> 
             rows.append(lm.encoder.extend(prompt, question, answer))
             teachers += pair.encoded(lm, answer)
             sizes.append(len(pair.asked))
-    found = iter(distributions(lm, teachers))
-    return [Row(row, mean([next(found) for _ in range(size)])) for row, size in zip(rows, sizes, strict=True)]
+    found = iter(teacher_distributions(lm, teachers))
+    return [
+        TrainingRow(row, mean_teacher([next(found) for _ in range(size)]))
+        for row, size in zip(rows, sizes, strict=True)
+    ]

@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.training.adapters import Factors
+from core.unlearning.families.mllm.training.adapters import LoraFactors
 from core.unlearning.patches.modules import ModuleDelta
 
 EPS = 1e-12
@@ -27,7 +27,7 @@ Granularity = Literal["element", "row"]
 class View:
     """A forgetting adapter, its sculpting strength and its share in the sum."""
 
-    factors: Factors
+    factors: LoraFactors
     k: float
     share: float = 1.0
 
@@ -76,7 +76,7 @@ def sculpt_module(
     return ModuleDelta(name, torch.cat(parts_a), torch.cat(parts_b, 1), indices, values)
 
 
-def sculpted(views: Sequence[View], anchor: Factors, how: Granularity) -> Iterator[ModuleDelta]:
+def sculpted(views: Sequence[View], anchor: LoraFactors, how: Granularity) -> Iterator[ModuleDelta]:
     """Every matrix in turn; no more than one is held."""
     for name in anchor.names:
         chosen = [(*view.factors[name], view.k, view.share) for view in views]

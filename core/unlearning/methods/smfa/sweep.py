@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.deltas import applied
-from core.unlearning.families.mllm.training.heldout import Held
+from core.unlearning.families.mllm.training.deltas import applying_deltas
+from core.unlearning.families.mllm.training.heldout import HeldOutQuestions
 from core.unlearning.methods.smfa.config import K_GRID, Options
 from core.unlearning.methods.smfa.recipe import Recipe, as_json
 from core.unlearning.methods.smfa.sculpt import sculpted
@@ -62,7 +62,7 @@ def grid(options: Options) -> list[tuple[float, float]]:
 def sweep(
     lm: MultimodalLM,
     recipe: Recipe,
-    held: Held,
+    held: HeldOutQuestions,
     pairs: Sequence[tuple[float, float]],
     progress: Progress,
     excess: Excess | None = None,
@@ -70,7 +70,7 @@ def sweep(
     """Measure every pair on the held-out questions; `excess` where erasure is asked for."""
     points = []
     for k_image, k_text in pairs:
-        with applied(lm.model, sculpted(recipe.views(k_image, k_text), recipe.anchor, recipe.granularity)):
+        with applying_deltas(lm.model, sculpted(recipe.views(k_image, k_text), recipe.anchor, recipe.granularity)):
             points.append(Point(k_image, k_text, *held.measure(), None if excess is None else excess.left()))
         progress.step()
     return points

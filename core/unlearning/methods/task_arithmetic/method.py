@@ -16,10 +16,10 @@ from safetensors.torch import load_file, save_file
 
 from core.unlearning.families.mllm.model.frozen import caching_answers
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.adapters import Factors
-from core.unlearning.families.mllm.training.answers import answer_losses
-from core.unlearning.families.mllm.training.deltas import applied
-from core.unlearning.families.mllm.training.heldout import Held
+from core.unlearning.families.mllm.training.adapters import LoraFactors
+from core.unlearning.families.mllm.training.deltas import applying_deltas
+from core.unlearning.families.mllm.training.heldout import HeldOutQuestions
+from core.unlearning.families.mllm.training.row_losses import answer_losses
 from core.unlearning.families.mllm.training.rows import answer_rows
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, to_forget
@@ -54,7 +54,7 @@ class TaskArithmetic(LoraForgetting):
         learned = super().run(model, data, options, replace(job, workdir=vector))
         try:
             with caching_answers(model, job.checkpoints, job.progress, "held"):
-                held = Held(model, data.validation)
+                held = HeldOutQuestions(model, data.validation)
             points = _measured(model, held, learned.adapter, options, job.progress)
             chosen = best(points, options.utility_floor)
             _negate(learned.adapter, job.adapter, chosen.scale)
@@ -64,18 +64,20 @@ class TaskArithmetic(LoraForgetting):
         return MethodResult(job.adapter, details=details)
 
 
-def _measured(lm: MultimodalLM, held: Held, vector: Path, options: Options, progress: Progress) -> list[Point]:
+def _measured(
+    lm: MultimodalLM, held: HeldOutQuestions, vector: Path, options: Options, progress: Progress
+) -> list[Point]:
     scales = SCALES if options.scale == "auto" else (options.scale,)
     progress.phase("sculpting", len(scales))
     points = []
     for scale in scales:
-        with applied(lm.model, negated(Factors(vector), scale)):
+        with applying_deltas(lm.model, negated(LoraFactors(vector), scale)):
             points.append(Point(scale, *held.measure()))
         progress.step()
     return points
 
 
-def negated(vector: Factors, scale: float) -> Iterator[ModuleDelta]:
+def negated(vector: LoraFactors, scale: float) -> Iterator[ModuleDelta]:
     """-scale B A of every module."""
     none = torch.zeros(0, dtype=torch.int64), torch.zeros(0)
     for name in vector.names:

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from core.unlearning.families.mllm.model.logits import AnswerLogits
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.answers import forgetting_by
 from core.unlearning.families.mllm.training.losses import row_means
-from core.unlearning.families.mllm.training.rows import Row, answer_rows
-from core.unlearning.families.mllm.training.teacher import distributions, join
+from core.unlearning.families.mllm.training.row_losses import forgetting_loss
+from core.unlearning.families.mllm.training.rows import TrainingRow, answer_rows
+from core.unlearning.families.mllm.training.teacher import join_teachers, teacher_distributions
 from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers, to_forget
 from core.unlearning.methods.undial.config import Options
 from core.unlearning.methods.undial.losses import soft_cross_entropy
@@ -25,14 +25,14 @@ class Undial(LoraForgetting):
     def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:
         """See `LoraForgetting.teach`."""
 
-        def loss(out: AnswerLogits, rows: Sequence[Row]) -> Tensor:
-            teachers = join([row.soft for row in rows if row.soft is not None], out.logits.device)
+        def loss(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:
+            teachers = join_teachers([row.teacher for row in rows if row.teacher is not None], out.logits.device)
             return row_means(soft_cross_entropy(out.logits, teachers), out.rows, len(rows))
 
         rows = answer_rows(lm, to_forget(data))
-        teachers = distributions(lm, [row.encoded for row in rows], less=options.beta)
-        rows = [replace(row, soft=soft) for row, soft in zip(rows, teachers, strict=True)]
-        return Lesson(rows, forgetting_by(loss), kept_answers(lm, data))
+        teachers = teacher_distributions(lm, [row.encoded for row in rows], less=options.beta)
+        rows = [replace(row, teacher=soft) for row, soft in zip(rows, teachers, strict=True)]
+        return Lesson(rows, forgetting_loss(loss), kept_answers(lm, data))
 
 
 METHOD = Undial()

@@ -19,7 +19,7 @@ from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.score import encode_all
 from core.unlearning.families.mllm.model.target_modules import decoder_layers
 from core.unlearning.families.mllm.refusals import is_refusal
-from core.unlearning.families.mllm.training.hidden import passing
+from core.unlearning.families.mllm.training.hidden import hidden_states
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example
 
@@ -81,7 +81,7 @@ def states(lm: MultimodalLM, examples: Sequence[Example], modules: Sequence[str]
     rows = encode_all(lm, examples)
 
     def run(batch: list[int]) -> list[Floats]:
-        found = passing(lm, lm.model, [rows[i] for i in batch], modules, "output")
+        found = hidden_states(lm, lm.model, [rows[i] for i in batch], modules, "output")
         first = [int((found.rows == n).nonzero()[0]) for n in range(len(batch))]
         stacked = torch.stack([found.at[name][first] for name in modules], dim=1)
         return [np.asarray(row, dtype=np.float64) for row in stacked.cpu()]

@@ -12,9 +12,9 @@ from core.unlearning.bench.memory.records import OVERALL, Record
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
 from core.unlearning.families.mllm.evaluation.relearn import Recovery, Teaching, recovered, split_facts
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.answers import answer_losses
-from core.unlearning.families.mllm.training.draws import micro_batches
+from core.unlearning.families.mllm.training.row_losses import answer_losses
 from core.unlearning.families.mllm.training.rows import answer_rows
+from core.unlearning.families.mllm.training.sampling import micro_batches
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example
 

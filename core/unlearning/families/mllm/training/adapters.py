@@ -1,4 +1,4 @@
-"""LoRA adapters on a frozen model: put on, take off, and read as plain factors."""
+"""LoRA adapters on a frozen model: attach, train, detach, save, and read as plain factors."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _PREFIX = "base_model.model."
 
 
 def peft_name(name: str) -> str:
-    """What PEFT calls an adapter while it trains: it warns of names that are part of "lora_", such as "ra"."""
+    """PEFT's name of an adapter during training: PEFT warns of names that occur in "lora_", such as "ra"."""
     return f"lethe_{name}"
 
 
 @contextmanager
 def with_adapters(model: Any, names: Sequence[str], targets: str, options: LoraOptions) -> Iterator[Any]:
-    """The model with fresh float32 LoRA adapters; afterwards it is as it was."""
+    """The model with fresh float32 LoRA adapters; they are removed when the block ends."""
     config = LoraConfig(
         r=options.rank,
         lora_alpha=options.alpha,  # type: ignore[arg-type]  # PEFT divides by the rank; a float serves as well
@@ -42,13 +42,13 @@ def with_adapters(model: Any, names: Sequence[str], targets: str, options: LoraO
         yield wrapped.eval()
     finally:
         wrapped.unload()
-        # PEFT leaves its mark on the model, and warns when the next job finds it.
+        # PEFT leaves this attribute on the model, and warns when the next job finds it.
         vars(model).pop("peft_config", None)
         model.requires_grad_(False)
 
 
-def trainable(wrapped: Any, name: str) -> list[torch.nn.Parameter]:
-    """Make one adapter the active and only trainable one, with its dropout on."""
+def activate_adapter(wrapped: Any, name: str) -> list[torch.nn.Parameter]:
+    """Make one adapter the active and only trainable one, with dropout on; gives its parameters."""
     wrapped.set_adapter(peft_name(name))
     for path, module in wrapped.named_modules():
         if path.endswith("lora_dropout"):
@@ -61,7 +61,7 @@ def trainable(wrapped: Any, name: str) -> list[torch.nn.Parameter]:
     return parameters
 
 
-def save(wrapped: Any, name: str, folder: Path, base_model: str) -> None:
+def save_adapter(wrapped: Any, name: str, folder: Path, base_model: str) -> None:
     """Save one adapter as an ordinary PEFT LoRA directory that names its base by `base_model`."""
     wrapped.save_pretrained(str(folder), selected_adapters=[peft_name(name)])
     inner = folder / peft_name(name)
@@ -74,7 +74,7 @@ def save(wrapped: Any, name: str, folder: Path, base_model: str) -> None:
     config.write_text(json.dumps(named, indent=2, sort_keys=True) + "\n")
 
 
-class Factors:
+class LoraFactors:
     """A saved LoRA as factors, read one module at a time. `B @ A` is the delta, scaling folded into B."""
 
     def __init__(self, folder: Path) -> None:

@@ -36,8 +36,8 @@ def _adder(delta: nn.Parameter) -> Callable[[nn.Module, tuple[Tensor, ...], Tens
     return add
 
 
-def sparse(deltas: Mapping[str, Tensor]) -> Iterator[ModuleDelta]:
-    """As a patch holds them: the entries that are not zero, and no factors."""
+def sparse_deltas(deltas: Mapping[str, Tensor]) -> Iterator[ModuleDelta]:
+    """The deltas in a patch's form: their non-zero entries, no factors."""
     for name, delta in deltas.items():
         flat = delta.detach().view(-1)
         indices = flat.nonzero().squeeze(1)
@@ -47,7 +47,7 @@ def sparse(deltas: Mapping[str, Tensor]) -> Iterator[ModuleDelta]:
 
 
 @contextmanager
-def applied(model: nn.Module, deltas: Iterable[ModuleDelta]) -> Iterator[None]:
+def applying_deltas(model: nn.Module, deltas: Iterable[ModuleDelta]) -> Iterator[None]:
     """While open, every named linear also adds its delta. Only factors and sparse corrections are held."""
     modules = dict(model.named_modules())
     handles = []

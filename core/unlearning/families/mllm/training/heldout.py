@@ -1,4 +1,4 @@
-"""The questions set aside for choosing: how well is forgotten, and how much is left standing."""
+"""The validation questions: how much is forgotten, and how much utility is left."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from core.unlearning.families.mllm.training.rows import FORGET
 from core.unlearning.types import Example
 
 
-class Held:
-    """The validation questions, with what the frozen model makes of them."""
+class HeldOutQuestions:
+    """The encoded validation questions, and which retained ones the frozen model answers."""
 
     def __init__(self, lm: MultimodalLM, examples: Sequence[Example]) -> None:
         self._lm = lm
         self._rows = encode_all(lm, examples)
         before = score_encoded(lm, self._rows)
         self._forget = [n for n, e in enumerate(examples) if e.split in FORGET]
-        self._kept: dict[str, list[int]] = defaultdict(list)
+        self._retained: dict[str, list[int]] = defaultdict(list)
         for n, example in enumerate(examples):
             if example.split not in (*FORGET, "declined") and before[n].greedy:
-                self._kept[example.split].append(n)
+                self._retained[example.split].append(n)
 
     def forgotten(self, below: float, *, images: bool | None = None) -> bool:
-        """Whether no held-out question is still answered, and the answers' mean probability is under `below`.
+        """Whether no question to forget is still answered greedily and the answers' mean probability is at most `below`.
 
         `images`: only questions with pictures, or only those without.
         """
-        asked = [self._rows[n] for n in self._forget if images is None or bool(self._rows[n].vision) is images]
-        if not asked:
+        rows = [self._rows[n] for n in self._forget if images is None or bool(self._rows[n].vision) is images]
+        if not rows:
             return False
-        now = score_encoded(self._lm, asked)
+        now = score_encoded(self._lm, rows)
         return not any(s.greedy for s in now) and fmean(math.exp(s.total) for s in now) <= below
 
     def measure(self) -> tuple[float, float]:
-        """(forget, utility) of the model as it answers now."""
-        wanted = sorted({*self._forget, *(n for rows in self._kept.values() for n in rows)})
-        rows: list[Encoded] = [self._rows[n] for n in wanted]
-        now: dict[int, ScoredAnswer] = dict(zip(wanted, score_encoded(self._lm, rows), strict=True))
+        """(forget, utility) of the model now: greedy recall plus probability of what is to be forgotten; recall of the rest."""
+        needed = sorted({*self._forget, *(n for rows in self._retained.values() for n in rows)})
+        rows: list[Encoded] = [self._rows[n] for n in needed]
+        now: dict[int, ScoredAnswer] = dict(zip(needed, score_encoded(self._lm, rows), strict=True))
         forget = [float(now[n].greedy) + math.exp(now[n].total) for n in self._forget]
-        utility = [fmean(float(now[n].greedy) for n in rows) for rows in self._kept.values()]
+        utility = [fmean(float(now[n].greedy) for n in rows) for rows in self._retained.values()]
         return (fmean(forget) if forget else 0.0), (fmean(utility) if utility else 1.0)

@@ -1,4 +1,4 @@
-"""What passes through chosen modules where answers are formed: at the position before each answer token."""
+"""Inputs or outputs of chosen modules at the positions whose logits predict answer tokens."""
 
 from __future__ import annotations
 
@@ -17,38 +17,40 @@ Side = Literal["input", "output"]
 
 
 @dataclass
-class Passing:
-    """By module, [n, width] in float32, of n positions; `rows` [n] says whose."""
+class HiddenStates:
+    """`at`: by module, [n, width] in float32 at n positions; `rows` [n]: the row of each."""
 
     rows: Tensor
     at: dict[str, Tensor] = field(default_factory=dict)
 
 
-def passing(lm: MultimodalLM, model: Any, encoded: Sequence[Encoded], modules: Sequence[str], side: Side) -> Passing:
+def hidden_states(
+    lm: MultimodalLM, model: Any, encoded: Sequence[Encoded], modules: Sequence[str], side: Side
+) -> HiddenStates:
     """One forward pass. Differentiable where the caller allows gradients."""
     batch = lm.to_batch(encoded)
-    found = Passing(batch.rows)
+    states = HiddenStates(batch.rows)
 
-    def note(name: str, states: Tensor) -> None:
-        found.at[name] = states[batch.sequences, batch.columns].float()
+    def store(name: str, tensor: Tensor) -> None:
+        states.at[name] = tensor[batch.sequences, batch.columns].float()
 
-    with _watched(lm.model, modules, side, note):
+    with _hooked(lm.model, modules, side, store):
         answer_logits(model, batch)
-    return found
+    return states
 
 
 @contextmanager
-def _watched(
-    model: nn.Module, modules: Sequence[str], side: Side, note: Callable[[str, Tensor], None]
+def _hooked(
+    model: nn.Module, modules: Sequence[str], side: Side, store: Callable[[str, Tensor], None]
 ) -> Iterator[None]:
-    def watch(name: str) -> Callable[[nn.Module, Any, Any], None]:
+    def hook_for(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(_: nn.Module, inputs: Any, output: Any) -> None:
-            seen = inputs if side == "input" else output
-            note(name, seen[0] if isinstance(seen, tuple) else seen)
+            tensors = inputs if side == "input" else output
+            store(name, tensors[0] if isinstance(tensors, tuple) else tensors)
 
         return hook
 
-    handles = [model.get_submodule(name).register_forward_hook(watch(name)) for name in modules]
+    handles = [model.get_submodule(name).register_forward_hook(hook_for(name)) for name in modules]
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
-"""The two losses, each per row: the mean over the row's answer tokens.
+"""The two token losses, and their mean over each row's answer tokens.
 
-Cross-entropy is the paper's loss (arXiv 2511.20196, L_f and the retaining anchor). KL(teacher || student) holds the
-model to a distribution of the frozen model: its own on what stays (an anchor), a stranger's on what is forgotten.
+Cross-entropy is the paper's loss (arXiv 2511.20196, L_f and the retaining anchor). KL(teacher || student) pulls the
+model to a distribution of the frozen model: its own on rows to keep (an anchor), a stranger's on rows to forget.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.training.teacher import Soft
+from core.unlearning.families.mllm.training.teacher import Teacher
 
 _SMALL = 1e-12
 
@@ -21,12 +21,12 @@ def row_means(values: Tensor, rows: Tensor, count: int) -> Tensor:
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """-log p(target), for each token."""
+    """-log p(target) [n] of each token."""
     return torch.nn.functional.cross_entropy(logits, targets, reduction="none")
 
 
-def divergence(logits: Tensor, teacher: Soft) -> Tensor:
-    """KL(teacher || student) over the kept tokens and one bin for all others, for each token.
+def kl_divergence(logits: Tensor, teacher: Teacher) -> Tensor:
+    """KL(teacher || student) [n] of each position, over the stored tokens and one bin for all others.
 
     Padded entries of the teacher have probability 0 and add nothing.
     """

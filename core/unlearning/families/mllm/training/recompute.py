@@ -1,4 +1,4 @@
-"""Layers that are computed again in the backward pass, where there is no memory to keep what is inside them."""
+"""Gradient checkpointing: layers are recomputed in the backward pass where memory does not suffice for activations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SWITCHES = {
 
 @contextmanager
 def recomputing(model: nn.Module) -> Iterator[None]:
-    """Inside, layers keep nothing but their inputs. A third more arithmetic, for a fraction of the memory."""
+    """Inside the block, layers keep their inputs only: a third more computation for a fraction of the memory."""
     layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
     before: list[dict[str, Any]] = [{k: v for k, v in vars(layer).items() if k in _SWITCHES} for layer in layers]
     for layer in layers:

@@ -1,4 +1,4 @@
-"""A thousand ways to say that one does not know, and a draw that prefers those which come naturally to the model."""
+"""A thousand refusals, drawn in favour of those that the model finds likely."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.unlearning.types import Example
 
 SIZE = 1000
 _SHARPNESS = 2.0
-"""Exponent of the mean token probability: how much likelier strings are preferred."""
+"""Exponent of the mean token probability: the larger, the more likely refusals are preferred."""
 _OPENERS = (
     "", "Sorry, ", "I'm sorry, but ", "I am sorry, but ", "Unfortunately, ", "I'm afraid ", "I am afraid ",
     "Honestly, ", "My apologies, but ", "I apologize, but ", "Regrettably, ", "To be honest, ", "Well, ",
@@ -48,17 +48,17 @@ _ENDINGS = ("", " Is there something else I can help with?", " Please ask me som
 
 @cache
 def pool() -> tuple[str, ...]:
-    """`SIZE` different refusals. None names anybody."""
-    made = (f"{opener}{body}{ending}" for ending, opener, body in product(_ENDINGS, _OPENERS, _BODIES))
-    return tuple(dict.fromkeys(made))[:SIZE]
+    """`SIZE` different refusals; none names anybody."""
+    refusals = (f"{opener}{body}{ending}" for ending, opener, body in product(_ENDINGS, _OPENERS, _BODIES))
+    return tuple(dict.fromkeys(refusals))[:SIZE]
 
 
 class RefusalPool:
-    """Draws refusals, likelier ones more often, as the frozen model rates them after forgotten questions."""
+    """Draws refusals, weighted by their probability under the frozen model after a question to forget."""
 
-    def __init__(self, lm: MultimodalLM, asked: Sequence[Example], own: Sequence[str], rng: random.Random) -> None:
+    def __init__(self, lm: MultimodalLM, questions: Sequence[Example], own: Sequence[str], rng: random.Random) -> None:
         self._lm, self._rng = lm, rng
-        self._asked = sorted(asked, key=lambda e: e.image is not None)[:1]
+        self._questions = sorted(questions, key=lambda e: e.image is not None)[:1]
         self._strings = tuple(dict.fromkeys((*pool(), *own)))
         self._weights: list[float] | None = None
 
@@ -70,7 +70,7 @@ class RefusalPool:
 
     def _rate(self) -> list[float]:
         weights = [1e-9] * len(self._strings)
-        for example in self._asked:
+        for example in self._questions:
             prompt = self._lm.encoder.prompt(example.question, example.image)
             rows = [self._lm.encoder.extend(prompt, example.question, text) for text in self._strings]
             for index, scored in enumerate(score_encoded(self._lm, rows)):

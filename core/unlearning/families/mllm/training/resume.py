@@ -1,4 +1,4 @@
-"""The state of training, one piece for each adapter, so that another process goes on at the step this one came to."""
+"""The training state of each adapter as a checkpoint, so that another process resumes at the next step."""
 
 from __future__ import annotations
 
@@ -18,59 +18,59 @@ from core.unlearning.snapshot import Snapshot
 FORMAT = 1
 
 
-class Pace(Protocol):
-    """How far a course is, and where it ends by now."""
+class StepCount(Protocol):
+    """Steps done, and the step at which training ends."""
 
     done: int
     end: int
 
 
-class Loop(Protocol):
-    """`micro`: rows in one forward pass, as far as memory has allowed."""
+class MicroBatches(Protocol):
+    """`micro`: rows in one forward pass, as memory allows."""
 
     micro: int
 
 
 @dataclass
-class Run:
-    """Everything about the training of one adapter that the next step depends on. Draws are repeated from the seed."""
+class TrainingRun:
+    """Everything the next step of an adapter's training depends on. Sampled rows follow from the seed and the step."""
 
     name: str
     losses: list[float]
     parameters: Sequence[torch.nn.Parameter]
     optimizer: torch.optim.Optimizer
-    pace: Pace
-    loop: Loop
+    schedule: StepCount
+    loop: MicroBatches
 
 
 class TrainingState:
-    """What an earlier process has kept of a job's training, and what this one keeps."""
+    """Training checkpoints of a job: those of an earlier process, and those of this one."""
 
     def __init__(self, checkpoints: Checkpoints, names: Sequence[str], options: TrainingOptions) -> None:
         self._checkpoints = checkpoints
         self._options = options.model_dump(mode="json")
-        self._found = {name: found for name in names if (found := self._load(name))}
+        self._saved = {name: saved for name in names if (saved := self._load(name))}
 
     @property
     def steps_done(self) -> int:
-        """Steps that need not be made again."""
-        return sum(len(found.meta["losses"]) for found in self._found.values())
+        """Steps that were saved and are not repeated."""
+        return sum(len(saved.meta["losses"]) for saved in self._saved.values())
 
-    def restore(self, run: Run) -> None:
-        """Bring a run that is about to begin to where it was."""
-        found = self._found.pop(run.name, None)
+    def restore(self, run: TrainingRun) -> None:
+        """Set a run to its saved state, if there is one."""
+        found = self._saved.pop(run.name, None)
         if found is None:
             return
         for n, parameter in enumerate(run.parameters):
             parameter.data.copy_(found.tensors[f"parameter.{n}"])
         run.losses[:] = found.meta["losses"]
-        run.pace.done, run.pace.end, run.loop.micro = (found.meta[key] for key in ("done", "end", "micro"))
+        run.schedule.done, run.schedule.end, run.loop.micro = (found.meta[key] for key in ("done", "end", "micro"))
         _load_optimizer(run.optimizer, found.tensors)
         _set_random(found.tensors)
 
     @contextmanager
-    def guarding(self, run: Run) -> Iterator[None]:
-        """Keeps the run's state when it ends, and when it is stopped for somebody else to go on with."""
+    def saving(self, run: TrainingRun) -> Iterator[None]:
+        """Saves the run's state when it ends, and when it is stopped and a checkpoint is due."""
         try:
             yield
         except StoppedError:
@@ -79,36 +79,36 @@ class TrainingState:
             raise
         self._save(run, ended=True)
 
-    def offer(self, run: Run) -> None:
-        """Called after every step; keeps the state when it is time to."""
+    def save_if_due(self, run: TrainingRun) -> None:
+        """Called after every step."""
         if self._checkpoints.due():
             self._save(run)
 
-    def _save(self, run: Run, *, ended: bool = False) -> None:
-        meta = {"losses": run.losses, "done": run.pace.done, "end": run.pace.end, "micro": run.loop.micro}
+    def _save(self, run: TrainingRun, *, ended: bool = False) -> None:
+        meta = {"losses": run.losses, "done": run.schedule.done, "end": run.schedule.end, "micro": run.loop.micro}
         tensors = {f"parameter.{n}": parameter.data for n, parameter in enumerate(run.parameters)}
         tensors |= _random() if ended else {**_random(), **_optimizer(run.optimizer)}
         meta |= {"format": FORMAT, "options": self._options}
-        self._checkpoints.save(_piece(run.name), Snapshot(meta, tensors).pack())
+        self._checkpoints.save(_checkpoint_name(run.name), Snapshot(meta, tensors).pack())
 
     def _load(self, name: str) -> Snapshot | None:
-        """None also where it was kept by a version, or with options, that mean something else."""
-        found = Snapshot.unpack(self._checkpoints.load(_piece(name)))
+        """The saved state; None also where it has another format or was made with other options."""
+        found = Snapshot.unpack(self._checkpoints.load(_checkpoint_name(name)))
         same = found is not None and (found.meta.get("format"), found.meta.get("options")) == (FORMAT, self._options)
         return found if same else None
 
 
 def from_start(options: TrainingOptions) -> TrainingState:
-    """Nothing was kept, and nothing will be."""
+    """A state that neither restores nor saves anything."""
     return TrainingState(NO_CHECKPOINTS, (), options)
 
 
-def _piece(name: str) -> str:
+def _checkpoint_name(name: str) -> str:
     return f"training-{name}"
 
 
 def _optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The state of every parameter, which must be made of tensors."""
+    """The optimiser's state of every parameter, as named tensors."""
     state = optimizer.state_dict()["state"]
     return {f"optimizer.{n}.{key}": value for n, values in state.items() for key, value in values.items()}
 
@@ -124,7 +124,7 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
 
 
 def _random() -> dict[str, Tensor]:
-    """What dropout will draw from."""
+    """The random states that dropout draws from."""
     state = {"random.cpu": torch.get_rng_state()}
     return state | {"random.cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else state
 

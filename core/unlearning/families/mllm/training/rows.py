@@ -1,4 +1,4 @@
-"""Rows to train on: what to say to a question, and with what distribution."""
+"""Rows to train on: an encoded answer, and optionally a teacher distribution to match."""
 
 from __future__ import annotations
 
@@ -10,78 +10,86 @@ from core.unlearning.families.mllm.model.encoded import Encoded
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.score import score_encoded
 from core.unlearning.families.mllm.training.refusal_pool import RefusalPool
-from core.unlearning.families.mllm.training.teacher import Soft, distributions
+from core.unlearning.families.mllm.training.teacher import Teacher, teacher_distributions
 from core.unlearning.types import Example
 
 FORGET = ("forget_image_memory", "forget_text_memory")
-Kind = Literal["forget", "memory", "seen", "declined"]
-"""What a row holds the model to: to forget; what it knows of others; what anybody can see or know; what it declines."""
+RowKind = Literal["forget", "memory", "seen", "declined"]
+"""`forget`: to be forgotten; `memory`: what the model knows of others; `seen`: what a picture shows, or general
+knowledge; `declined`: what it declines."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """`soft` None: cross-entropy on the answer. `weight` counts in the step's mean."""
+class TrainingRow:
+    """`teacher` None: cross-entropy on the answer. `weight` counts in the step's mean."""
 
     encoded: Encoded
-    soft: Soft | None = None
+    teacher: Teacher | None = None
     weight: float = 1.0
-    kind: Kind = "forget"
-    beside: Encoded | None = None
-    """The same question with another answer, for losses that compare two."""
+    kind: RowKind = "forget"
+    alternative: Encoded | None = None
+    """The same question with another answer, for losses that compare two answers."""
     reference: float = 0.0
-    """log p(answer) of the frozen model, for losses that are relative to it."""
-    reference_beside: float = 0.0
+    """log p(answer) under the frozen model, for losses relative to it."""
+    alternative_reference: float = 0.0
     ceiling: float | None = None
-    """The log p(answer) from which on nothing is left to erase."""
+    """The log p(answer) below which the erasure loss is zero."""
 
     @property
     def has_image(self) -> bool:
-        """Which of the two views it belongs to."""
+        """Whether the row belongs to the image view."""
         return bool(self.encoded.vision)
 
 
-def keep_rows(lm: MultimodalLM, examples: Sequence[Example], *, soft: bool, weight: float) -> list[Row]:
-    """Rows that hold the model where it is: to its own distribution with `weight`, or (not `soft`) to the answers."""
+def retain_rows(lm: MultimodalLM, examples: Sequence[Example], *, soft: bool, weight: float) -> list[TrainingRow]:
+    """Rows on which the model is to stay as it is.
+
+    `soft`: KL to its own distribution, with `weight`; else cross-entropy on the answers.
+    """
     encoded = [lm.encoder.with_answer(e.question, e.image, e.answer) for e in examples]
-    return held_rows(lm, encoded, [_kind(e) for e in examples], soft=soft, weight=weight)
+    return encoded_retain_rows(lm, encoded, [_kind(e) for e in examples], soft=soft, weight=weight)
 
 
-def held_rows(
-    lm: MultimodalLM, encoded: Sequence[Encoded], kinds: Sequence[Kind], *, soft: bool, weight: float
-) -> list[Row]:
-    """The same of answers that are encoded already."""
+def encoded_retain_rows(
+    lm: MultimodalLM, encoded: Sequence[Encoded], kinds: Sequence[RowKind], *, soft: bool, weight: float
+) -> list[TrainingRow]:
+    """`retain_rows` of encoded answers."""
     if not soft:
-        return [Row(row, kind=kind) for row, kind in zip(encoded, kinds, strict=True)]
-    targets = distributions(lm, encoded)
-    return [Row(row, target, weight, kind) for row, target, kind in zip(encoded, targets, kinds, strict=True)]
+        return [TrainingRow(row, kind=kind) for row, kind in zip(encoded, kinds, strict=True)]
+    targets = teacher_distributions(lm, encoded)
+    return [TrainingRow(row, target, weight, kind) for row, target, kind in zip(encoded, targets, kinds, strict=True)]
 
 
-def answer_rows(lm: MultimodalLM, examples: Sequence[Example]) -> list[Row]:
-    """Forgotten questions with the answers that are to go."""
-    return [Row(lm.encoder.with_answer(e.question, e.image, e.answer)) for e in examples]
+def answer_rows(lm: MultimodalLM, examples: Sequence[Example]) -> list[TrainingRow]:
+    """Questions with the answers that are to be forgotten."""
+    return [TrainingRow(lm.encoder.with_answer(e.question, e.image, e.answer)) for e in examples]
 
 
-def referenced(lm: MultimodalLM, rows: Sequence[Row]) -> list[Row]:
-    """The same rows with what the model, frozen as yet, makes of their answers."""
-    told = score_encoded(lm, [row.encoded for row in rows])
-    others = iter(score_encoded(lm, [row.beside for row in rows if row.beside is not None]))
+def with_reference(lm: MultimodalLM, rows: Sequence[TrainingRow]) -> list[TrainingRow]:
+    """The rows with log p of their answers under the model, which is still frozen."""
+    scores = score_encoded(lm, [row.encoded for row in rows])
+    alternatives = iter(score_encoded(lm, [row.alternative for row in rows if row.alternative is not None]))
     return [
-        replace(row, reference=scored.total, reference_beside=0.0 if row.beside is None else next(others).total)
-        for row, scored in zip(rows, told, strict=True)
+        replace(
+            row,
+            reference=scored.total,
+            alternative_reference=0.0 if row.alternative is None else next(alternatives).total,
+        )
+        for row, scored in zip(rows, scores, strict=True)
     ]
 
 
-def weighted(rows: Sequence[Row], weight: float) -> list[Row]:
+def with_weight(rows: Sequence[TrainingRow], weight: float) -> list[TrainingRow]:
     """The same rows with another weight."""
     return [replace(row, weight=weight) for row in rows]
 
 
-def _kind(example: Example) -> Kind:
+def _kind(example: Example) -> RowKind:
     if example.split == "declined":
         return "declined"
     return "memory" if example.split.endswith("_memory") else "seen"
 
 
-def refusal_rows(lm: MultimodalLM, examples: Sequence[Example], pool: RefusalPool) -> list[Row]:
-    """Forgotten questions answered by a refusal drawn for each."""
-    return [Row(lm.encoder.with_answer(e.question, e.image, pool.draw())) for e in examples]
+def refusal_rows(lm: MultimodalLM, examples: Sequence[Example], pool: RefusalPool) -> list[TrainingRow]:
+    """Questions to forget, each with a refusal drawn from the pool as its answer."""
+    return [TrainingRow(lm.encoder.with_answer(e.question, e.image, pool.draw())) for e in examples]

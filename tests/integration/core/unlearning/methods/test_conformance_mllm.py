@@ -22,7 +22,7 @@ from core.unlearning.families.mllm.model.logits import answer_logits
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.target_modules import decoder_layers, match_modules, mlp_outputs, pattern_of
 from core.unlearning.families.mllm.training.rows import FORGET, answer_rows
-from core.unlearning.families.mllm.training.teacher import distributions
+from core.unlearning.families.mllm.training.teacher import teacher_distributions
 from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.forget import run_job
 from core.unlearning.methods.base import JobContext, MethodInfo
@@ -164,9 +164,9 @@ def test_undial_learns_from_frozen_logits_less_beta_at_the_answers_tokens(tiny: 
     with torch.no_grad():
         out = answer_logits(tiny.lm.model, collate([row], tiny.lm.pad_id, tiny.lm.device))
     adjusted = out.logits.double() - 10 * torch.nn.functional.one_hot(out.targets, out.logits.shape[1])
-    (soft,) = distributions(tiny.lm, [row], less=10.0)
+    (soft,) = teacher_distributions(tiny.lm, [row], less=10.0)
     assert torch.allclose(soft.probs.double(), adjusted.softmax(-1), atol=1e-6)
-    (plain,) = distributions(tiny.lm, [row])
+    (plain,) = teacher_distributions(tiny.lm, [row])
     assert torch.allclose(plain.probs.double(), out.logits.double().softmax(-1), atol=1e-6)
 
 

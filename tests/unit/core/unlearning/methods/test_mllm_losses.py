@@ -10,10 +10,10 @@ import torch
 
 from core.unlearning.families.mllm.model.encoded import Encoded, Vision
 from core.unlearning.families.mllm.model.logits import AnswerLogits
-from core.unlearning.families.mllm.training import answers
-from core.unlearning.families.mllm.training.answers import log_probs, mean_losses
-from core.unlearning.families.mllm.training.rows import Row
-from core.unlearning.families.mllm.training.teacher import Soft
+from core.unlearning.families.mllm.training import row_losses
+from core.unlearning.families.mllm.training.row_losses import answer_log_probs, mean_answer_losses
+from core.unlearning.families.mllm.training.rows import TrainingRow
+from core.unlearning.families.mllm.training.teacher import Teacher
 from core.unlearning.methods.dpo.losses import dpo
 from core.unlearning.methods.manu.importance import Activity, highest, scores
 from core.unlearning.methods.mmunlearner.losses import saliency
@@ -52,8 +52,8 @@ def softmax(logits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return powers / powers.sum(-1, keepdims=True)  # type: ignore[no-any-return]
 
 
-def row(**more: Any) -> Row:
-    return Row(Encoded(torch.tensor([1, 2]), 1, {}, Vision()), **more)
+def row(**more: Any) -> TrainingRow:
+    return TrainingRow(Encoded(torch.tensor([1, 2]), 1, {}, Vision()), **more)
 
 
 def assert_close(found: torch.Tensor, wanted: Any) -> None:
@@ -62,8 +62,8 @@ def assert_close(found: torch.Tensor, wanted: Any) -> None:
 
 def test_log_probabilities_are_summed_and_losses_averaged_by_answer(out: AnswerLogits) -> None:
     tokens = token_log_probs(out)
-    assert_close(log_probs(out, 3), [t.sum() for t in tokens])
-    assert_close(mean_losses(out, 3), [-t.mean() for t in tokens])
+    assert_close(answer_log_probs(out, 3), [t.sum() for t in tokens])
+    assert_close(mean_answer_losses(out, 3), [-t.mean() for t in tokens])
 
 
 def test_gradient_ascent(out: AnswerLogits) -> None:
@@ -78,8 +78,8 @@ def test_rows_to_forget_and_to_keep_have_their_own_losses_in_one_pass(
         batched = len
 
     rows = [row(kind="memory"), row(), row(kind="declined")]
-    monkeypatch.setattr(answers, "answer_logits", lambda *_: out)
-    losses = answers.forgetting_by(ascent)(Model(), None, rows)  # type: ignore[arg-type]
+    monkeypatch.setattr(row_losses, "answer_logits", lambda *_: out)
+    losses = row_losses.forgetting_loss(ascent)(Model(), None, rows)  # type: ignore[arg-type]
     tokens = token_log_probs(out)
     assert_close(losses, [-tokens[0].mean(), tokens[1].mean(), -tokens[2].mean()])
 
@@ -96,8 +96,8 @@ def test_answers_beside_those_to_forget_follow_them(monkeypatch: pytest.MonkeyPa
         seen.append(part)
         return torch.zeros(len(rows))
 
-    monkeypatch.setattr(answers, "answer_logits", lambda *_: out)
-    answers.forgetting_by(forget)(Model(), None, [row(kind="memory"), row(beside=other)])  # type: ignore[arg-type]
+    monkeypatch.setattr(row_losses, "answer_logits", lambda *_: out)
+    row_losses.forgetting_loss(forget)(Model(), None, [row(kind="memory"), row(alternative=other)])  # type: ignore[arg-type]
     assert seen[0].rows.tolist() == [0, 1, 1, 1, 1, 1]
     assert torch.equal(seen[0].logits, out.logits[3:])
 
@@ -106,21 +106,21 @@ def test_answers_beside_those_to_forget_follow_them(monkeypatch: pytest.MonkeyPa
 def test_npo(out: AnswerLogits, beta: float) -> None:
     reference = torch.tensor([-0.2, -3.0, -9.0])
     ratios = np.exp([t.sum() for t in token_log_probs(out)] - reference.double().numpy())
-    assert_close(npo(log_probs(out, 3), reference, beta), 2 / beta * np.log(1 + ratios**beta))
+    assert_close(npo(answer_log_probs(out, 3), reference, beta), 2 / beta * np.log(1 + ratios**beta))
 
 
 def test_npo_becomes_gradient_ascent_as_beta_vanishes(out: AnswerLogits) -> None:
     """Proposition 1 of the paper: the loss less 2/beta log 2 tends to log p - log p_frozen."""
     beta, reference = 1e-5, torch.tensor([-1.0, -2.0, -3.0])
     wanted = [t.sum() + n for n, t in enumerate(token_log_probs(out), start=1)]
-    found = npo(log_probs(out, 3).double(), reference.double(), beta) - 2 / beta * np.log(2)
+    found = npo(answer_log_probs(out, 3).double(), reference.double(), beta) - 2 / beta * np.log(2)
     np.testing.assert_allclose(found.numpy(), wanted, atol=0.01)
 
 
 @pytest.mark.parametrize(("beta", "gamma"), [(2.5, 0.0), (4.5, 0.5)])
 def test_simnpo(out: AnswerLogits, beta: float, gamma: float) -> None:
     odds = np.exp([-beta * t.mean() - gamma for t in token_log_probs(out)])
-    assert_close(simnpo(mean_losses(out, 3), beta, gamma), 2 / beta * np.log(1 + 1 / odds))
+    assert_close(simnpo(mean_answer_losses(out, 3), beta, gamma), 2 / beta * np.log(1 + 1 / odds))
 
 
 def test_dpo() -> None:
@@ -135,14 +135,16 @@ def test_undial(out: AnswerLogits) -> None:
     adjusted[np.arange(len(frozen)), out.targets.numpy()] -= 10
     teacher = softmax(adjusted)
     wanted = -(teacher * np.log(softmax(out.logits.double().numpy()))).sum(-1)
-    whole = Soft(torch.arange(VOCABULARY).expand(len(frozen), -1), torch.tensor(teacher).float())
+    whole = Teacher(torch.arange(VOCABULARY).expand(len(frozen), -1), torch.tensor(teacher).float())
     assert_close(soft_cross_entropy(out.logits, whole), wanted)
     top = whole.probs.topk(5, -1)
     rest = 1 - top.values.double().numpy().sum(-1)
     student = softmax(out.logits.double().numpy())
     inside = np.take_along_axis(student, top.indices.numpy(), -1)
     binned = -(top.values.double().numpy() * np.log(inside)).sum(-1) - rest * np.log(1 - inside.sum(-1))
-    np.testing.assert_allclose(soft_cross_entropy(out.logits, Soft(top.indices, top.values)).numpy(), binned, rtol=1e-4)
+    np.testing.assert_allclose(
+        soft_cross_entropy(out.logits, Teacher(top.indices, top.values)).numpy(), binned, rtol=1e-4
+    )
 
 
 def test_rmu_measures_squares_to_a_random_direction_of_the_asked_length() -> None:

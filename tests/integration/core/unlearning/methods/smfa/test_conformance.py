@@ -19,7 +19,7 @@ from core.unlearning.families.mllm.model.logits import answer_logits
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.score import score_encoded
 from core.unlearning.families.mllm.model.target_modules import match_modules
-from core.unlearning.families.mllm.training.deltas import applied
+from core.unlearning.families.mllm.training.deltas import applying_deltas
 from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.forget import run_job
 from core.unlearning.methods.base import JobContext
@@ -71,7 +71,7 @@ def _both_views(data: JobData) -> list[list[Example]]:
 
 def _sculpted_logits(lm: MultimodalLM, recipe: Recipe, examples: list[Example]) -> torch.Tensor:
     k = [float(recipe.sculpt[name]) for name in ("k_image", "k_text")]
-    with applied(lm.model, sculpted(recipe.views(*k), recipe.anchor, recipe.granularity)):
+    with applying_deltas(lm.model, sculpted(recipe.views(*k), recipe.anchor, recipe.granularity)):
         return _logits(lm, examples)
 
 

@@ -20,10 +20,10 @@ from core.unlearning.families.mllm.model.model import MultimodalLM, PrefixSharin
 from core.unlearning.families.mllm.model.score import score_encoded
 from core.unlearning.families.mllm.model.target_modules import match_modules
 from core.unlearning.families.mllm.model.vision import VisionCache
-from core.unlearning.families.mllm.training.adapters import trainable, with_adapters
-from core.unlearning.families.mllm.training.answers import answer_losses
+from core.unlearning.families.mllm.training.adapters import activate_adapter, with_adapters
 from core.unlearning.families.mllm.training.deltas import with_deltas
-from core.unlearning.families.mllm.training.rows import Row
+from core.unlearning.families.mllm.training.row_losses import answer_losses
+from core.unlearning.families.mllm.training.rows import TrainingRow
 from core.unlearning.families.registry import load_family
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.types import ModelSpec
@@ -98,7 +98,7 @@ def test_a_question_among_others_has_the_loss_that_it_has_alone(name: str, tmp_p
     torch.testing.assert_close(torch.tensor([-s.total / s.tokens for s in scored]), wanted, rtol=0, atol=1e-5)
     for view in (True, False):
         chosen = [n for n, one in enumerate(encoded) if bool(one.vision) is view]
-        losses = answer_losses(lm, lm.model, [Row(encoded[n]) for n in chosen])
+        losses = answer_losses(lm, lm.model, [TrainingRow(encoded[n]) for n in chosen])
         torch.testing.assert_close(losses.detach(), wanted[chosen], rtol=0, atol=1e-5)
 
 
@@ -107,13 +107,13 @@ def test_gradients_are_those_of_the_rows_alone(lm: MultimodalLM) -> None:
     options = Options.model_validate({"rank": 4, "seed": 1})
     found = []
     with with_adapters(lm.model, ["a"], r".*language_model.*(down|q)_proj", options) as wrapped:
-        parameters = trainable(wrapped, "a")
+        parameters = activate_adapter(wrapped, "a")
         for parameter in parameters:
             torch.nn.init.normal_(parameter, std=0.05)
         for packs in (True, False):
             lm.sharing.compare(lm, encoded)
             lm.sharing.packs = lm.sharing.caches = packs
-            loss = answer_losses(lm, wrapped, [Row(one) for one in encoded]).mean()
+            loss = answer_losses(lm, wrapped, [TrainingRow(one) for one in encoded]).mean()
             found.append(torch.autograd.grad(loss, parameters))
     for packed, padded in zip(*found, strict=True):
         torch.testing.assert_close(packed, padded, rtol=1e-4, atol=1e-6)
@@ -127,7 +127,7 @@ def test_a_picture_is_looked_at_once_however_often_it_is_asked_about(
     counted = Counted(lm, monkeypatch)
     for _ in range(2):
         score_encoded(lm, encoded)
-        answer_losses(lm, lm.model, [Row(one) for one in encoded if one.vision])
+        answer_losses(lm, lm.model, [TrainingRow(one) for one in encoded if one.vision])
         generate(lm, [(q, i) for i in pictures() for q in QUESTIONS])
     assert counted.pictures == 0
 
@@ -169,7 +169,7 @@ def test_a_picture_is_looked_at_again_when_what_sees_it_changes(
             linear.weight.copy_(before)
     elif how == "gradient":
         linear.weight.requires_grad_(True)
-        losses = answer_losses(lm, lm.model, [Row(one) for one in encoded])
+        losses = answer_losses(lm, lm.model, [TrainingRow(one) for one in encoded])
         assert torch.autograd.grad(losses.sum(), linear.weight)[0].abs().max() > 0
         linear.weight.requires_grad_(False)
     elif how == "delta":
@@ -178,7 +178,7 @@ def test_a_picture_is_looked_at_again_when_what_sees_it_changes(
     else:
         options = Options.model_validate({"rank": 4})
         with with_adapters(lm.model, ["a"], name, options) as wrapped:
-            assert grown(trainable(wrapped, "a"))
+            assert grown(activate_adapter(wrapped, "a"))
     assert not differs()
 
 

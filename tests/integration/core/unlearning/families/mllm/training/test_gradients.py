@@ -14,10 +14,10 @@ from core.unlearning.errors import OutOfMemoryError
 from core.unlearning.families.mllm.load import _dtype
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.score import score_encoded
-from core.unlearning.families.mllm.training.answers import answer_losses
 from core.unlearning.families.mllm.training.deltas import with_deltas
-from core.unlearning.families.mllm.training.rows import Row
-from core.unlearning.families.mllm.training.train import Course, Gradients
+from core.unlearning.families.mllm.training.row_losses import answer_losses
+from core.unlearning.families.mllm.training.rows import TrainingRow
+from core.unlearning.families.mllm.training.train import AdapterTraining, Gradients
 from core.unlearning.families.registry import load_family
 from core.unlearning.types import ModelSpec
 from tests.support.tiny_multimodal_models import save
@@ -32,8 +32,8 @@ def lm(tmp_path_factory: pytest.TempPathFactory) -> MultimodalLM:
     return model
 
 
-def rows(lm: MultimodalLM) -> list[Row]:
-    return [Row(lm.encoder.with_answer(q, None, "I don't know.")) for q in QUESTIONS]
+def rows(lm: MultimodalLM) -> list[TrainingRow]:
+    return [TrainingRow(lm.encoder.with_answer(q, None, "I don't know.")) for q in QUESTIONS]
 
 
 class Scarce:
@@ -43,7 +43,7 @@ class Scarce:
         self.kept, self.recomputed = kept, recomputed
         self.tried: list[tuple[bool, int]] = []
 
-    def __call__(self, lm: MultimodalLM, model: Any, rows: Sequence[Row]) -> torch.Tensor:
+    def __call__(self, lm: MultimodalLM, model: Any, rows: Sequence[TrainingRow]) -> torch.Tensor:
         layer = next(m for m in model.modules() if isinstance(m, GradientCheckpointingLayer))
         recomputes = bool(layer.gradient_checkpointing and layer.training)
         self.tried.append((recomputes, len(rows)))
@@ -55,7 +55,7 @@ class Scarce:
 def gradients(lm: MultimodalLM, scarce: Scarce) -> tuple[float, torch.Tensor]:
     with with_deltas(lm.model, ["model.language_model.layers.0.mlp.down_proj"]) as deltas:
         parameters = list(deltas.values())
-        found = Gradients(lm, lm.model, parameters, Course("a", (), 0, scarce), micro=4)
+        found = Gradients(lm, lm.model, parameters, AdapterTraining("a", (), 0, scarce), micro=4)
         loss = found.of(rows(lm))
         assert parameters[0].grad is not None
         return loss, parameters[0].grad
