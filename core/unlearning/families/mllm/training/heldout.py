@@ -28,7 +28,7 @@ class HeldOutQuestions:
                 self._retained[example.split].append(n)
 
     def forgotten(self, below: float, *, images: bool | None = None) -> bool:
-        """Whether no question to forget is still answered greedily and the answers' mean probability is at most `below`.
+        """Whether no greedy answer is one to be forgotten any more, and their mean probability is at most `below`.
 
         `images`: only questions with pictures, or only those without.
         """
@@ -39,7 +39,7 @@ class HeldOutQuestions:
         return not any(s.greedy for s in now) and fmean(math.exp(s.total) for s in now) <= below
 
     def measure(self) -> tuple[float, float]:
-        """(forget, utility) of the model now: greedy recall plus probability of what is to be forgotten; recall of the rest."""
+        """(forget, utility) now: greedy recall plus probability of what is to be forgotten; recall of the rest."""
         needed = sorted({*self._forget, *(n for rows in self._retained.values() for n in rows)})
         rows: list[Encoded] = [self._rows[n] for n in needed]
         now: dict[int, ScoredAnswer] = dict(zip(needed, score_encoded(self._lm, rows), strict=True))

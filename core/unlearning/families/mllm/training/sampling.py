@@ -37,7 +37,7 @@ def steps_for(rows: int, batch: int, steps: int | None, epochs: int) -> int:
 
 
 def micro_batches(rows: Sequence[TrainingRow], size: int, *, by_prefix: bool = False) -> Iterator[list[TrainingRow]]:
-    """Batches of up to `size` rows, with and without pictures apart; sorted by length, or by common prefix (`by_prefix`)."""
+    """Batches of up to `size` rows, pictures and text apart, sorted by length or (`by_prefix`) by common prefix."""
     for view in (True, False):
         chosen = sorted((row for row in rows if row.has_image is view), key=lambda row: len(row.encoded))
         if by_prefix:

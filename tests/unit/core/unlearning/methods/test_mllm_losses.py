@@ -75,7 +75,7 @@ def test_rows_to_forget_and_to_keep_have_their_own_losses_in_one_pass(
 ) -> None:
     class Model:
         device = torch.device("cpu")
-        batched = len
+        to_batch = len
 
     rows = [row(kind="memory"), row(), row(kind="declined")]
     monkeypatch.setattr(row_losses, "answer_logits", lambda *_: out)
@@ -87,7 +87,7 @@ def test_rows_to_forget_and_to_keep_have_their_own_losses_in_one_pass(
 def test_answers_beside_those_to_forget_follow_them(monkeypatch: pytest.MonkeyPatch, out: AnswerLogits) -> None:
     class Model:
         device = torch.device("cpu")
-        batched = len
+        to_batch = len
 
     other = row().encoded
     seen: list[AnswerLogits] = []
