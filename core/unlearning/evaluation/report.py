@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from core.unlearning.evaluation.measures import Measures
 from core.unlearning.evaluation.results import Evaluated
 from core.unlearning.evaluation.verdict import Verdict
 from core.unlearning.types import Split
@@ -18,6 +19,8 @@ _DIGITS = 6
 
 def build(
     *,
+    family: str,
+    measures: Measures,
     job_id: str,
     model_id: str,
     base_digest: str,
@@ -44,7 +47,7 @@ def build(
     reference = reference if verdict.reference_used else None
     report = {
         "schema": SCHEMA,
-        "family": after.family,
+        "family": family,
         "created_at": (created_at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "job_id": job_id,
         "model": model_id,
@@ -54,8 +57,8 @@ def build(
         "plan": plan,
         "level": after.level,
         "verdict": verdict.to_dict(),
-        "splits": _splits(before, after, reference),
-        "robustness": _robustness(before, after),
+        "splits": _splits(before, after, reference, measures),
+        "robustness": _robustness(before, after, measures.recall),
         "details": details or {},
         "timings": timings or {},
         "seeds": seeds or {},
@@ -92,23 +95,22 @@ def plain_json(value: Any) -> Any:
     return value
 
 
-def _splits(before: Evaluated, after: Evaluated, reference: Evaluated | None) -> dict[str, Any]:
+def _splits(before: Evaluated, after: Evaluated, reference: Evaluated | None, measures: Measures) -> dict[str, Any]:
     return {
         split: {
             "count": metrics.count,
             "known": metrics.known,
-            "metrics": {metric: _values(split, metric, before, after, reference) for metric in after.measures.metrics},
+            "metrics": {metric: _values(split, metric, before, after, reference) for metric in measures.metrics},
             **after.beside(split),
         }
         for split, metrics in after.splits.items()
     }
 
 
-def _robustness(before: Evaluated, after: Evaluated) -> list[dict[str, Any]]:
+def _robustness(before: Evaluated, after: Evaluated, recall: str) -> list[dict[str, Any]]:
     """Each check with the recall under it before: pressure alone may already make a model decline."""
-    name = after.measures.recall
-    then = {(check.check, check.split): getattr(check, name) for check in before.robustness}
-    return [{**asdict(check), f"{name}_before": then.get((check.check, check.split))} for check in after.robustness]
+    then = {(check.check, check.split): getattr(check, recall) for check in before.robustness}
+    return [{**asdict(check), f"{recall}_before": then.get((check.check, check.split))} for check in after.robustness]
 
 
 def _values(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from core.unlearning.evaluation.measures import Measures
 from core.unlearning.types import Level, Split
 
 
@@ -23,14 +22,6 @@ class Counted(Protocol):
 
 class Evaluated(Protocol):
     """One model measured on one list of examples, as verdict and report see it, whatever the model's family."""
-
-    @property
-    def family(self) -> str:
-        """The name of the model's family."""
-
-    @property
-    def measures(self) -> Measures:
-        """What is measured of models of that family."""
 
     @property
     def level(self) -> Level:

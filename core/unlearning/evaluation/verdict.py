@@ -70,6 +70,7 @@ class _Found:
 def judge(
     before: Evaluated,
     after: Evaluated,
+    measures: Measures,
     *,
     reference: Evaluated | None = None,
     thresholds: Mapping[str, object] | None = None,
@@ -82,7 +83,7 @@ def judge(
     `thresholds` are the request's overrides (`ValueError` when invalid); one that cannot be measured is not met, while
     a default that cannot be measured is noted. A request that nobody could measure forgetting on does not pass.
     """
-    overrides, measures = thresholds or {}, after.measures
+    overrides = thresholds or {}
     notes = [*_forget_notes(before, measures), *_missing_notes(after, measures)]
     if reference is not None and _knows_subject(reference, measures):
         reference = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.unlearning.families.registry import load_family
+from core.unlearning.families.registry import families, load_family
 from core.unlearning.jobs.recipes import kept_questions, open_recipe
 from core.unlearning.jobs.work import (
     Load,
@@ -30,6 +30,7 @@ from core.unlearning.progress import Phases, Progress
 from core.unlearning.types import Example, ForgetRequest, ModelSpec
 
 if TYPE_CHECKING:
+    from core.unlearning.evaluation.measures import Measures
     from core.unlearning.evaluation.results import Evaluated
     from core.unlearning.evaluation.verdict import Check, Verdict
     from core.unlearning.methods.smfa.consolidate import Source
@@ -89,7 +90,8 @@ def consolidate_job(
     with fresh_process(work, model) as fresh:
         result = _put_together(model, sources, kept["train"], work)
         after = measure_packed(work, model, fresh, result.adapter, asked)
-    verdict = verdict_on(before, after, result.details["effects"], {job.job_id for job in jobs if job.request})
+    measures, asked_jobs = families()[spec.family].measures, {job.job_id for job in jobs if job.request}
+    verdict = verdict_on(before, after, measures, result.details["effects"], asked_jobs)
     return pack(work, result, Measured(before, after, verdict), names=sorted(names))
 
 
@@ -122,14 +124,16 @@ def _put_together(model: Any, sources: Sequence[Source], kept: Sequence[Example]
     return consolidate(model, sources, kept, options, work.workdir, work.progress)
 
 
-def verdict_on(before: Evaluated, after: Evaluated, effects: Mapping[str, float], asked: Collection[str]) -> Verdict:
+def verdict_on(
+    before: Evaluated, after: Evaluated, measures: Measures, effects: Mapping[str, float], asked: Collection[str]
+) -> Verdict:
     """The usual one, with what is left of their effect for jobs whose subjects nobody can ask about.
 
     `effects` by job; `asked`: those whose requests are at hand.
     """
     from core.unlearning.evaluation.verdict import judge
 
-    judged = judge(before, after)
+    judged = judge(before, after, measures)
     unasked = [effect for job_id, effect in effects.items() if job_id not in asked]
     if not unasked:
         return judged

@@ -91,6 +91,9 @@ def _judge(
     if reference is not None:
         before, after = (family.beside_reference(found, reference) for found in (before, after))
     thresholds, kind = request.thresholds, request.entity.kind
-    verdict = judge(before, after, reference=reference, thresholds=thresholds, replacement=replaced, kind=kind)
+    measures = families()[work.spec.family].measures
+    verdict = judge(
+        before, after, measures, reference=reference, thresholds=thresholds, replacement=replaced, kind=kind
+    )
     work.progress.metric("thresholds_missed", float(len(verdict.missed)))
     return Measured(before, after, verdict, reference)

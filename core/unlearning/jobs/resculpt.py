@@ -6,11 +6,12 @@ is taken from what the earlier job measured on its validation questions, and the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.unlearning.families.registry import families
 from core.unlearning.jobs.recipes import kept_questions, open_recipe
 from core.unlearning.jobs.work import (
     Load,
@@ -30,6 +31,7 @@ from core.unlearning.progress import Phases, Progress
 from core.unlearning.types import Level, ModelSpec
 
 if TYPE_CHECKING:
+    from core.unlearning.evaluation.measures import Measures
     from core.unlearning.evaluation.results import Evaluated
     from core.unlearning.evaluation.verdict import Verdict
     from core.unlearning.patches.signing import Signer
@@ -71,7 +73,7 @@ def resculpt_job(
     with fresh_process(work, model) as fresh:
         result = _sculpt(model, recipe, wanted, work)
         after = measure_packed(work, model, fresh, result.adapter, kept)
-    verdict = _verdict(before, after, result.details)
+    verdict = _verdict(before, after, families()[spec.family].measures, result.details)
     return pack(work, result, Measured(before, after, verdict))
 
 
@@ -90,12 +92,12 @@ def _sculpt(model: Any, recipe: Path, wanted: Mapping[str, float | None], work: 
     return result
 
 
-def _verdict(before: Evaluated, after: Evaluated, details: Mapping[str, Any]) -> Verdict:
+def _verdict(before: Evaluated, after: Evaluated, measures: Measures, details: Mapping[str, Any]) -> Verdict:
     """The usual one on what was kept, with the recorded forgetting in place of a measured one."""
     from core.unlearning.evaluation.verdict import Check, judge
 
-    judged = judge(before, after)
-    reached, bound = _recorded(details), _bound(judged.thresholds)
+    judged = judge(before, after, measures)
+    reached, bound = _recorded(details), _bound(judged.thresholds, measures.judged)
     met = reached is not None and reached <= bound
     shown = "was not measured at this strength" if reached is None else f"was {reached:.3f}"
     reason = (
@@ -108,12 +110,9 @@ def _verdict(before: Evaluated, after: Evaluated, details: Mapping[str, Any]) ->
     return replace(judged, passed=not missed, checks=checks, missed=missed, notes=(reason, *judged.notes))
 
 
-def _bound(thresholds: Mapping[str, float]) -> float:
+def _bound(thresholds: Mapping[str, float], splits: Sequence[str]) -> float:
     """What the default thresholds allow of recall and probability together."""
-    return max(thresholds[f"{split}.exact"] + thresholds[f"{split}.sequence_probability"] for split in _FORGET)
-
-
-_FORGET = ("forget_image_memory", "forget_text_memory")
+    return max(thresholds[f"{split}.exact"] + thresholds[f"{split}.sequence_probability"] for split in splits)
 
 
 def _recorded(details: Mapping[str, Any]) -> float | None:

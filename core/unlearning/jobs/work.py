@@ -155,7 +155,10 @@ def pack(
 
     work.progress.phase("packaging")
     digest = base_digest(work.spec.source, revision=work.spec.revision)
+    family = families()[work.spec.family]
     built = report.build(
+        family=family.name,
+        measures=family.measures,
         job_id=work.job_id,
         model_id=work.spec.id,
         base_digest=digest,
@@ -174,7 +177,6 @@ def pack(
         redact=redact,
     )
     numbers = report.public_evaluation(built)
-    family = families()[work.spec.family]
     page = html.render(built, family.measures, family.presentation)
     sha256 = _bundle(work, digest, built, page)
     signed = certificate.build(built, numbers, patch_sha256=sha256, record=work.record, signer=work.signer)

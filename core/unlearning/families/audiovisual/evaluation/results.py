@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.unlearning.evaluation.measures import Measures
 from core.unlearning.evaluation.membership import Floats
-from core.unlearning.families.audiovisual.config import INFO
 from core.unlearning.types import Level, Split
 
 Flags = NDArray[np.bool_]
@@ -60,8 +58,6 @@ class ClassifierMetrics:
 class ClassifierEvaluation:
     """One model measured on one list of examples. See `core.unlearning.evaluation.results.Evaluated`."""
 
-    family: ClassVar[str] = INFO.name
-    measures: ClassVar[Measures] = INFO.measures
     level: Level
     splits: Mapping[Split, ClassifierMetrics]
     classes: int

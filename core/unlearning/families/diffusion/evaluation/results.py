@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
-from core.unlearning.evaluation.measures import Measures
-from core.unlearning.families.diffusion.config import INFO
 from core.unlearning.types import Level, Split
 
 
@@ -66,8 +64,6 @@ class PictureEvaluation:
     See `core.unlearning.evaluation.results.Evaluated`.
     """
 
-    family: ClassVar[str] = INFO.name
-    measures: ClassVar[Measures] = INFO.measures
     level: Level
     splits: Mapping[Split, PictureMetrics]
     robustness: tuple[PictureRobustness, ...] = ()

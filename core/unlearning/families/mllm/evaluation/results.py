@@ -2,10 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any
 
-from core.unlearning.evaluation.measures import Measures
-from core.unlearning.families.mllm.config import INFO
 from core.unlearning.types import Level, Split
 
 
@@ -67,8 +65,6 @@ class Robustness:
 class Evaluation:
     """One model measured on one list of examples."""
 
-    family: ClassVar[str] = INFO.name
-    measures: ClassVar[Measures] = INFO.measures
     level: Level
     splits: Mapping[Split, SplitMetrics]
     robustness: tuple[Robustness, ...] = ()

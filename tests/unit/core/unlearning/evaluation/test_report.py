@@ -33,6 +33,8 @@ def made(after: Evaluation | None = None, *, redact: bool = True, **more: Any) -
     names = (FORGOTTEN, ALIAS)
     curve = [{"k_image": k, "k_text": k, "forget": 0.1 / (k + 1), "utility": 1 - k / 100} for k in (0.0, 1.0, 5.0)]
     fields: dict[str, Any] = {
+        "family": "mllm",
+        "measures": MEASURES,
         "job_id": "job_01",
         "model_id": "company-vlm",
         "base_digest": "sha256:" + "ab" * 32,
@@ -41,7 +43,7 @@ def made(after: Evaluation | None = None, *, redact: bool = True, **more: Any) -
         "plan": {"training_examples": 12},
         "before": before,
         "after": after,
-        "verdict": judge(before, after, reference=more.get("reference")),
+        "verdict": judge(before, after, MEASURES, reference=more.get("reference")),
         "details": {"k_image": 1.0, "k_text": 1.0, "curve": curve, "losses": {"forget": [3.0, 1.0, 0.5]}},
         "timings": {"training": 4.0, "evaluating": 2.0},
         "seeds": {"job": 7},
@@ -216,7 +218,9 @@ def test_a_failed_verdict_leads_with_its_reasons() -> None:
 
 def test_a_bare_report_renders() -> None:
     nothing = Evaluation("quick", {})
-    found = made(nothing, before=nothing, verdict=judge(nothing, nothing), details={}, timings={}, seeds={}, options={})
+    found = made(
+        nothing, before=nothing, verdict=judge(nothing, nothing, MEASURES), details={}, timings={}, seeds={}, options={}
+    )
     assert "No question about the subject" in page_of(found)
     assert "failed" in card_of(found)
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
 from core.unlearning.evaluation.thresholds import validate_thresholds
-from core.unlearning.evaluation.verdict import NOTHING_MEASURED, judge
+from core.unlearning.evaluation.verdict import NOTHING_MEASURED
+from core.unlearning.evaluation.verdict import judge as judge_by
 from core.unlearning.families.mllm.config import MEASURES
 from core.unlearning.families.mllm.evaluation.results import Evaluation, SplitMetrics
 
+judge = partial(judge_by, measures=MEASURES)
 FORGET = ("forget_image_memory", "forget_text_memory")
 KEPT = ("retain_image_memory", "unseen_image_memory", "stranger_understanding", "general")
 

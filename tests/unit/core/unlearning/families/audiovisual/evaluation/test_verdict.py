@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from core.unlearning.evaluation import html, model_card, report
 from core.unlearning.evaluation.thresholds import parse_key, validate_thresholds
-from core.unlearning.evaluation.verdict import NOTHING_MEASURED, REFERENCE, judge
+from core.unlearning.evaluation.verdict import NOTHING_MEASURED, REFERENCE
+from core.unlearning.evaluation.verdict import judge as judge_by
 from core.unlearning.families.audiovisual.config import MEASURES
 from core.unlearning.families.audiovisual.evaluation.results import ClassifierEvaluation, ClassifierMetrics
 from core.unlearning.families.audiovisual.presentation import PRESENTATION
 from core.unlearning.types import Split
 
+judge = partial(judge_by, measures=MEASURES)
 COUNTS: dict[Split, int] = {"forget_examples": 80, "forget_held_out": 40, "retain_examples": 600, "held_out": 500}
 ATTACKED = {"interval": (0.32, 0.52), "attack": "loss", "non_members": "forget_held_out"}
 GAP = "forget_examples.visual_accuracy.gap"
@@ -134,6 +137,7 @@ def test_nothing_that_could_be_measured_is_not_passed() -> None:
 def built(reference: ClassifierEvaluation | None) -> dict[str, Any]:
     before, after = measured(), measured(0.84, 0.42)
     return report.build(
+        family="audiovisual", measures=MEASURES,
         job_id="job_1", model_id="reference-audiovisual", base_digest="sha256:0", method="ccu", options={}, plan={},
         before=before, after=after, verdict=judge(before, after, reference=reference), reference=reference,
         limits=PRESENTATION.limits,
