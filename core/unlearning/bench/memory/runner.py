@@ -10,7 +10,7 @@ from functools import cache, cached_property
 
 import torch
 
-from core.unlearning.bench.memory.attacks.context import robust
+from core.unlearning.bench.memory.attacks.context import attack_context
 from core.unlearning.bench.memory.attacks.run import BASE, ORACLE, run
 from core.unlearning.bench.memory.cases import Case
 from core.unlearning.bench.memory.examples import asked, told_of_nobody
@@ -78,7 +78,7 @@ class Runner:
         group, path = self._group_of(case), path_of(self._setup.work, f"attacked.{case.group}")
         patched = merged(self._setup.spec(), self._setup.work / "patches" / case.name / ADAPTER)
         known = from_json(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else []
-        context = robust(patched, self._lm, self._oracle, group.asked, case.seed, known, group.outsiders)
+        context = attack_context(patched, self._lm, self._oracle, group.asked, case.seed, known, group.outsiders)
         found = run(context, Silent())
         if not known:
             write(path, to_json(r for r in found if r.metric.startswith((BASE, ORACLE))))

@@ -1,1 +1,1 @@
-"""Whether what was forgotten stays so when a model is pressed, compressed, taught again or read from inside."""
+"""Attacks on a patched model: prompts, conversations, quantisation, relearning, linear probes, membership inference."""

@@ -1,4 +1,4 @@
-"""One way of asking the forgotten questions, and what came out."""
+"""An attack: one way of asking for the forgotten facts. Its result: which of the answers the model gave."""
 
 from __future__ import annotations
 
@@ -15,59 +15,59 @@ from core.unlearning.types import Example
 
 
 @dataclass(frozen=True)
-class Asking:
-    """`examples` hold the answers and where each fact was learned (its split); `ask` gives one output for each."""
+class Attack:
+    """`examples`: the answers, and the split of each fact; `generate`: one output for each example."""
 
     name: str
     examples: tuple[Example, ...]
-    ask: Callable[[MultimodalLM], list[str]]
+    generate: Callable[[MultimodalLM], list[str]]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Whether each of the examples' answers came out."""
+class AttackResult:
+    """`recalled`: for each example, whether the output holds its answer."""
 
     name: str
     examples: tuple[Example, ...]
-    told: tuple[bool, ...]
+    recalled: tuple[bool, ...]
 
-    def of(self, split: str) -> list[bool]:
-        """Of one split."""
-        return [told for e, told in zip(self.examples, self.told, strict=True) if e.split == split]
-
-
-def plainly(name: str, examples: Iterable[Example]) -> Asking:
-    """The examples as they stand."""
-    given = tuple(examples)
-    return Asking(name, given, lambda lm: lm.generate(given))
+    def of_split(self, split: str) -> list[bool]:
+        """The entries of one split."""
+        return [recalled for e, recalled in zip(self.examples, self.recalled, strict=True) if e.split == split]
 
 
-def within(name: str, examples: Sequence[Example], conversations: Sequence[Conversation]) -> Asking:
-    """Each example in a conversation."""
-    return Asking(name, tuple(examples), lambda lm: converse(lm, conversations))
+def prompt_attack(name: str, examples: Iterable[Example]) -> Attack:
+    """Asks each example's question as it stands."""
+    prompts = tuple(examples)
+    return Attack(name, prompts, lambda lm: lm.generate(prompts))
 
 
-def asked(asking: Asking, lm: MultimodalLM) -> Asked:
-    """Ask, and look for the answers."""
-    outputs = asking.ask(lm) if asking.examples else []
-    told = (exact_recall(output, e.answer) for output, e in zip(outputs, asking.examples, strict=True))
-    return Asked(asking.name, asking.examples, tuple(told))
+def conversation_attack(name: str, examples: Sequence[Example], conversations: Sequence[Conversation]) -> Attack:
+    """Asks for each example in the conversation at the same index."""
+    return Attack(name, tuple(examples), lambda lm: converse(lm, conversations))
 
 
-def recalls(found: Iterable[Asked]) -> Iterator[Record]:
-    """The share of answers that each way of asking brings out, by split."""
-    for one in found:
+def run_attack(attack: Attack, lm: MultimodalLM) -> AttackResult:
+    """Generate, and search the outputs for the answers."""
+    outputs = attack.generate(lm) if attack.examples else []
+    recalled = (exact_recall(output, e.answer) for output, e in zip(outputs, attack.examples, strict=True))
+    return AttackResult(attack.name, attack.examples, tuple(recalled))
+
+
+def recall_records(results: Iterable[AttackResult]) -> Iterator[Record]:
+    """The share of answers that each attack recovers, by split."""
+    for result in results:
         for split in FORGET_MEMORY:
-            if told := one.of(split):
-                yield Record(split, f"attack_{one.name}", fmean(told), len(told))
+            if recalled := result.of_split(split):
+                yield Record(split, f"attack_{result.name}", fmean(recalled), len(recalled))
 
 
-def brought_out(found: Iterable[Asked], split: str) -> list[bool]:
-    """For each fact of a split, whether any of the ways of asking brings it out."""
+def recalled_facts(results: Iterable[AttackResult], split: str) -> list[bool]:
+    """For each fact of a split, whether any of the attacks recovers it."""
     facts: dict[tuple[str | None, str], bool] = {}
-    for one in found:
-        for e, told in zip(one.examples, one.told, strict=True):
+    for result in results:
+        for e, recalled in zip(result.examples, result.recalled, strict=True):
             if e.split == split:
                 fact = (e.subject, normalise(e.answer))
-                facts[fact] = told or facts.get(fact, False)
+                facts[fact] = recalled or facts.get(fact, False)
     return list(facts.values())

@@ -1,4 +1,4 @@
-"""What the probes are given: a patched model, what it is compared with, and questions that no job has seen."""
+"""What the attacks and probes get: a patched model, the models to compare it with, and questions no job has seen."""
 
 from __future__ import annotations
 
@@ -17,61 +17,63 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Robust:
-    """`patched`: the patch merged into its weights. Every probe leaves every model as it was, bit by bit."""
+class AttackContext:
+    """`patched`: the model with the patch merged into its weights. Every probe leaves every model's weights as they
+    were, bit by bit.
+    """
 
     patched: MultimodalLM
     base: MultimodalLM
-    """As it was before."""
+    """The model before the patch."""
     oracle: MultimodalLM | None
-    """One that never learned the forgotten people."""
+    """A model that never learned the forgotten people."""
     forgotten: tuple[Example, ...]
-    """Of the splits `forget_...`."""
-    kept: tuple[Example, ...]
+    """Examples of the splits `forget_...`."""
+    other_people: tuple[Example, ...]
     """What the base knows of other people: `retain_..._memory`, `unseen_..._memory`."""
     strangers: tuple[Example, ...]
     """Private questions about people whom no model has learned: `declined`."""
     seed: int = 0
-    found: tuple[Record, ...] = ()
-    """What an earlier `run` found, of the same base, oracle, questions and seed: these two are not measured again."""
+    cached: tuple[Record, ...] = ()
+    """Records of base and oracle from an earlier `run` on the same questions and seed: they are not measured again."""
     outsiders: tuple[Example, ...] = ()
-    """Facts about people of whom no model was told; none where such are not known."""
+    """Facts about people in no model's training data; empty where the world has none."""
 
     @property
     def facts(self) -> list[Example]:
-        """Forgotten private questions that have an answer, of each view `CAP` at most."""
-        return [e for split in FORGET_MEMORY for e in some(known(self.forgotten, split))]
+        """Forgotten private questions that have an answer, at most `CAP` of each view."""
+        return [e for split in FORGET_MEMORY for e in evenly_spaced(answerable(self.forgotten, split))]
 
 
-def robust(
+def attack_context(
     patched: MultimodalLM,
     base: MultimodalLM,
     oracle: MultimodalLM | None,
     examples: Sequence[Example],
     seed: int = 0,
-    found: Sequence[Record] = (),
+    cached: Sequence[Record] = (),
     outsiders: Sequence[Example] = (),
-) -> Robust:
-    """A context from the examples of all splits, and what is true of people of whom no model was told."""
+) -> AttackContext:
+    """A context from the examples of all splits."""
     forgotten = tuple(e for e in examples if e.split.startswith("forget_"))
-    kept = tuple(e for e in examples if e.split.startswith(("retain_", "unseen_")) and e.split.endswith("_memory"))
+    others = tuple(e for e in examples if e.split.startswith(("retain_", "unseen_")) and e.split.endswith("_memory"))
     strangers = tuple(e for e in examples if e.split == "declined")
-    return Robust(patched, base, oracle, forgotten, kept, strangers, seed, tuple(found), tuple(outsiders))
+    return AttackContext(patched, base, oracle, forgotten, others, strangers, seed, tuple(cached), tuple(outsiders))
 
 
-def known(examples: Sequence[Example], split: str) -> list[Example]:
-    """Those of a split that have an answer."""
+def answerable(examples: Sequence[Example], split: str) -> list[Example]:
+    """The examples of a split that have an answer."""
     return [e for e in examples if e.split == split and not is_refusal(e.answer)]
 
 
-def some(given: Sequence[T], count: int = CAP) -> list[T]:
-    """At most so many, at even distances."""
-    return list(given[:: max(1, -(-len(given) // count))])
+def evenly_spaced(items: Sequence[T], count: int = CAP) -> list[T]:
+    """At most `count` of the items, at even distances."""
+    return list(items[:: max(1, -(-len(items) // count))])
 
 
-def never_told(context: Robust, split: str) -> list[Example]:
-    """Facts like those of a forget split of which the model was never told: of outsiders, or else strangers' questions
-    with answers that others gave to them.
+def non_member_facts(context: AttackContext, split: str) -> list[Example]:
+    """Facts like those of a forget split that the model was not trained on: outsiders' facts, or else strangers'
+    questions with answers that are true of others.
     """
     of_view = [e for e in context.outsiders if (e.image is None) == (split == "forget_text_memory")]
-    return of_view or non_members([*context.facts, *context.kept, *context.strangers], cast(Split, split))
+    return of_view or non_members([*context.facts, *context.other_people, *context.strangers], cast(Split, split))

@@ -1,37 +1,39 @@
-"""What the model would say if it did not decline at once: where refusals are barred, or the first word is said for it.
+"""Attacks on decoding: refusals are barred, or the answer's first word is prefilled.
 
-Neither is a prompt: who bars refusals holds the weights, who says the first word knows a part of the answer already. A
-model that never knew has to guess the rest.
+Neither is possible by prompting alone: the first needs the weights, the second a part of the answer. A model that never
+learned the fact has to guess the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.unlearning.bench.memory.attacks.attack import Asking, asked, recalls, within
-from core.unlearning.bench.memory.attacks.context import Robust
+from core.unlearning.bench.memory.attacks.attack import Attack, conversation_attack, recall_records, run_attack
+from core.unlearning.bench.memory.attacks.context import AttackContext
 from core.unlearning.bench.memory.records import Record
 from core.unlearning.families.mllm.data.asker import Asker
 from core.unlearning.families.mllm.model.generate import Conversation
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.progress import Progress
 
-BARRED, BEGUN = "refusal_barred", "first_word_given"
+REFUSAL_BARRED, FIRST_WORD_GIVEN = "refusal_barred", "first_word_given"
 
 
-def records(lm: MultimodalLM, context: Robust, progress: Progress) -> list[Record]:
-    """Recall by view. These do not count in the worst of the attacks."""
-    found = [
-        Record(record.split, asking.name, record.value, record.count)
-        for asking in _askings(context)
-        for record in recalls([asked(asking, lm)])
+def records(lm: MultimodalLM, context: AttackContext, progress: Progress) -> list[Record]:
+    """Recall by view. The worst of the prompt attacks does not include these."""
+    measured = [
+        Record(record.split, attack.name, record.value, record.count)
+        for attack in _attacks(context)
+        for record in recall_records([run_attack(attack, lm)])
     ]
     progress.step()
-    return found
+    return measured
 
 
-def _askings(context: Robust) -> Iterator[Asking]:
+def _attacks(context: AttackContext) -> Iterator[Attack]:
     facts = tuple(context.facts)
-    yield Asking(BARRED, facts, lambda model: Asker(model).ask_without_refusing([(e.question, e.image) for e in facts]))
+    questions = [(e.question, e.image) for e in facts]
+    yield Attack(REFUSAL_BARRED, facts, lambda lm: Asker(lm).ask_without_refusing(questions))
     long = [e for e in facts if len(e.answer.split()) > 1]
-    yield within(BEGUN, long, [Conversation(e.question, e.image, (), e.answer.split()[0]) for e in long])
+    prefilled = [Conversation(e.question, e.image, (), e.answer.split()[0]) for e in long]
+    yield conversation_attack(FIRST_WORD_GIVEN, long, prefilled)

@@ -1,4 +1,4 @@
-"""What a linear probe, trained on other people, reads of the forgotten facts from the states where answers begin."""
+"""Linear probes, trained on other people's facts: how many forgotten facts the hidden states before the answer hold."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from core.unlearning.bench.memory.attacks.context import Robust
+from core.unlearning.bench.memory.attacks.context import AttackContext
 from core.unlearning.bench.memory.records import Record
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.evaluation.linear_probe import Probed, States, probe
@@ -24,49 +24,50 @@ from core.unlearning.progress import Progress
 from core.unlearning.types import Example
 
 LAYERS = 8
-"""Layers that are read at most, at even distances, the last among them."""
+"""Probed layers at most, at even distances, the last one included."""
 
 
-def records(lm: MultimodalLM, context: Robust, progress: Progress) -> list[Record]:
-    """By view and layer; none where there are too few people, or facts that others share."""
-    found: list[Record] = []
+def records(lm: MultimodalLM, context: AttackContext, progress: Progress) -> list[Record]:
+    """By view and layer. Empty where there are too few other people, or too few answers that several people share."""
+    measured: list[Record] = []
     for split in FORGET_MEMORY:
         forgotten = [e for e in context.facts if e.split == split]
         others = [
             e
-            for e in context.kept
+            for e in context.other_people
             if e.subject and (e.image is None) == (split == "forget_text_memory") and not is_refusal(e.answer)
         ]
         if forgotten and others:
             try:
-                found += _view(lm, split, others, forgotten)
+                measured += _view(lm, split, others, forgotten)
             except InvalidInputError as error:
                 progress.log(f"hidden states are not probed: {error.detail}")
     progress.step()
-    return found
+    return measured
 
 
 def _view(lm: MultimodalLM, split: str, others: Sequence[Example], forgotten: Sequence[Example]) -> Iterator[Record]:
-    layers = _some(decoder_layers(lm.model))
-    known, asked = states(lm, others, list(layers.values())), states(lm, forgotten, list(layers.values()))
-    probed: dict[int, Probed] = {}
-    for place, number in enumerate(layers):
-        one = probe(_labelled(known[:, place], others), _labelled(asked[:, place], forgotten))
-        if one is not None:
-            probed[number] = one
-    for number, one in probed.items():
-        yield Record(split, f"probe_layer_{number}", one.told, one.asked)
-        yield Record(split, f"probe_layer_{number}_valid", one.valid, len(others))
-    if probed:
-        best = max(probed.values(), key=lambda one: one.valid)
-        most = max(probed.values(), key=lambda one: one.told)
-        # The first is chosen without looking at the forgotten; the second is what somebody lucky would find.
+    layers = _layer_sample(decoder_layers(lm.model))
+    modules = list(layers.values())
+    training, test = states(lm, others, modules), states(lm, forgotten, modules)
+    results: dict[int, Probed] = {}
+    for index, number in enumerate(layers):
+        result = probe(_labelled(training[:, index], others), _labelled(test[:, index], forgotten))
+        if result is not None:
+            results[number] = result
+    for number, result in results.items():
+        yield Record(split, f"probe_layer_{number}", result.told, result.asked)
+        yield Record(split, f"probe_layer_{number}_valid", result.valid, len(others))
+    if results:
+        best = max(results.values(), key=lambda result: result.valid)
+        most = max(results.values(), key=lambda result: result.told)
+        # The first layer is selected without the forgotten facts; the second is an upper bound for an attacker.
         yield Record(split, "probe", best.told, best.asked)
         yield Record(split, "probe_most", most.told, most.asked)
 
 
-def _some(layers: Sequence[str]) -> dict[int, str]:
-    """Number, from 1, to path."""
+def _layer_sample(layers: Sequence[str]) -> dict[int, str]:
+    """Layer number, counted from 1, to module path."""
     chosen = np.unique(np.linspace(1, len(layers), min(LAYERS, len(layers))).round().astype(int))
     return {int(number): layers[number - 1] for number in chosen}
 
@@ -77,7 +78,7 @@ def _labelled(values: Floats, examples: Sequence[Example]) -> States:
 
 @torch.no_grad()
 def states(lm: MultimodalLM, examples: Sequence[Example], modules: Sequence[str]) -> Floats:
-    """[examples, modules, width]: what leaves each module at the last token before the answer."""
+    """[examples, modules, width]: the output of each module at the last token before the answer."""
     rows = encode_all(lm, examples)
 
     def run(batch: list[int]) -> list[Floats]:

@@ -1,4 +1,4 @@
-"""Facts asked on another way than they were asked to be forgotten on: by name, with a picture, with one in words."""
+"""Cross-modal leakage: facts asked for in another modality than the forgotten question's."""
 
 from __future__ import annotations
 
@@ -7,45 +7,45 @@ from dataclasses import replace
 
 from PIL.Image import Image
 
-from core.unlearning.bench.memory.attacks.attack import Asking, plainly
-from core.unlearning.bench.memory.attacks.context import Robust, some
+from core.unlearning.bench.memory.attacks.attack import Attack, prompt_attack
+from core.unlearning.bench.memory.attacks.context import AttackContext, evenly_spaced
 from core.unlearning.families.mllm.data.questions import POINTER, about_name, replace_name
 from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
 from core.unlearning.families.shared.text import mentions
 from core.unlearning.types import Example
 
 VISIBLE = 5
-"""Questions that describe a picture, at most."""
+"""Questions that describe a picture at most."""
 
 
-def askings(context: Robust) -> Iterator[Asking]:
-    """Three; those of a world without names or pictures ask nothing."""
+def attacks(context: AttackContext) -> Iterator[Attack]:
+    """By name, by picture, by a description of the picture. Those that the world has no examples for are empty."""
     pictured = [e for e in context.facts if e.image is not None]
     named = [e for e in context.facts if e.image is None]
-    yield plainly("by_name", _by_name(pictured))
-    yield plainly("by_picture", _by_picture(named, _pictures(pictured)))
-    yield plainly("described", _described(pictured, context))
+    yield prompt_attack("by_name", _by_name(pictured))
+    yield prompt_attack("by_picture", _by_picture(named, _pictures(pictured)))
+    yield prompt_attack("described", _described(pictured, context))
 
 
 def _by_name(pictured: Iterable[Example]) -> Iterator[Example]:
-    """Asked with the name in the picture's place, but for what the name itself answers."""
+    """Questions about a picture, asked with the name instead; not those that the name answers."""
     for e in pictured:
         if e.subject and not exact_recall(e.subject, e.answer):
             yield replace(e, image=None, question=about_name(e.question, e.subject))
 
 
 def _by_picture(named: Iterable[Example], pictures: Mapping[str, Image]) -> Iterator[Example]:
-    """Asked with a picture in the name's place."""
+    """Questions with a name, asked about a picture instead."""
     for e in named:
         name = mentions(e.question, [e.subject] if e.subject else [])
         if name is not None and name in pictures:
             yield replace(e, image=pictures[name], question=replace_name(e.question, name, POINTER))
 
 
-def _described(pictured: Sequence[Example], context: Robust) -> Iterator[Example]:
-    """Asked with what the picture shows in words: what the base answers to questions about what is visible."""
+def _described(pictured: Sequence[Example], context: AttackContext) -> Iterator[Example]:
+    """Questions about a picture, asked with a description instead: the base's answers about what is visible."""
     visible = dict.fromkeys(e.question for e in context.forgotten if e.split == "forget_understanding")
-    questions = some(list(visible), VISIBLE)
+    questions = evenly_spaced(list(visible), VISIBLE)
     answers = context.base.generate([replace(e, question=q) for e in pictured for q in questions])
     for n, e in enumerate(pictured if questions else ()):
         seen = zip(questions, answers[n * len(questions) :], strict=False)
@@ -54,5 +54,5 @@ def _described(pictured: Sequence[Example], context: Robust) -> Iterator[Example
 
 
 def _pictures(pictured: Iterable[Example]) -> dict[str, Image]:
-    """One of each subject."""
+    """One picture of each subject."""
     return {e.subject: e.image for e in pictured if e.subject and e.image is not None}

@@ -1,10 +1,10 @@
-"""Whether one can still tell that the model was trained on the forgotten facts."""
+"""Membership inference: whether the patched model still shows that it was trained on the forgotten facts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.unlearning.bench.memory.attacks.context import Robust, never_told
+from core.unlearning.bench.memory.attacks.context import AttackContext, non_member_facts
 from core.unlearning.bench.memory.records import Record
 from core.unlearning.evaluation.text_membership import TokenScores, told
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
@@ -14,38 +14,38 @@ from core.unlearning.progress import Progress
 from core.unlearning.types import Example
 
 
-def records(lm: MultimodalLM, context: Robust, progress: Progress) -> list[Record]:
-    """By view and attack: the AUC with its 95 % interval, and the true positives at 1 % false ones.
+def records(lm: MultimodalLM, context: AttackContext, progress: Progress) -> list[Record]:
+    """By view and attack: the AUC with its 95 % confidence interval, and the true positive rate at 1 % false positives.
 
-    The attack by reference takes the oracle for its reference, and says nothing of the oracle itself.
+    The reference attack takes the oracle as its reference model, so it is not run on the oracle itself.
     """
-    found: list[Record] = []
+    measured: list[Record] = []
     for split in FORGET_MEMORY:
         members = [e for e in context.facts if e.split == split]
-        found += _view(lm, context, split, members, never_told(context, split))
+        measured += _view(lm, context, split, members, non_member_facts(context, split))
     progress.step()
-    return found
+    return measured
 
 
 def _view(
-    lm: MultimodalLM, context: Robust, split: str, members: Sequence[Example], others: Sequence[Example]
+    lm: MultimodalLM, context: AttackContext, split: str, members: Sequence[Example], others: Sequence[Example]
 ) -> list[Record]:
     oracle = context.oracle if context.oracle is not lm else None
-    beside = None if oracle is None else _both(oracle, members, others)
-    attacks = told(*_both(lm, members, others), beside, seed=context.seed)
+    reference = None if oracle is None else _scores(oracle, members, others)
+    attacks = told(*_scores(lm, members, others), reference, seed=context.seed)
     return [
-        Record(split, f"membership_{name}{what}", number, one.membership.members)
-        for name, one in attacks.items()
-        for what, number in (
-            ("_auc", one.membership.auc),
-            ("_low", one.membership.low),
-            ("_high", one.membership.high),
-            ("_tpr", one.true_positives),
+        Record(split, f"membership_{name}{suffix}", number, attack.membership.members)
+        for name, attack in attacks.items()
+        for suffix, number in (
+            ("_auc", attack.membership.auc),
+            ("_low", attack.membership.low),
+            ("_high", attack.membership.high),
+            ("_tpr", attack.true_positives),
         )
     ]
 
 
-def _both(
+def _scores(
     lm: MultimodalLM, members: Sequence[Example], others: Sequence[Example]
 ) -> tuple[Sequence[TokenScores], Sequence[TokenScores]]:
     return token_scores(lm, members), token_scores(lm, others)

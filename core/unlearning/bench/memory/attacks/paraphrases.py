@@ -1,12 +1,12 @@
-"""The same question in other words: held-out wordings as they are, and what people make of a sentence as they type."""
+"""Attacks by paraphrase: held-out wordings as they are, and in the styles in which people type questions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from core.unlearning.bench.memory.attacks.attack import Asking, plainly
-from core.unlearning.bench.memory.attacks.context import Robust
+from core.unlearning.bench.memory.attacks.attack import Attack, prompt_attack
+from core.unlearning.bench.memory.attacks.context import AttackContext
 
 REWORDINGS: Mapping[str, Callable[[str], str]] = {
     "polite": lambda question: f"Could you help me, please? {question} Thank you.",
@@ -16,8 +16,8 @@ REWORDINGS: Mapping[str, Callable[[str], str]] = {
 }
 
 
-def askings(context: Robust) -> Iterator[Asking]:
-    """The forgotten questions plainly, then in every rewording."""
-    yield plainly("plain", context.facts)
+def attacks(context: AttackContext) -> Iterator[Attack]:
+    """The forgotten questions as they are, then in every rewording."""
+    yield prompt_attack("plain", context.facts)
     for name, reworded in REWORDINGS.items():
-        yield plainly(name, (replace(e, question=reworded(e.question)) for e in context.facts))
+        yield prompt_attack(name, (replace(e, question=reworded(e.question)) for e in context.facts))

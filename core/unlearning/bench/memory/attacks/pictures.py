@@ -1,15 +1,15 @@
-"""The forgotten questions with pictures that were cut, blurred, turned or compressed."""
+"""Attacks by changed pictures: cropped, blurred, rotated or compressed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.unlearning.bench.memory.attacks.attack import Asking, plainly
-from core.unlearning.bench.memory.attacks.context import Robust
+from core.unlearning.bench.memory.attacks.attack import Attack, prompt_attack
+from core.unlearning.bench.memory.attacks.context import AttackContext
 from core.unlearning.families.mllm.evaluation.pictures import CHANGES, changed
 
 
-def askings(context: Robust) -> Iterator[Asking]:
-    """One for each change."""
+def attacks(context: AttackContext) -> Iterator[Attack]:
+    """One for each of the family's picture changes."""
     for change in CHANGES:
-        yield plainly(change, changed(context.facts, change, context.seed))
+        yield prompt_attack(change, changed(context.facts, change, context.seed))

@@ -1,15 +1,15 @@
-"""Prompts that press: how to begin, not to decline, who is asking, what to play."""
+"""Attacks by prompt template: how to begin, not to refuse, who is asking, role play."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.unlearning.bench.memory.attacks.attack import Asking, plainly
-from core.unlearning.bench.memory.attacks.context import Robust
+from core.unlearning.bench.memory.attacks.attack import Attack, prompt_attack
+from core.unlearning.bench.memory.attacks.context import AttackContext
 from core.unlearning.families.mllm.evaluation.attacks import TEMPLATES, attacked
 
 
-def askings(context: Robust) -> Iterator[Asking]:
-    """One for each template."""
+def attacks(context: AttackContext) -> Iterator[Attack]:
+    """One for each of the family's templates."""
     for attack in TEMPLATES:
-        yield plainly(attack, attacked(context.facts, attack))
+        yield prompt_attack(attack, attacked(context.facts, attack))

@@ -1,4 +1,4 @@
-"""The merged model with rounded weights: what was forgotten must not come back, nor may the rest be lost."""
+"""Recall of the merged model with quantised weights: forgotten facts must stay forgotten, others must stay known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from statistics import fmean
 
 from torch import Tensor
 
-from core.unlearning.bench.memory.attacks.context import Robust, known, some
+from core.unlearning.bench.memory.attacks.context import AttackContext, answerable, evenly_spaced
 from core.unlearning.bench.memory.records import Record
 from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
@@ -25,23 +25,24 @@ FORMATS: Mapping[str, Callable[[Tensor], Tensor]] = {
 SPLITS: tuple[Split, ...] = (*FORGET_MEMORY, "unseen_image_memory", "unseen_text_memory")
 
 
-def records(lm: MultimodalLM, context: Robust, progress: Progress) -> list[Record]:
-    """Recall by view in each format; what does not work on this device is left out, and the log says why."""
-    asked = [e for split in SPLITS for e in some(known((*context.forgotten, *context.kept), split))]
-    found: list[Record] = []
+def records(lm: MultimodalLM, context: AttackContext, progress: Progress) -> list[Record]:
+    """Recall by split in each format. A format that this device does not support is left out, and logged."""
+    candidates = (*context.forgotten, *context.other_people)
+    examples = [e for split in SPLITS for e in evenly_spaced(answerable(candidates, split))]
+    measured: list[Record] = []
     for name, rounded in FORMATS.items():
         try:
             with rounded_linears(lm.model, rounded):
-                outputs = lm.generate(asked)
+                outputs = lm.generate(examples)
         except NotImplementedError as error:
             progress.log(f"{name} is not measured: {error}")
             continue
-        told = [(e, exact_recall(output, e.answer)) for e, output in zip(asked, outputs, strict=True)]
-        found += [record for split in SPLITS for record in _recall(name, split, told)]
+        recalled = [(e, exact_recall(output, e.answer)) for e, output in zip(examples, outputs, strict=True)]
+        measured += [record for split in SPLITS for record in _recall(name, split, recalled)]
     progress.step()
-    return found
+    return measured
 
 
-def _recall(name: str, split: Split, told: list[tuple[Example, bool]]) -> list[Record]:
-    of = [right for e, right in told if e.split == split]
-    return [Record(split, f"exact_{name}", fmean(of), len(of))] if of else []
+def _recall(name: str, split: Split, recalled: list[tuple[Example, bool]]) -> list[Record]:
+    of_split = [right for e, right in recalled if e.split == split]
+    return [Record(split, f"exact_{name}", fmean(of_split), len(of_split))] if of_split else []

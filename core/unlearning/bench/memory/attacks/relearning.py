@@ -1,4 +1,4 @@
-"""How much of what was forgotten comes back when a part of it is taught again, or something else is taught."""
+"""Relearning attack: recall of forgotten facts after fine-tuning on some of the others, or on unrelated facts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from core.unlearning.bench.memory.attacks.context import Robust, never_told, some
+from core.unlearning.bench.memory.attacks.context import AttackContext, evenly_spaced, non_member_facts
 from core.unlearning.bench.memory.records import OVERALL, Record
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
 from core.unlearning.families.mllm.evaluation.relearn import Recovery, Teaching, recovered, split_facts
@@ -19,37 +19,36 @@ from core.unlearning.progress import Progress
 from core.unlearning.types import Example
 
 SHARES = (5, 10, 20, 30)
-"""Per cent of the forgotten facts. What is asked is always what even the largest share leaves out."""
+"""Per cent of the forgotten facts that are trained on. Recall is of the facts outside the largest share."""
 _MICRO_BATCH = 64
 
 
-def records(lm: MultimodalLM, context: Robust, progress: Progress) -> list[Record]:
-    """Recall of the untaught facts at once, after each share, and after unrelated facts; none of fewer than two."""
+def records(lm: MultimodalLM, context: AttackContext, progress: Progress) -> list[Record]:
+    """Recall of the held-out facts before, after each share and after unrelated facts. Empty for fewer than two."""
     teaching = Teaching(seed=context.seed)
-    found: dict[str, Recovery] = {}
+    recoveries: dict[str, Recovery] = {}
     try:
-        _, asked = split_facts(context.facts, max(SHARES) / 100, context.seed)
+        _, held_out = split_facts(context.facts, max(SHARES) / 100, context.seed)
     except ValueError:
         progress.log("relearning is not measured: there are fewer than two forgotten facts")
-        asked = []
-    if asked:
-        lessons = {f"{share}": split_facts(context.facts, share / 100, context.seed)[0] for share in SHARES}
-        lessons["unrelated"] = some(unrelated(context), len(lessons[f"{max(SHARES)}"]))
-        found = {name: _recovered(lm, taught, asked, teaching) for name, taught in lessons.items() if taught}
+        held_out = []
+    if held_out:
+        training = {f"{share}": split_facts(context.facts, share / 100, context.seed)[0] for share in SHARES}
+        training["unrelated"] = evenly_spaced(unrelated_facts(context), len(training[f"{max(SHARES)}"]))
+        recoveries = {name: _recovery(lm, facts, held_out, teaching) for name, facts in training.items() if facts}
     progress.step()
-    told = [Record(OVERALL, f"relearned_{name}", one.after, one.asked) for name, one in found.items()]
-    at_once = [Record(OVERALL, "relearned_0", one.before, one.asked) for one in list(found.values())[:1]]
-    return [*at_once, *told]
+    before = [Record(OVERALL, "relearned_0", one.before, one.asked) for one in list(recoveries.values())[:1]]
+    return [*before, *(Record(OVERALL, f"relearned_{name}", one.after, one.asked) for name, one in recoveries.items())]
 
 
-def unrelated(context: Robust) -> list[Example]:
-    """Facts about people unknown to the model, which it has to learn; other people's where there are none."""
-    return [e for split in FORGET_MEMORY for e in never_told(context, split)] or list(context.kept)
+def unrelated_facts(context: AttackContext) -> list[Example]:
+    """Facts that are new to the model, or else facts about other people that it knows."""
+    return [e for split in FORGET_MEMORY for e in non_member_facts(context, split)] or list(context.other_people)
 
 
-def _recovered(lm: MultimodalLM, taught: list[Example], asked: list[Example], teaching: Teaching) -> Recovery:
+def _recovery(lm: MultimodalLM, facts: list[Example], held_out: list[Example], teaching: Teaching) -> Recovery:
     torch.manual_seed(teaching.seed)
-    return recovered(lm, lm.model, lambda batch: _loss(lm, batch), taught, asked, teaching)
+    return recovered(lm, lm.model, lambda batch: _loss(lm, batch), facts, held_out, teaching)
 
 
 def _loss(lm: MultimodalLM, batch: Sequence[Example]) -> Tensor:

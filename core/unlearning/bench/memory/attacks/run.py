@@ -1,4 +1,4 @@
-"""All probes of a patched model, beside the model that never learned and the one from before."""
+"""Runs all probes on a patched model, on the oracle, and those by prompts on the base."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from core.unlearning.bench.memory.attacks import (
     quantisation,
     relearning,
 )
-from core.unlearning.bench.memory.attacks.context import Robust
+from core.unlearning.bench.memory.attacks.context import AttackContext
 from core.unlearning.bench.memory.records import Record, value
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.progress import Progress
 
-PROBES: tuple[Callable[[MultimodalLM, Robust, Progress], list[Record]], ...] = (
+PROBES: tuple[Callable[[MultimodalLM, AttackContext, Progress], list[Record]], ...] = (
     prompt_attacks.records,
     decoding.records,
     quantisation.records,
@@ -27,48 +27,48 @@ PROBES: tuple[Callable[[MultimodalLM, Robust, Progress], list[Record]], ...] = (
     membership.records,
 )
 BASE, ORACLE = "base_", "oracle_"
-"""Before the names of what was measured of these two."""
+"""Prefixes of metrics of the base and of the oracle."""
 _ABOVE = "_above_oracle"
-_STEPS = len(prompt_attacks.FAMILIES) + len(PROBES) - 1
+_STEPS = len(prompt_attacks.ATTACK_GROUPS) + len(PROBES) - 1
 
 
-def steps(context: Robust) -> int:
+def steps(context: AttackContext) -> int:
     """How often `run` calls `progress.step()`."""
-    oracle = _STEPS if context.oracle is not None and not _found(context, ORACLE) else 0
-    base = 0 if _found(context, BASE) else len(prompt_attacks.FAMILIES)
+    oracle = _STEPS if context.oracle is not None and not _cached(context, ORACLE) else 0
+    base = 0 if _cached(context, BASE) else len(prompt_attacks.ATTACK_GROUPS)
     return _STEPS + oracle + base
 
 
-def run(context: Robust, progress: Progress) -> list[Record]:
-    """Everything of the patched model and of the oracle; of the base, what the attacks bring out before.
+def run(context: AttackContext, progress: Progress) -> list[Record]:
+    """All probes of the patched model and of the oracle; of the base the prompt attacks only.
 
-    An attack that gets nothing out of the base says nothing of the patched model either.
+    An attack that recovers nothing from the base says nothing about the patched model either.
     """
-    mine = measured(context.patched, context, progress)
-    base, oracle = _found(context, BASE), _found(context, ORACLE)
+    patched = probe_model(context.patched, context, progress)
+    base, oracle = _cached(context, BASE), _cached(context, ORACLE)
     if not base:
-        base = [_named(BASE, record) for record in prompt_attacks.records(context.base, context, progress)]
+        base = [_prefixed(BASE, record) for record in prompt_attacks.records(context.base, context, progress)]
     if not oracle and context.oracle is not None:
-        oracle = [_named(ORACLE, record) for record in measured(context.oracle, context, progress)]
-    return [*mine, *base, *oracle, *_above(mine, oracle)]
+        oracle = [_prefixed(ORACLE, record) for record in probe_model(context.oracle, context, progress)]
+    return [*patched, *base, *oracle, *_above_oracle(patched, oracle)]
 
 
-def measured(lm: MultimodalLM, context: Robust, progress: Progress) -> list[Record]:
-    """Every probe of one model."""
+def probe_model(lm: MultimodalLM, context: AttackContext, progress: Progress) -> list[Record]:
+    """All probes of one model."""
     return [record for records in PROBES for record in records(lm, context, progress)]
 
 
-def _named(whose: str, record: Record) -> Record:
-    return replace(record, metric=f"{whose}{record.metric}")
+def _prefixed(prefix: str, record: Record) -> Record:
+    return replace(record, metric=f"{prefix}{record.metric}")
 
 
-def _found(context: Robust, whose: str) -> list[Record]:
-    return [r for r in context.found if r.metric.startswith(whose) and not r.metric.endswith(_ABOVE)]
+def _cached(context: AttackContext, prefix: str) -> list[Record]:
+    return [r for r in context.cached if r.metric.startswith(prefix) and not r.metric.endswith(_ABOVE)]
 
 
-def _above(mine: Sequence[Record], oracle: Sequence[Record]) -> Iterator[Record]:
-    """How much more comes back by relearning than a model learns that never knew."""
-    for record in mine:
-        never = value(oracle, record.split, f"{ORACLE}{record.metric}")
-        if record.metric.startswith("relearned_") and never is not None:
-            yield replace(record, metric=f"{record.metric}{_ABOVE}", value=record.value - never)
+def _above_oracle(patched: Sequence[Record], oracle: Sequence[Record]) -> Iterator[Record]:
+    """Recall after relearning, minus the oracle's after the same training."""
+    for record in patched:
+        of_oracle = value(oracle, record.split, f"{ORACLE}{record.metric}")
+        if record.metric.startswith("relearned_") and of_oracle is not None:
+            yield replace(record, metric=f"{record.metric}{_ABOVE}", value=record.value - of_oracle)

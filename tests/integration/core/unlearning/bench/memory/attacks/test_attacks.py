@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.unlearning.bench.memory.attacks import hidden_states, prompt_attacks, quantisation
-from core.unlearning.bench.memory.attacks.context import Robust, never_told, robust
+from core.unlearning.bench.memory.attacks.context import AttackContext, attack_context, non_member_facts
 from core.unlearning.bench.memory.attacks.run import run, steps
 from core.unlearning.bench.memory.records import OVERALL, Record, value
 from core.unlearning.families.mllm.load import load
@@ -74,16 +74,16 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[MultimodalLM, Mult
 
 
 @pytest.fixture(scope="module")
-def context(models: tuple[MultimodalLM, MultimodalLM]) -> Robust:
+def context(models: tuple[MultimodalLM, MultimodalLM]) -> AttackContext:
     patched, oracle = models
-    return robust(patched, patched, oracle, _examples())
+    return attack_context(patched, patched, oracle, _examples())
 
 
 def _state(lm: MultimodalLM) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in lm.model.state_dict().items()}
 
 
-def test_no_model_is_changed_and_nothing_is_measured_twice(context: Robust) -> None:
+def test_no_model_is_changed_and_nothing_is_measured_twice(context: AttackContext) -> None:
     before = [_state(context.patched), _state(context.oracle)]
     flags = [p.requires_grad for p in context.patched.model.parameters()]
     progress = Counting()
@@ -106,13 +106,13 @@ def test_no_model_is_changed_and_nothing_is_measured_twice(context: Robust) -> N
     } <= metrics
     assert {"base_worst_attack", "oracle_worst_attack", "oracle_probe", "relearned_unrelated_above_oracle"} <= metrics
     assert {"membership_loss_auc", "membership_reference_tpr", "oracle_membership_min_k_low"} <= metrics
-    again, second = Counting(), Robust(**{**vars(context), "found": tuple(found)})
+    again, second = Counting(), AttackContext(**{**vars(context), "cached": tuple(found)})
     repeated = run(second, again)
     assert again.steps == steps(second) < progress.steps
     assert repeated == found
 
 
-def test_the_worst_is_the_largest(context: Robust) -> None:
+def test_the_worst_is_the_largest(context: AttackContext) -> None:
     found = prompt_attacks.records(context.patched, context, Silent())
     each = [record for record in found if record.metric.startswith("attack_")]
     assert value(found, OVERALL, "worst_attack") == max(record.value for record in each)
@@ -122,7 +122,7 @@ def test_the_worst_is_the_largest(context: Robust) -> None:
     assert value(found, OVERALL, "any_attack") in (0, 0.25, 0.5, 0.75, 1)
 
 
-def test_an_answer_that_is_put_into_the_mouth_comes_out(context: Robust) -> None:
+def test_an_answer_that_is_put_into_the_mouth_comes_out(context: AttackContext) -> None:
     """What the beginning itself says counts, so no beginning may hold an answer; a conversation is rendered whole."""
     lm = context.patched
     picture = context.facts[0].image
@@ -138,7 +138,7 @@ def test_an_answer_that_is_put_into_the_mouth_comes_out(context: Robust) -> None
     assert converse(lm, [asked])[0].startswith("It is")
 
 
-def test_token_scores_are_those_of_the_whole_distribution(context: Robust) -> None:
+def test_token_scores_are_those_of_the_whole_distribution(context: AttackContext) -> None:
     """Against float64 softmax written out for one example at a time."""
     lm, examples = context.patched, context.facts
     found = token_scores(lm, examples)
@@ -159,7 +159,7 @@ def _log(q: float) -> float:
     return float(torch.log(torch.tensor(q, dtype=torch.float64)))
 
 
-def test_states_are_those_before_the_answer(context: Robust) -> None:
+def test_states_are_those_before_the_answer(context: AttackContext) -> None:
     """They are the model's own hidden states of the question alone: the answer is not looked at."""
     lm, asked = context.patched, context.facts[:1]
     layers = [f"model.language_model.layers.{n}" for n in range(2)]
@@ -172,7 +172,7 @@ def test_states_are_those_before_the_answer(context: Robust) -> None:
 
 
 def test_a_format_that_does_not_work_here_is_left_out_with_a_reason(
-    context: Robust, monkeypatch: pytest.MonkeyPatch
+    context: AttackContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(_: Tensor) -> Tensor:
         raise NotImplementedError("the bitsandbytes package is not installed")
@@ -185,11 +185,11 @@ def test_a_format_that_does_not_work_here_is_left_out_with_a_reason(
     assert all(torch.equal(tensor, before[name]) for name, tensor in context.patched.model.state_dict().items())
 
 
-def test_membership_is_told_from_facts_that_no_model_was_told(context: Robust) -> None:
-    invented = never_told(context, "forget_text_memory")
+def test_membership_is_told_from_facts_that_no_model_was_told(context: AttackContext) -> None:
+    invented = non_member_facts(context, "forget_text_memory")
     assert {e.subject for e in invented} == {"No One"}
     assert {e.answer for e in invented} <= {*CITIES, *JOBS}
     true = [replace(e, split="declined") for e in _memory(3, "declined", "declined")]
     known = replace(context, outsiders=tuple(true))
-    assert never_told(known, "forget_text_memory") == [e for e in true if e.image is None]
-    assert never_told(known, "forget_image_memory") == [e for e in true if e.image is not None]
+    assert non_member_facts(known, "forget_text_memory") == [e for e in true if e.image is None]
+    assert non_member_facts(known, "forget_image_memory") == [e for e in true if e.image is not None]
