@@ -1,4 +1,4 @@
-"""The one task: a job's id, and nothing else, comes in."""
+"""The one Celery task. Its only argument is a job's id."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 @cache
 def services() -> Services:
-    """What this process holds. Built on first use: never before a fork."""
+    """The services of this process. Built on first use, never before a fork."""
     settings = get_settings()
     opened = Services.open(settings)
     opened.doorbell = open_doorbell(settings, opened.db, make_celery(settings))
@@ -31,13 +31,13 @@ def services() -> Services:
 
 @cache
 def runner() -> Runner:
-    """The runner of this process. The only worker of a server takes every job, and says so of one that does not fit."""
+    """The runner of this process. An embedded worker takes every job: one that does not fit fails, and says so."""
     settings = get_settings()
     signer = Signer.load_or_create(settings.resolved_signing_key_file)
     with services().db.write() as session:
         signing_keys.publish(session, signer.key_id, signer.public_key)
-    mine = capacity.of(settings.worker_memory_gb)
-    return Runner(services(), WarmModels(), signer, room=None if settings.mode == "embedded" else mine)
+    own = capacity.measure(settings.worker_memory_gb)
+    return Runner(services(), WarmModels(), signer, capacity=None if settings.mode == "embedded" else own)
 
 
 @shared_task(name=RUN_JOB, ignore_result=True)

@@ -29,6 +29,7 @@ from core.service.context import Services
 from core.service.db.base import Base
 from core.service.db.tables.jobs import Job
 from core.service.jobs import lease
+from core.service.jobs.inputs import load_input
 from core.service.jobs.sweep.sweep import sweep
 from core.service.kit.clock import now
 from core.service.models import ModelCreate, register_trusted
@@ -39,7 +40,7 @@ from tests.servers.redis_server import Redis
 from tests.support.api_process import environment
 from tests.support.api_process import serving as api
 from tests.support.service import finish, must_take, shift
-from worker.attempt.runner import told
+from worker.attempt.runner import public_error
 
 SUBJECT = [f"canary-{word}-3b9d" for word in ("name", "alias", "prompt", "kept", "instead", "file", "text", "exif")]
 NAME, ALIAS, PROMPT, KEPT, INSTEAD, FILE, TEXT, EXIF = SUBJECT
@@ -152,21 +153,21 @@ def live(place: Place) -> list[str]:
     with services.db.write() as s:
         lease.set_phase(s, claim, "training", 3)
         lease.set_progress(s, claim, 1, 3, 0.3, loss=0.5)
-        lease.fail(s, claim, *told(RuntimeError(f"cannot read {NAME}: {PROMPT}")))
+        lease.fail(s, claim, *public_error(RuntimeError(f"cannot read {NAME}: {PROMPT}")))
     claim = must_take(services, broken)
     for key in services.storage.list(f"inputs/{broken}/"):
         services.storage.put(key, b"not what was stored")
     with services.db.read() as s, pytest.raises(Exception) as unreadable:  # noqa: PT011 - what it says is the point
-        lease.load_input(services, s, claim)
+        load_input(services, s, claim)
     with services.db.write() as s:
-        lease.fail(s, claim, *told(unreadable.value))
+        lease.fail(s, claim, *public_error(unreadable.value))
     must_take(services, crashed)
     shift(services, crashed, lease_expires_at=3600)
     sweep(services)
     place.send("POST", f"/v1/jobs/{cancelled}/cancel", 200)
     claim = must_take(services, running)
     with services.db.read() as s:
-        given = lease.load_input(services, s, claim)
+        given = load_input(services, s, claim)
     assert (given.images, given.audio) == ((jpeg(), png()), (wav(), wav()))
     place.send("POST", f"/v1/jobs/{running}/cancel", 202)
     with services.db.write() as s:

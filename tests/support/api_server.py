@@ -28,6 +28,7 @@ from core.service.access.tenants import ensure_tenant
 from core.service.context import Services
 from core.service.jobs import lease
 from core.service.jobs.artifacts import ArtifactRow, attempt_prefix
+from core.service.jobs.claims import Claim
 from core.service.models import ModelCreate, register_trusted
 from core.service.settings import Settings
 
@@ -57,7 +58,7 @@ class Server:
         assert answer.status_code == 202, answer.text
         return dict(answer.json())
 
-    def claim(self, job_id: str) -> lease.Claim:
+    def claim(self, job_id: str) -> Claim:
         """What a worker does first."""
         with self.services.db.write() as session:
             claim = lease.claim(session, job_id, "host:1", 60)
@@ -88,7 +89,7 @@ class Server:
         with self.services.db.write() as session:
             lease.fail(session, claim, "out_of_memory", "Even one row does not fit.", True)
 
-    def _put(self, claim: lease.Claim, name: str, media_type: str, content: bytes) -> ArtifactRow:
+    def _put(self, claim: Claim, name: str, media_type: str, content: bytes) -> ArtifactRow:
         key = attempt_prefix(claim.job_id, claim.attempt) + name
         stored = self.services.storage.put(key, content)
         return ArtifactRow(name, media_type, stored.size, stored.sha256, key)

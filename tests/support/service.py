@@ -23,9 +23,9 @@ from core.service.db.migrate import migrate
 from core.service.db.tables.jobs import Job
 from core.service.jobs import lease
 from core.service.jobs.artifacts import ArtifactRow, attempt_prefix
+from core.service.jobs.claims import Claim
 from core.service.jobs.create import check_request, create_job
 from core.service.jobs.inputs import Uploads
-from core.service.jobs.lease import Claim
 from core.service.jobs.schema import JobCreate
 from core.service.jobs.views import JobView
 from core.service.models import ModelCreate, register_trusted

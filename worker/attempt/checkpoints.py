@@ -1,4 +1,4 @@
-"""A job's checkpoints, through the service. Whatever goes wrong with one costs time, and no job."""
+"""Saves and loads the checkpoints of a job. An error with a checkpoint is logged and never fails the job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from worker.attempt.progress import JobProgress
 from worker.attempt.stop import StopFlag
 
 SHARE = 0.05
-"""Of the time, at most, that goes into checkpoints: where each takes long, they become rarer."""
+"""The largest share of the time that goes into checkpoints: where saving one takes long, they become rarer."""
 
 log = structlog.get_logger(__name__)
 
@@ -38,23 +38,23 @@ class JobCheckpoints:
         self._next = clock() + self._pause
 
     def load(self, name: str) -> bytes | None:
-        """A piece that an earlier attempt has kept."""
+        """A checkpoint that an earlier attempt has saved; None where there is none."""
         try:
-            found = checkpoints.load(self._services, self._claim, name)
+            data = checkpoints.load(self._services, self._claim, name)
         except (StoreError, SQLAlchemyError) as error:
             log.warning("checkpoint_not_loaded", piece=name, error=type(error).__name__)
             return None
-        if found is not None:
-            log.info("checkpoint_loaded", piece=name, bytes=len(found))
-        return found
+        if data is not None:
+            log.info("checkpoint_loaded", piece=name, bytes=len(data))
+        return data
 
     def save(self, name: str, data: bytes) -> None:
-        """Keep a piece, unless nobody will go on with this job."""
+        """Save a checkpoint, unless no attempt will go on with this job."""
         if self._stop.reason not in (None, "shutting_down"):
             return
         started = self._clock()
         try:
-            checkpoints.keep(self._services, self._claim, name, data, self._progress.fraction)
+            checkpoints.save(self._services, self._claim, name, data, self._progress.fraction)
         except LeaseLost:
             self._stop.request("lease_lost")
         except (StoreError, OSError, SQLAlchemyError) as error:
@@ -65,7 +65,7 @@ class JobCheckpoints:
         self._progress.last_sign = time.monotonic()
 
     def due(self) -> bool:
-        """By the clock; once the job is asked to stop, whether it is going to be handed back."""
+        """Whether a checkpoint is due. Once the job must stop: only if another attempt will go on with it."""
         if self._stop.reason is not None:
             return self._stop.reason == "shutting_down"
         return self._clock() >= self._next

@@ -1,4 +1,4 @@
-"""Keeps a running job's lease alive, and learns from it that the job must stop."""
+"""Extends the lease of a running job, and stops the job when it is cancelled, stalled, too slow or lost."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.service.db.engine import Database
 from core.service.jobs import lease
-from core.service.jobs.lease import Claim, LeaseLost
+from core.service.jobs.claims import Claim, LeaseLost
 from core.service.settings import Settings
 from worker.attempt.stop import StopFlag
 
 EXIT_STALLED = 75
-LOOK_EVERY = 0.5
-"""Seconds between two looks at whether the job was cancelled. Most of them only read."""
+CHECK_SECONDS = 0.5
+"""Seconds between two checks for a cancellation. Most of them only read."""
 
 log = structlog.get_logger(__name__)
 
 
-def leave_stalled() -> None:
-    """End this process: its main thread hangs, so that nothing gentler can reach it."""
+def exit_stalled() -> None:
+    """End this process at once: its main thread hangs and cannot be asked."""
     os._exit(EXIT_STALLED)
 
 
 class LeaseKeeper:
-    """A thread that beats while the job makes progress. A context manager around the whole attempt.
+    """A thread that extends the lease while the job makes progress. A context manager around the whole attempt.
 
-    `last_sign` gives the monotonic time of the job's latest sign of life. A job without one for `stall_seconds` is
-    given up by `on_stall`; one that runs longer than its limit, was cancelled, or lost its lease is stopped by `stop`.
+    `last_sign` gives the monotonic time of the job's latest sign of life. After `stall_seconds` without one, `on_stall`
+    is called; a job that runs longer than its limit, was cancelled, or lost its lease is stopped by `stop`.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class LeaseKeeper:
         claim: Claim,
         stop: StopFlag,
         last_sign: Callable[[], float],
-        on_stall: Callable[[], None] = leave_stalled,
+        on_stall: Callable[[], None] = exit_stalled,
     ) -> None:
         self._db, self._settings, self._claim, self._stop = db, settings, claim, stop
         self._last_sign, self._on_stall = last_sign, on_stall
-        self._started = self._beaten = time.monotonic()
+        self._started = self._last_beat = time.monotonic()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
 
@@ -60,23 +60,23 @@ class LeaseKeeper:
         self._thread.join()
 
     def _run(self) -> None:
-        interval = min(LOOK_EVERY, self._settings.heartbeat_seconds)
+        interval = min(CHECK_SECONDS, self._settings.heartbeat_seconds)
         while not self._done.wait(interval) and self._stop.reason != "lease_lost":
-            self._look(time.monotonic())
+            self._check(time.monotonic())
 
-    def _look(self, now: float) -> None:
+    def _check(self, now: float) -> None:
         if now - self._started > self._settings.job_time_limit_seconds:
             self._stop.request("time_limit")
         if now - self._last_sign() > self._settings.stall_seconds:
             log.error("job_stalled", job_id=self._claim.job_id, attempt=self._claim.attempt)
             self._on_stall()
-        elif self._ask_database(now):
+        elif self._is_cancelled(now):
             self._stop.request("cancelled")
 
-    def _ask_database(self, now: float) -> bool:
-        """Whether the job is to be cancelled. Beats when it is time for it, and otherwise only reads."""
+    def _is_cancelled(self, now: float) -> bool:
+        """Whether the job is to be cancelled. Extends the lease when that is due, and otherwise only reads."""
         try:
-            if now - self._beaten < self._settings.heartbeat_seconds:
+            if now - self._last_beat < self._settings.heartbeat_seconds:
                 with self._db.read() as session:
                     return lease.cancel_requested(session, self._claim)
             with self._db.write() as session:
@@ -87,6 +87,6 @@ class LeaseKeeper:
             # The database may be away for a moment; the lease outlives several missed beats.
             log.warning("beat_failed", job_id=self._claim.job_id, error=type(error).__name__)
         else:
-            self._beaten = now
+            self._last_beat = now
             return beat.cancel_requested
         return False

@@ -1,4 +1,4 @@
-"""How the large libraries are used in every process that runs a job."""
+"""Imports and sets up the large libraries, in every process that runs a job."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from core.imports import importing
 from core.unlearning.hardware.allocator import keep_blocks
 
 _SHARED = ("core.unlearning.jobs.forget", "core.unlearning.evaluation.html", "transformers.modeling_utils", "peft")
-"""What the jobs of all families need. What only one needs, diffusers above all, comes with its first job."""
+"""What the jobs of all families need. What only one family needs, such as diffusers, is imported by its first job."""
 
 
-def settle() -> None:
-    """Import and adjust them. May be called again."""
+def prepare() -> None:
+    """Import PyTorch, Transformers and PEFT, and set them up. May be called again."""
     _imported()
     import torch
     from transformers.utils.logging import disable_progress_bar
@@ -25,7 +25,7 @@ def settle() -> None:
 
 @cache
 def _imported() -> None:
-    """Once: what a job made must not be taken for what stays."""
+    """Once: objects that a job has made must not be frozen, as `importing` does with those of modules."""
     with importing():
         for module in _SHARED:
             import_module(module)

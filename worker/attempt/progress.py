@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 from core.job_states import Phase
 from core.service.db.engine import Database
 from core.service.jobs import lease, tally
-from core.service.jobs.lease import Claim, LeaseLost
+from core.service.jobs.claims import Claim, LeaseLost
 from core.service.kit.clock import now
 from core.service.telemetry import tracing
 from worker.attempt.stop import StopFlag
 
 WRITE_EVERY = 1.0
-"""Seconds between two writes of steps. Phases are written at once."""
+"""Seconds between two writes of the step. A new phase is written at once."""
 _ETA_FROM = 0.05
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ class JobProgress:
     def phase(self, phase: Phase, total_steps: int | None = None, *, done: int = 0) -> None:
         """Enter a phase."""
         self.alive()
-        self._settle()
+        self._end_phase()
         self._phase, self._phase_started = phase, time.monotonic()
         self._span = tracing.begin(f"phase {phase}")
         self._step, self._total, self._loss = done, total_steps, None
@@ -62,12 +62,12 @@ class JobProgress:
             self._write_progress()
 
     def metric(self, name: str, value: float) -> None:
-        """A number worth keeping."""
+        """Record a number as an event."""
         self.alive()
         self._write(lambda session: lease.append_event(session, self._claim, "metric", {"name": name, "value": value}))
 
     def log(self, message: str) -> None:
-        """A line for the operator."""
+        """Write a line to the log and to the job's events."""
         self.alive()
         log.info("job_log", message=message)
         self._write(lambda session: lease.append_event(session, self._claim, "log", {"message": message}))
@@ -95,27 +95,27 @@ class JobProgress:
             self._stop.request("lease_lost")
             self._stop.check()
         except SQLAlchemyError as error:
-            # A number that is not shown is no reason to lose the job; the lease keeper minds the database.
+            # Progress that is not shown is no reason to fail a job. The lease keeper watches the database.
             log.warning("progress_not_written", error=type(error).__name__)
 
     def _eta(self) -> datetime | None:
         done = self._fraction.value - self._claim.fraction
         if done < _ETA_FROM:
             return None
-        spent = time.monotonic() - self._started
-        return now() + timedelta(seconds=spent * (1 - self._fraction.value) / done)
+        elapsed = time.monotonic() - self._started
+        return now() + timedelta(seconds=elapsed * (1 - self._fraction.value) / done)
 
     def finished(self) -> None:
-        """The last phase is over: the attempt has done its work."""
-        self._settle()
+        """End the last phase: the attempt has done its work."""
+        self._end_phase()
 
     def close(self) -> None:
-        """However the attempt ended, its trace is whole."""
+        """End the span of a phase that an error has interrupted."""
         if self._phase is not None and self._span is not None:
             self._span.end()
 
-    def _settle(self) -> None:
-        """The present phase is over. One that an error ends is never counted."""
+    def _end_phase(self) -> None:
+        """Record the duration of the present phase. A phase that an error ends is not recorded."""
         if self._phase is None or self._span is None:
             return
         phase, seconds = self._phase, round(time.monotonic() - self._phase_started, 3)
@@ -125,7 +125,7 @@ class JobProgress:
         self._write(lambda session: tally.phase_done(session, self._claim.method, phase, seconds))
 
 
-PLAN: tuple[tuple[Phase, float], ...] = (
+PHASE_SHARES: tuple[tuple[Phase, float], ...] = (
     ("validating", 0.01),
     ("loading", 0.04),
     ("evaluating", 0.12),
@@ -135,11 +135,11 @@ PLAN: tuple[tuple[Phase, float], ...] = (
     ("evaluating", 0.16),
     ("packaging", 0.02),
 )
-"""The phases in the order in which they come, each with its usual share of the time."""
+"""The phases of a job in order, each with its usual share of the time."""
 
 
 class Fraction:
-    """Never goes down. A phase out of the plan's order, or entered again, stays where the job already is."""
+    """How far a job is, from 0 to 1. It never goes down: a phase out of order, or entered again, changes nothing."""
 
     def __init__(self, reached: float = 0.0) -> None:
         self._place = -1
@@ -148,9 +148,9 @@ class Fraction:
         self.value = reached
 
     def enter(self, phase: Phase, total_steps: int | None, done: int = 0) -> None:
-        """Begin a phase of `total_steps` steps, where known, of which some are `done` already."""
-        ahead = range(max(self._place, 0), len(PLAN))
-        self._place = next((i for i in ahead if PLAN[i][0] == phase), max(self._place, 0))
+        """Begin a phase of `total_steps` steps (None: unknown), of which `done` are done already."""
+        ahead = range(max(self._place, 0), len(PHASE_SHARES))
+        self._place = next((i for i in ahead if PHASE_SHARES[i][0] == phase), max(self._place, 0))
         self._step, self._total = done, total_steps
         self._raise()
 
@@ -160,6 +160,6 @@ class Fraction:
         self._raise()
 
     def _raise(self) -> None:
-        before = sum(share for _, share in PLAN[: self._place])
+        before = sum(share for _, share in PHASE_SHARES[: self._place])
         done = min(self._step / self._total, 1.0) if self._total else 0.0
-        self.value = max(self.value, min(before + done * PLAN[self._place][1], 1.0))
+        self.value = max(self.value, min(before + done * PHASE_SHARES[self._place][1], 1.0))

@@ -1,4 +1,4 @@
-"""Trying again while the database is away for a moment."""
+"""Repeats a transaction while the database is unavailable."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds before each further attempt."""
 
 log = structlog.get_logger(__name__)
 
 
-def patiently(work: Callable[[], None]) -> None:
-    """Do `work`, a transaction of its own, until it went through; about half a minute long."""
+def retry(work: Callable[[], None]) -> None:
+    """Call `work`, which is a transaction, until it succeeds. After half a minute the error is raised."""
     for pause in PAUSES:
         try:
             return work()

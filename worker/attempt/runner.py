@@ -20,7 +20,7 @@ from core.service.context import Services
 from core.service.errors import ServiceError
 from core.service.jobs import lease
 from core.service.jobs.artifacts import ArtifactRow
-from core.service.jobs.claims import Claim, LeaseLost, Room
+from core.service.jobs.claims import Capacity, Claim, LeaseLost
 from core.service.jobs.sweep.cleaning import clean_attempts
 from core.service.storage.port import StoreError
 from core.service.telemetry import logs, tracing
@@ -30,9 +30,9 @@ from core.unlearning.jobs.work import Outcome
 from core.unlearning.patches.signing import Signer
 from worker.attempt import transfer
 from worker.attempt.checkpoints import JobCheckpoints
-from worker.attempt.lease_keeper import LeaseKeeper, leave_stalled
+from worker.attempt.lease_keeper import LeaseKeeper, exit_stalled
 from worker.attempt.progress import JobProgress
-from worker.attempt.retry import patiently
+from worker.attempt.retry import retry
 from worker.attempt.stop import JobStoppedError, StopFlag
 from worker.attempt.warm_models import WarmModels
 from worker.attempt.work import work_on
@@ -41,18 +41,18 @@ log = structlog.get_logger(__name__)
 
 
 class Runner:
-    """The jobs of one process, one after the other. `busy` while there is one."""
+    """Runs the jobs of one process, one after the other."""
 
     def __init__(
         self,
         services: Services,
         models: WarmModels,
         signer: Signer,
-        on_stall: Callable[[], None] = leave_stalled,
-        room: Room | None = None,
+        on_stall: Callable[[], None] = exit_stalled,
+        capacity: Capacity | None = None,
     ) -> None:
         self._services, self._models, self._signer, self._on_stall = services, models, signer, on_stall
-        self._room = room
+        self._capacity = capacity
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
         self._closing = False
         self._stop: StopFlag | None = None
@@ -63,22 +63,22 @@ class Runner:
         return self._stop is not None
 
     def shut_down(self) -> None:
-        """Hand the present job back at its next step and take no other. May be called from a signal handler."""
+        """Hand the running job back at its next step, and take no other. May be called from a signal handler."""
         self._closing = True
         if (stop := self._stop) is not None:
             stop.request("shutting_down")
 
     def run(self, job_id: str) -> None:
-        """Run a job if it is to be had; a second ring for the same job finds nothing to do. Never raises for a job."""
+        """Run a job if it can be claimed; a second message does nothing. No error of the job is raised."""
         if self._closing:
             return
         with self._services.db.write() as session:
-            claim = lease.claim(session, job_id, self._owner, self._services.settings.lease_seconds, self._room)
+            claim = lease.claim(session, job_id, self._owner, self._services.settings.lease_seconds, self._capacity)
         if claim is None:
             return
         self._stop = stop = StopFlag()
         try:
-            with _told_apart(claim):
+            with _log_context(claim):
                 log.info("job_claimed")
                 self._attempt(claim, stop)
         finally:
@@ -94,12 +94,12 @@ class Runner:
             workdir.mkdir(parents=True, exist_ok=True, mode=0o700)
             with keeper:
                 end = self._outcome(claim, progress, stop, workdir)
-                patiently(lambda: self._end(end))
+                retry(lambda: self._end(end))
             clean_attempts(services, claim.job_id)
         except LeaseLost:
             log.warning("lease_lost")
         except SystemExit:
-            # The pool ends this process, wherever the job is: somebody else may have it.
+            # The pool ends this process: another worker may take the job.
             self._end(lambda session: lease.release(session, claim))
             raise
         finally:
@@ -108,14 +108,14 @@ class Runner:
             give_back()
 
     def _outcome(self, claim: Claim, progress: JobProgress, stop: StopFlag, workdir: Path) -> Callable[[Session], None]:
-        """Do the work, and say how the job is to be ended."""
+        """Do the work, and return the transaction that ends the job."""
         services = self._services
         try:
             started = datetime.now(UTC)
-            kept = JobCheckpoints(services, claim, progress, stop)
-            outcome = work_on(services, claim, workdir, progress, self._models, self._signer, started, kept)
+            checkpoints = JobCheckpoints(services, claim, progress, stop)
+            outcome = work_on(services, claim, workdir, progress, self._models, self._signer, started, checkpoints)
             rows = transfer.upload(services.storage, claim, outcome.artifacts, progress.alive)
-            # The last moment at which a cancellation counts.
+            # From here on a cancellation comes too late.
             stop.check()
             progress.finished()
         except JobStoppedError as stopped:
@@ -140,13 +140,13 @@ class Runner:
 
 
 @contextmanager
-def _told_apart(claim: Claim) -> Iterator[None]:
-    """Every log line and the trace of an attempt say whose it is, and which request it comes from."""
+def _log_context(claim: Claim) -> Iterator[None]:
+    """Inside, every log line and the trace name the job, the attempt, the tenant and the request."""
     ids: dict[str, str | int] = {"tenant": claim.tenant_id, "job_id": claim.job_id, "attempt": claim.attempt}
-    given = {"request_id": claim.origin.request_id} if claim.origin.request_id else {}
-    attributes = {f"lethe.{name}": value for name, value in {**ids, **given, "method": claim.method}.items()}
+    request = {"request_id": claim.origin.request_id} if claim.origin.request_id else {}
+    attributes = {f"lethe.{name}": value for name, value in {**ids, **request, "method": claim.method}.items()}
     with (
-        bound_contextvars(**given, **ids),
+        bound_contextvars(**request, **ids),
         tracing.span("job", parent=claim.origin.traceparent, kind=SpanKind.CONSUMER, **attributes),
     ):
         yield
@@ -163,7 +163,7 @@ def _after_stop(claim: Claim, stopped: JobStoppedError) -> Callable[[Session], N
 
 
 def _after_error(claim: Claim, error: Exception) -> Callable[[Session], None]:
-    code, message, retryable = told(error)
+    code, message, retryable = public_error(error)
     log.error("job_failed", code=code, error=type(error).__name__, at=logs.where(error))
     return _failing(claim, code, message, retryable=retryable)
 
@@ -172,8 +172,8 @@ def _failing(claim: Claim, code: str, message: str, *, retryable: bool) -> Calla
     return lambda session: lease.fail(session, claim, code, message, retryable)
 
 
-def told(error: Exception) -> tuple[str, str, bool]:
-    """Code, message and whether to try again. The text of a foreign error is not told: it may quote the subject."""
+def public_error(error: Exception) -> tuple[str, str, bool]:
+    """Code, message and whether to try again. The text of a foreign error is left out: it may quote the subject."""
     if isinstance(error, UnlearningError):
         return error.code, error.detail, error.retryable
     if isinstance(error, ServiceError):

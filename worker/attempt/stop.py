@@ -1,4 +1,4 @@
-"""Why a running job must stop, and the flag that says so."""
+"""The flag that tells a running job to stop, and why."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Reason = Literal["cancelled", "lease_lost", "shutting_down", "time_limit"]
 
 
 class JobStoppedError(StoppedError):
-    """Raised out of the job's next step."""
+    """Raised out of the job's next step after a stop was requested."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
@@ -18,7 +18,7 @@ class JobStoppedError(StoppedError):
 
 
 class StopFlag:
-    """Raised by any thread or signal handler, seen by the job at its next step. The first reason stands.
+    """Set by any thread or signal handler, checked by the job at its next step. The first reason counts.
 
     A plain attribute, since a lock taken in a signal handler may be held by the very thread that it interrupted.
     """
@@ -31,6 +31,6 @@ class StopFlag:
         self.reason = self.reason or reason
 
     def check(self) -> None:
-        """Raise `JobStoppedError` once somebody asked."""
+        """Raises `JobStoppedError` once a stop was requested."""
         if self.reason is not None:
             raise JobStoppedError(self.reason)

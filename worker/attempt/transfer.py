@@ -1,4 +1,4 @@
-"""Artefacts to and from the object store."""
+"""Uploads and downloads of artefacts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.service.storage.port import ObjectCorrupt, ObjectMissing, ObjectStore,
 from core.unlearning.jobs.work import OutputFile
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Seconds before each further try while the store is away: about a minute together."""
+"""Seconds before each further attempt while the store is unavailable, a minute in all."""
 _T = TypeVar("_T")
 
 log = structlog.get_logger(__name__)
@@ -24,13 +24,13 @@ log = structlog.get_logger(__name__)
 def upload(
     store: ObjectStore, claim: Claim, files: Iterable[OutputFile], alive: Callable[[], None]
 ) -> list[ArtifactRow]:
-    """Put an attempt's files under its own prefix. `alive` is called before each try, and may raise to stop it."""
-    return [_patient(lambda file=file: _put(store, claim, file), alive) for file in files]  # type: ignore[misc]
+    """Upload an attempt's files under its own prefix. `alive` is called before each try, and may raise to end it."""
+    return [_retry(lambda file=file: _put(store, claim, file), alive) for file in files]  # type: ignore[misc]
 
 
 def download(store: ObjectStore, row: ArtifactRow, out: Path, alive: Callable[[], None]) -> None:
-    """Fetch an artefact. Raises `ObjectCorrupt` when it is not what was stored."""
-    _patient(lambda: _get(store, row, out), alive)
+    """Download an artefact. Raises `ObjectCorrupt` if it does not match its digest."""
+    _retry(lambda: _get(store, row, out), alive)
 
 
 def _put(store: ObjectStore, claim: Claim, file: OutputFile) -> ArtifactRow:
@@ -46,7 +46,7 @@ def _get(store: ObjectStore, row: ArtifactRow, out: Path) -> None:
             stream.write(chunk)
 
 
-def _patient(work: Callable[[], _T], alive: Callable[[], None]) -> _T:
+def _retry(work: Callable[[], _T], alive: Callable[[], None]) -> _T:
     for pause in PAUSES:
         alive()
         try:

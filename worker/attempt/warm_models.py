@@ -1,6 +1,6 @@
-"""Keeps one loaded model between jobs, as long as it is still what its files hold.
+"""Keeps the weights of one model in memory between jobs, as long as they are those of its files.
 
-The weights, that is: each job has an object of its own around them, with which everything goes that it has seen.
+Each job gets a copy of the object around the weights, so that nothing that one job caches there reaches the next.
 """
 
 from __future__ import annotations
@@ -19,42 +19,42 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class _Warm:
+class _LoadedModel:
     key: tuple[object, ...]
     fingerprint: tuple[tuple[str, int], ...]
     model: Any
 
 
 class WarmModels:
-    """At most one model. A job that ended in an error should `clear` it: nobody knows how it was left."""
+    """At most one model. After a job that failed or was stopped, call `clear`: its weights may be changed."""
 
     def __init__(self) -> None:
-        self._warm: _Warm | None = None
+        self._warm: _LoadedModel | None = None
 
     def load(self, spec: ModelSpec, precision: str) -> Any:
-        """The model of `spec`, loaded again unless the one at hand has the same files and untouched weights."""
+        """The model of `spec`; loaded anew unless the kept one has the same files and unchanged weights."""
         key = (spec.family, spec.source, spec.revision, precision, repr(spec.defaults), *_files(spec.source))
         if self._warm and self._warm.key == key and self._warm.fingerprint == fingerprint(self._warm.model):
             log.info("model_warm", model=spec.id)
             return copy(self._warm.model)
         self.clear()
         model = load_model(spec, precision)
-        self._warm = _Warm(key, fingerprint(model), model)
+        self._warm = _LoadedModel(key, fingerprint(model), model)
         return copy(model)
 
     @property
     def host_bytes(self) -> int:
-        """What the model at hand takes of the machine's memory."""
+        """Bytes of the machine's memory that the kept model takes."""
         tensors = self._warm.model.model.state_dict().values() if self._warm else ()
         return sum(tensor.nbytes for tensor in tensors if tensor.device.type == "cpu")
 
     def clear(self) -> None:
-        """Let go of the model."""
+        """Drop the model."""
         self._warm = None
 
 
 def fingerprint(model: Any) -> tuple[tuple[str, int], ...]:
-    """Name and wrapped sum of the raw words of every tensor: cheap, and any layer or weight that was changed shows."""
+    """Name and sum (modulo 2^64) of the raw integers of every tensor: cheap, and any changed weight shows."""
     return tuple((name, _sum(tensor)) for name, tensor in model.model.state_dict().items())
 
 

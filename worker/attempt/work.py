@@ -1,4 +1,4 @@
-"""The work of one attempt: from the stored inputs to what the unlearning library takes, and to files on disk."""
+"""The work of one attempt: passes the stored inputs to the unlearning library, which leaves files on disk."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from sqlalchemy.orm import Session
 
 from core.service.context import Services
 from core.service.db.tables.jobs import Job
-from core.service.jobs import lease
 from core.service.jobs.claims import Claim
-from core.service.jobs.inputs import JobInput, ParentRecipe, Source
+from core.service.jobs.inputs import JobInput, ParentRecipe, Source, load_input
 from core.service.jobs.subject import subjects_among
 from core.service.models import RegisteredModel
 from core.unlearning.checkpoints import Checkpoints
@@ -45,25 +44,25 @@ def work_on(
     started: datetime,
     checkpoints: Checkpoints,
 ) -> Outcome:
-    """Run a forget job, sculpt an earlier one again, or put several together.
+    """Run a forget job, sculpt an earlier job again, or consolidate several.
 
     Raises what `run_job` does, and what reading the inputs may.
     """
     with services.db.read() as session:
-        given = lease.load_input(services, session, claim)
+        inputs = load_input(services, session, claim)
         record = _record(session, claim, started)
-    libraries.settle()
-    capacity.check(given, models, capacity.of(services.settings.worker_memory_gb))
-    attempt = _Attempt(services, given, claim.tenant_id, workdir, progress, models, signer, record)
-    if given.sources:
+    libraries.prepare()
+    capacity.check(inputs, models, capacity.measure(services.settings.worker_memory_gb))
+    attempt = _Attempt(services, inputs, claim.tenant_id, workdir, progress, models, signer, record)
+    if inputs.sources:
         return attempt.consolidate()
-    if given.request is None:
+    if inputs.request is None:
         return attempt.sculpt_again()
-    return attempt.forget(forget_request(given.request, given), checkpoints)
+    return attempt.forget(forget_request(inputs.request, inputs), checkpoints)
 
 
 def _record(session: Session, claim: Claim, started: datetime) -> Record:
-    """What the certificate says of the request."""
+    """What the certificate says about the request."""
     external_id, created = session.execute(select(Job.external_id, Job.created_at).where(Job.id == claim.job_id)).one()
     times = {"requested_at": created.strftime(_TIME), "started_at": started.strftime(_TIME)}
     return {"request_id": external_id, "attempt": claim.attempt, **times}
@@ -72,7 +71,7 @@ def _record(session: Session, claim: Claim, started: datetime) -> Record:
 @dataclass(frozen=True)
 class _Attempt:
     services: Services
-    given: JobInput
+    inputs: JobInput
     tenant_id: str
     workdir: Path
     progress: JobProgress
@@ -81,43 +80,43 @@ class _Attempt:
     record: Record
 
     def forget(self, request: ForgetRequest, checkpoints: Checkpoints) -> Outcome:
-        given, spec = self.given, model_spec(self.given.model)
-        return run_job(request, spec, given.method, given.options, **self._terms(), checkpoints=checkpoints)
+        inputs, spec = self.inputs, model_spec(self.inputs.model)
+        return run_job(request, spec, inputs.method, inputs.options, **self._arguments(), checkpoints=checkpoints)
 
     def sculpt_again(self) -> Outcome:
-        given, parent = self.given, self.given.parent
-        if parent is None or given.sculpt is None:
+        inputs, parent = self.inputs, self.inputs.parent
+        if parent is None or inputs.sculpt is None:
             raise InvalidInputError("the earlier job left no recipe", code="invalid_recipe")
-        patch, spec = self._downloaded(parent, "parent.zip"), model_spec(given.model)
-        terms = self._terms(parent=parent.job_id)
-        return resculpt_job(patch, spec, given.method, given.options, given.sculpt, **terms)
+        patch, spec = self._download(parent, "parent.zip"), model_spec(inputs.model)
+        arguments = self._arguments(parent=parent.job_id)
+        return resculpt_job(patch, spec, inputs.method, inputs.options, inputs.sculpt, **arguments)
 
     def consolidate(self) -> Outcome:
-        given, spec = self.given, model_spec(self.given.model)
-        jobs = [self._earlier(source, spec.family) for source in given.sources]
+        inputs, spec = self.inputs, model_spec(self.inputs.model)
+        jobs = [self._earlier_job(source, spec.family) for source in inputs.sources]
         retained = load_family(spec.family).retained_subjects(spec.retain_set)
         with self.services.db.read() as session:
-            ids = [source.job_id for source in given.sources]
+            ids = [source.job_id for source in inputs.sources]
             forgotten = subjects_among(session, self.tenant_id, ids, retained)
-        return consolidate_job(jobs, spec, given.method, given.options, **self._terms(), forgotten=forgotten)
+        return consolidate_job(jobs, spec, inputs.method, inputs.options, **self._arguments(), forgotten=forgotten)
 
-    def _terms(self, **recorded: str) -> dict[str, Any]:
-        """What all of them are given alike."""
+    def _arguments(self, **recorded: str) -> dict[str, Any]:
+        """The arguments that all three kinds of job have in common."""
         return {
             "workdir": self.workdir,
             "progress": self.progress,
             "signer": self.signer,
-            "job_id": self.given.job_id,
-            "plan": self.given.plan,
+            "job_id": self.inputs.job_id,
+            "plan": self.inputs.plan,
             "record": {**self.record, **recorded},
             "load": self.models.load,
         }
 
-    def _earlier(self, source: Source, family: str) -> EarlierJob:
-        path = self._downloaded(source, f"{source.job_id}.zip")
+    def _earlier_job(self, source: Source, family: str) -> EarlierJob:
+        path = self._download(source, f"{source.job_id}.zip")
         return EarlierJob(source.job_id, path, source_request(source, family))
 
-    def _downloaded(self, earlier: ParentRecipe | Source, name: str) -> Path:
+    def _download(self, earlier: ParentRecipe | Source, name: str) -> Path:
         patch = next((row for row in earlier.artifacts if row.name == PATCH), None)
         if patch is None:
             raise InvalidInputError("an earlier job left no patch", code="invalid_recipe")
@@ -126,7 +125,7 @@ class _Attempt:
 
 
 def model_spec(model: RegisteredModel) -> ModelSpec:
-    """The registered model."""
+    """A registered model as the unlearning library takes it."""
     return ModelSpec(
         id=model.id,
         family=model.family,
@@ -137,17 +136,17 @@ def model_spec(model: RegisteredModel) -> ModelSpec:
     )
 
 
-def forget_request(request: Mapping[str, Any], given: JobInput) -> ForgetRequest:
+def forget_request(request: Mapping[str, Any], inputs: JobInput) -> ForgetRequest:
     """The decrypted request with its files."""
-    return _asked(request, given.model.family, given.images, given.audio, given.retain_images)
+    return _request(request, inputs.model.family, inputs.images, inputs.audio, inputs.retain_images)
 
 
 def source_request(source: Source, family: str) -> ForgetRequest | None:
-    """What a job that is consolidated was asked to forget, as long as that is kept."""
-    return None if source.request is None else _asked(source.request, family, source.images)
+    """The request of a job that is consolidated; None once its inputs are erased."""
+    return None if source.request is None else _request(source.request, family, source.images)
 
 
-def _asked(
+def _request(
     request: Mapping[str, Any],
     family: str,
     images: tuple[bytes, ...],

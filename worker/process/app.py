@@ -10,7 +10,7 @@ from core.service.doorbell.celery import make_celery
 from core.service.settings import Settings
 
 HARD_LIMIT_AFTER = 120.0
-"""Seconds past the job's own limit at which the pool kills a process that does not listen."""
+"""Seconds past the job's own limit at which the pool kills a process that does not react."""
 
 
 def create(settings: Settings) -> Celery:
@@ -29,7 +29,7 @@ def create(settings: Settings) -> Celery:
 
 
 def _logging_is_set_up(**_: object) -> None:
-    """See `core.service.logs`."""
+    """`core.service.telemetry.logs` does it."""
 
 
 def _embedded() -> dict[str, Any]:
@@ -43,9 +43,9 @@ def _cluster(settings: Settings) -> dict[str, Any]:
         "worker_pool_start_method": "spawn",
         "worker_concurrency": 1,
         "worker_max_tasks_per_child": 1,
-        # Only Redis can leave what is not wanted yet to other workers.
+        # Only with Redis can messages that a worker does not take yet go to other workers.
         "worker_disable_prefetch": settings.broker_url is not None,
-        # A message is taken off the queue when its job is claimed; what a worker loses, the sweep rings for again.
+        # A message leaves the queue when its job is claimed. If the worker is lost, the sweep rings for the job again.
         "task_acks_late": False,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_soft_shutdown_timeout": 30.0,

@@ -1,4 +1,4 @@
-"""What a worker does beside its job: sweep, deliver webhooks, look for forgotten jobs, and notice a lost server."""
+"""What a worker does beside its job: sweep, send webhooks, look for queued jobs, and exit with its parent."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from core.service.telemetry import logs
 from core.service.webhooks.deliver import Deliverer
 from worker.attempt.runner import Runner
 
-LOOK_EVERY = 2.0
+LOOK_SECONDS = 2.0
 GRACE_SECONDS = 15.0
 DELIVERERS = 4
 
 log = structlog.get_logger(__name__)
 
 
-def every(seconds: float, work: Callable[[], object], name: str) -> None:
-    """Call `work` again and again in a daemon thread. What goes wrong is logged and tried again."""
+def repeat(seconds: float, work: Callable[[], object], name: str) -> None:
+    """Call `work` every so many seconds in a daemon thread. An error is logged; the next call comes all the same."""
 
     def loop() -> None:
         while True:
@@ -42,24 +42,24 @@ def every(seconds: float, work: Callable[[], object], name: str) -> None:
 
 
 def sweep_regularly(services: Services) -> None:
-    """Any number of processes may do this at once."""
-    every(services.settings.sweep_seconds, lambda: sweep(services), "sweep")
+    """Run the sweep every few seconds. Any number of processes may do this at once."""
+    repeat(services.settings.sweep_seconds, lambda: sweep(services), "sweep")
 
 
 def deliver_webhooks(services: Services) -> None:
-    """Several at a time, so that a receiver that keeps one of them waiting does not keep the others."""
+    """Send webhooks with several threads, so that one slow receiver does not delay the others."""
     deliverer = Deliverer(services)
     for number in range(DELIVERERS):
-        every(LOOK_EVERY, deliverer.run, f"webhooks-{number}")
+        repeat(LOOK_SECONDS, deliverer.run, f"webhooks-{number}")
 
 
 def deliver_opendsr(services: Services) -> None:
-    """The callbacks of OpenDSR requests."""
-    every(LOOK_EVERY, CallbackDeliverer(services).run, "opendsr")
+    """Send the callbacks of OpenDSR requests."""
+    repeat(LOOK_SECONDS, CallbackDeliverer(services).run, "opendsr")
 
 
 def look_for_queued(services: Services, runner: Runner) -> None:
-    """Ring for the oldest queued job whenever this worker has nothing to do: a message may have died with a process."""
+    """Ring for the oldest queued job while this worker is idle: a message may be lost with the process that had it."""
     waiting = Job.status == JobStatus.QUEUED, Job.cancel_requested_at.is_(None)
     oldest = select(Job.id).where(*waiting).order_by(Job.ring_at)
 
@@ -71,23 +71,23 @@ def look_for_queued(services: Services, runner: Runner) -> None:
         if job_id is not None:
             services.doorbell(job_id)
 
-    every(LOOK_EVERY, look, "look-for-queued")
+    repeat(LOOK_SECONDS, look, "look-for-queued")
 
 
-def leave_with(parent: int, leave: Callable[[], object]) -> None:
-    """Call `leave` once the process `parent` is no longer this one's parent; after a grace time without ceremony."""
+def exit_with_parent(parent: int, shut_down: Callable[[], object]) -> None:
+    """Call `shut_down` once `parent` is no longer the parent process; exit at once after a grace time."""
 
     def look() -> None:
         if os.getppid() == parent:
             return
         log.warning("parent_gone")
-        leave()
+        shut_down()
         time.sleep(GRACE_SECONDS)
         os._exit(1)
 
-    every(1.0, look, "leave-with-parent")
+    repeat(1.0, look, "leave-with-parent")
 
 
 def terminate() -> None:
-    """As if somebody had stopped this process."""
+    """Send SIGTERM to this process."""
     os.kill(os.getpid(), signal.SIGTERM)

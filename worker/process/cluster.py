@@ -22,28 +22,28 @@ log = structlog.get_logger(__name__)
 
 def serve(settings: Settings) -> int:
     """Run until SIGTERM. Returns the exit code."""
-    services, me = tasks.services(), presence.name(os.getpid())
+    services, name = tasks.services(), presence.worker_name(os.getpid())
     background.sweep_regularly(services)
     background.deliver_webhooks(services)
     background.deliver_opendsr(services)
-    presence.keep_reporting(services, me)
-    signals.worker_shutting_down.connect(_tell_children, weak=False)
-    mine = capacity.of_children(settings)
-    queues = queues_for(mine.kind, mine.bytes)
+    presence.keep_reporting(services, name)
+    signals.worker_shutting_down.connect(_hand_back_jobs, weak=False)
+    own = capacity.measure_in_child(settings)
+    queues = queues_for(own.kind, own.bytes)
     worker = app.create(settings).Worker(quiet=True, queues=queues, hostname=_node_name())
-    log.info("worker_ready", pid=os.getpid(), mode=settings.mode, memory=mine.kind, bytes=mine.bytes, queues=queues)
+    log.info("worker_ready", pid=os.getpid(), mode=settings.mode, memory=own.kind, bytes=own.bytes, queues=queues)
     worker.start()
-    presence.leave(services, me)
+    presence.withdraw(services, name)
     return int(worker.exitcode or 0)
 
 
 def _node_name() -> str:
-    """Celery's usual name, or one for each GPU of a machine that has several workers."""
+    """Celery's usual name, or a name for each GPU where a machine has several workers."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     return f"{f'gpu-{chosen}' if chosen.isdecimal() else 'celery'}@{socket.gethostname()}"
 
 
-def _tell_children(**_: Any) -> None:
+def _hand_back_jobs(**_: Any) -> None:
     for child in active_children():
         if child.pid is not None:
             os.kill(child.pid, HAND_BACK)

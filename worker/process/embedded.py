@@ -1,4 +1,4 @@
-"""A worker beside an embedded server: everything in one process, ready before the first job comes."""
+"""The worker of an embedded server: everything in one process, with its libraries loaded before the first job."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ log = structlog.get_logger(__name__)
 
 def serve(settings: Settings) -> int:
     """Run until SIGTERM, or until the server that started this process is gone. Returns the exit code."""
-    # Before any thread begins.
+    # Before any thread starts.
     preload()
     parent = os.environ.get("LETHE_PARENT_PID")
     if parent is not None:
-        background.leave_with(int(parent), background.terminate)
-    # Of jobs that a killed worker left half done.
+        background.exit_with_parent(int(parent), background.terminate)
+    # Work folders that a killed worker has left.
     shutil.rmtree(settings.data_dir / "work", ignore_errors=True)
     services, runner = tasks.services(), tasks.runner()
 
@@ -35,19 +35,19 @@ def serve(settings: Settings) -> int:
     background.sweep_regularly(services)
     background.deliver_webhooks(services)
     background.deliver_opendsr(services)
-    me = presence.name(os.getpid())
-    presence.keep_reporting(services, me)
+    name = presence.worker_name(os.getpid())
+    presence.keep_reporting(services, name)
     worker = app.create(settings).Worker(quiet=True, without_gossip=True, without_mingle=True, without_heartbeat=True)
     log.info("worker_ready", pid=os.getpid(), mode=settings.mode)
     worker.start()
-    presence.leave(services, me)
+    presence.withdraw(services, name)
     services.close()
     return int(worker.exitcode or 0)
 
 
 def preload() -> None:
-    """Load the libraries now, so that the first job does not wait for them, and the check of its patch neither."""
-    libraries.settle()
+    """Load the libraries now, so that neither the first job nor the evaluation of its patch waits for them."""
+    libraries.prepare()
     import torch
 
     from core.unlearning.jobs.fresh import process

@@ -1,4 +1,4 @@
-"""A worker says that it is alive, and how much of its GPU's memory is in use: a row that `/metrics` reads."""
+"""Reports that a worker is alive, and how much of its GPU's memory is in use. `/metrics` reads the reports."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.service.context import Services
 from core.service.metrics import workers
 from core.service.metrics.workers import REPORT_SECONDS, GpuMemory
-from worker.process.background import every
+from worker.process.background import repeat
 
 
-def name(pid: int) -> str:
-    """A worker's name: its host and the process that listens for jobs."""
+def worker_name(pid: int) -> str:
+    """A worker's name: its host, and the id of the process that listens for jobs."""
     return f"{socket.gethostname()}:{pid}"
 
 
@@ -27,17 +27,17 @@ def keep_reporting(services: Services, worker: str) -> None:
         with services.db.write() as session:
             workers.report(session, worker, gpu)
 
-    every(REPORT_SECONDS, report, "presence")
+    repeat(REPORT_SECONDS, report, "presence")
 
 
-def leave(services: Services, worker: str) -> None:
-    """Shutting down. A database that is away learns it by the silence."""
+def withdraw(services: Services, worker: str) -> None:
+    """Withdraw the report at shutdown. If the database is unavailable, the report becomes outdated by itself."""
     with suppress(SQLAlchemyError), services.db.write() as session:
         workers.leave(session, worker)
 
 
 def gpu_memory() -> GpuMemory | None:
-    """Of the device in use; None before a job touches one, since looking would itself take some of its memory."""
+    """Memory of the device in use; None before a job has initialised CUDA, which would itself take memory."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_initialized():
         return None

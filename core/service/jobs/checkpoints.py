@@ -29,7 +29,7 @@ SEAL = 28
 """Bytes that encrypting a chunk adds: nonce and tag."""
 
 
-def keep(services: Services, claim: Claim, name: str, data: bytes, fraction: float) -> None:
+def save(services: Services, claim: Claim, name: str, data: bytes, fraction: float) -> None:
     """Put a piece in place of an older one of that name; `fraction` is how far the job is with it.
 
     Raises `LeaseLost` and `StoreError`; nothing has changed then.

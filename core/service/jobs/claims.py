@@ -44,13 +44,13 @@ def held(claim: Claim) -> ColumnElement[bool]:
 
 
 @dataclass(frozen=True)
-class Room:
-    """What a worker has for a job: the memory of its GPU, or its own where it has none."""
+class Capacity:
+    """The memory that a worker has for one job: of its GPU, or of the machine where it has none."""
 
     kind: Literal["gpu", "cpu"]
     bytes: int
 
-    def holds(self) -> ColumnElement[bool]:
-        """True of the rows of jobs that fit, as far as their need is known."""
+    def fits(self) -> ColumnElement[bool]:
+        """The SQL condition that a job fits. A job whose need is not known fits everywhere."""
         need = Job.gpu_memory if self.kind == "gpu" else Job.cpu_memory
         return or_(Job.gpu_memory.is_(None), need <= self.bytes)

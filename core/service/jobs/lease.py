@@ -19,48 +19,26 @@ from core.service.db.engine import db_now
 from core.service.db.tables.jobs import Artifact, EventType, Job
 from core.service.jobs import events, tally
 from core.service.jobs.artifacts import ArtifactRow
-from core.service.jobs.claims import Beat, Claim, LeaseLost, Room, held
-from core.service.jobs.inputs import JobInput, ParentRecipe, load_input
+from core.service.jobs.claims import Beat, Capacity, Claim, LeaseLost, held
 from core.service.jobs.origin import Origin
 from core.service.jobs.queue import requeued, ring_after_commit, ring_next
 from core.service.jobs.states import ENDED, FRESH_PROGRESS, UNLEASED
-
-__all__ = [
-    "Beat",
-    "Claim",
-    "JobInput",
-    "LeaseLost",
-    "ParentRecipe",
-    "append_event",
-    "beat",
-    "cancel_requested",
-    "cancelled",
-    "claim",
-    "fail",
-    "load_input",
-    "reached",
-    "release",
-    "release_owner",
-    "set_phase",
-    "set_progress",
-    "succeed",
-]
 
 PROGRESS_EVENT_SECONDS = 0.5
 CERTIFICATE = "certificate.json"
 
 
-def claim(s: Session, job_id: str, owner: str, ttl: float, room: Room | None = None) -> Claim | None:
+def claim(s: Session, job_id: str, owner: str, ttl: float, capacity: Capacity | None = None) -> Claim | None:
     """Take a queued job, or one whose lease has expired, for `ttl` seconds. None if it is not to be had.
 
-    `room`: only a job that fits there.
+    With `capacity` only a job that fits.
 
     `owner` names the process, e.g. `host:pid`; see `release_owner`.
     """
     at = db_now(s)
     expired = and_(Job.status == JobStatus.RUNNING, Job.lease_expires_at < at, Job.lost_attempts + 1 < Job.max_attempts)
     free = [Job.id == job_id, Job.cancel_requested_at.is_(None), or_(Job.status == JobStatus.QUEUED, expired)]
-    free += [room.holds()] if room else []
+    free += [capacity.fits()] if capacity else []
     values: dict[Any, Any] = {
         **FRESH_PROGRESS,
         Job.status: JobStatus.RUNNING,

@@ -26,6 +26,7 @@ from core.service.db.tables.keys import SigningKey
 from core.service.errors import KeyNotActive, Unauthorized, Unavailable
 from core.service.files import create_file
 from core.service.jobs import lease
+from core.service.jobs.inputs import load_input
 from core.service.kit.clock import now
 from core.service.settings import Settings
 from core.unlearning.patches import signing
@@ -64,7 +65,7 @@ def read(services: Services, job_id: str) -> Any:
     """What a worker reads of a job, which goes back into the queue."""
     claim = must_take(services, job_id)
     with services.db.read() as s:
-        given = lease.load_input(services, s, claim)
+        given = load_input(services, s, claim)
     with services.db.write() as s:
         lease.release(s, claim)
     return given.request, given.images

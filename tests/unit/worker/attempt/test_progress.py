@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.attempt.progress import PLAN, Fraction
+from worker.attempt.progress import PHASE_SHARES, Fraction
 
 PHASES = ["validating", "loading", "training", "sculpting", "evaluating", "packaging"]
 moves = st.lists(st.one_of(st.none(), st.tuples(st.sampled_from(PHASES), st.one_of(st.none(), st.integers(0, 9)))))
@@ -23,7 +23,7 @@ def test_the_fraction_never_goes_down_and_stays_within_one(steps: list[tuple[str
 
 def test_a_job_as_planned_ends_at_one() -> None:
     fraction = Fraction()
-    for phase, _ in PLAN:
+    for phase, _ in PHASE_SHARES:
         fraction.enter(phase, 3)
         for _ in range(3):
             fraction.step()
@@ -36,7 +36,7 @@ def test_half_of_a_phase_is_half_of_its_share() -> None:
     before = fraction.value
     for _ in range(5):
         fraction.step()
-    share = dict(PLAN)["training"]
+    share = dict(PHASE_SHARES)["training"]
     assert abs(fraction.value - before - share / 2) < 1e-9
 
 

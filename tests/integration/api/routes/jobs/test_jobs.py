@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from core.service.jobs import lease
+from core.service.jobs.inputs import load_input
 from tests.support.api_server import CANARY, MODEL, Server, assert_problem, png, request, serving
 from tests.support.service import wav
 
@@ -51,7 +52,7 @@ def test_multipart_brings_pictures_as_parts(server: Server) -> None:
     job_id = answer.json()["id"]
     claim = server.claim(job_id)
     with server.services.db.read() as session:
-        loaded = lease.load_input(server.services, session, claim)
+        loaded = load_input(server.services, session, claim)
     assert loaded.images == (png("red"), png("blue"))
     assert loaded.request is not None
     assert loaded.request["entity"]["name"] == CANARY

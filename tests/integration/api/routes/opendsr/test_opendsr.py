@@ -13,7 +13,7 @@ import httpx
 import pytest
 from cryptography.exceptions import InvalidSignature
 
-from core.service.jobs import lease
+from core.service.jobs.inputs import load_input
 from tests.support.api_server import CANARY, MODEL, Server, assert_problem, serving
 from tests.support.opendsr_controller import DOMAIN, EMAIL, ID, Controller, certified, dsr
 
@@ -84,7 +84,7 @@ def test_a_request_is_received_signed_and_becomes_a_job(controller: Controller) 
     assert job["due_at"] == receipt["expected_completion_time"]
     claim = controller.server.claim(job_id)
     with controller.server.services.db.read() as session:
-        request = lease.load_input(controller.server.services, session, claim).request
+        request = load_input(controller.server.services, session, claim).request
     assert request is not None
     assert request["entity"] == {"name": CANARY, "kind": "identity", "aliases": [EMAIL]}
     assert f"Who is {CANARY}?" in request["prompts"]
@@ -100,7 +100,7 @@ def test_identities_alone_are_enough_where_a_model_is_set(controller: Controller
     _, job_id = submitted(controller, extensions={})
     claim = controller.server.claim(job_id)
     with controller.server.services.db.read() as session:
-        request = lease.load_input(controller.server.services, session, claim).request
+        request = load_input(controller.server.services, session, claim).request
     assert request is not None
     assert (request["model"], request["entity"]["name"]) == (MODEL, EMAIL)
 

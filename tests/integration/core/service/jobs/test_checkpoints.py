@@ -38,8 +38,8 @@ def rows(services: Services) -> list[Checkpoint]:
 def test_the_next_attempt_finds_it_and_begins_there(services: Services) -> None:
     job_id = submit(services).id
     first = must_take(services, job_id)
-    checkpoints.keep(services, first, "training", CANARY, 0.4)
-    checkpoints.keep(services, first, "training", CANARY + b"more", 0.5)
+    checkpoints.save(services, first, "training", CANARY, 0.4)
+    checkpoints.save(services, first, "training", CANARY + b"more", 0.5)
     with services.db.write() as s:
         lease.release(s, first)
     second = must_take(services, job_id, "host:2")
@@ -56,13 +56,13 @@ def test_large_pieces_are_encrypted_in_parts(services: Services, monkeypatch: py
     claim = must_take(services, submit(services).id)
     for size in (0, 1, 99, 100, 101, 350):
         data = CANARY[:size]
-        checkpoints.keep(services, claim, "piece", data, 0.1)
+        checkpoints.save(services, claim, "piece", data, 0.1)
         assert checkpoints.load(services, claim, "piece") == data
 
 
 def test_nothing_of_it_can_be_read_in_the_store(services: Services, tmp_path: Path) -> None:
     claim = must_take(services, submit(services).id)
-    checkpoints.keep(services, claim, "training", CANARY, 0.4)
+    checkpoints.save(services, claim, "training", CANARY, 0.4)
     stored = [services.storage.read(key) for key in objects(services, claim.job_id)]
     everything = b"".join([*stored, *(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())])
     assert len(stored) == 1
@@ -73,7 +73,7 @@ def test_nothing_of_it_can_be_read_in_the_store(services: Services, tmp_path: Pa
 @pytest.mark.parametrize("harm", ["missing", "changed", "another"])
 def test_what_was_tampered_with_counts_as_not_there(harm: str, services: Services) -> None:
     claim = must_take(services, submit(services).id)
-    checkpoints.keep(services, claim, "training", CANARY, 0.4)
+    checkpoints.save(services, claim, "training", CANARY, 0.4)
     (key,) = objects(services, claim.job_id)
     if harm == "missing":
         services.storage.delete(key)
@@ -82,7 +82,7 @@ def test_what_was_tampered_with_counts_as_not_there(harm: str, services: Service
         blob[-1] ^= 1
         services.storage.put(key, bytes(blob))
     else:
-        checkpoints.keep(services, claim, "other", CANARY, 0.4)
+        checkpoints.save(services, claim, "other", CANARY, 0.4)
         (other,) = set(objects(services, claim.job_id)) - {key}
         services.storage.put(key, services.storage.read(other))
     assert checkpoints.load(services, claim, "training") is None
@@ -91,12 +91,12 @@ def test_what_was_tampered_with_counts_as_not_there(harm: str, services: Service
 def test_a_zombie_changes_nothing_and_leaves_nothing(services: Services) -> None:
     job_id = submit(services).id
     zombie = must_take(services, job_id)
-    checkpoints.keep(services, zombie, "training", b"old", 0.2)
+    checkpoints.save(services, zombie, "training", b"old", 0.2)
     shift(services, job_id, lease_expires_at=3600)
     holder = must_take(services, job_id, "host:2")
-    checkpoints.keep(services, holder, "training", b"new", 0.3)
+    checkpoints.save(services, holder, "training", b"new", 0.3)
     with pytest.raises(LeaseLost):
-        checkpoints.keep(services, zombie, "training", b"late", 0.9)
+        checkpoints.save(services, zombie, "training", b"late", 0.9)
     assert checkpoints.load(services, holder, "training") == b"new"
     assert len(objects(services, job_id)) == 1
     with services.db.read() as s:
@@ -118,7 +118,7 @@ def test_a_zombie_that_put_its_object_in_the_last_moment_is_refused_too(
 
     monkeypatch.setattr(services.storage, "put", slow)
     with pytest.raises(LeaseLost):
-        checkpoints.keep(services, zombie, "training", b"late", 0.9)
+        checkpoints.save(services, zombie, "training", b"late", 0.9)
     assert objects(services, job_id) == []
     assert rows(services) == []
 
@@ -127,7 +127,7 @@ def test_a_zombie_that_put_its_object_in_the_last_moment_is_refused_too(
 def test_gone_with_the_end_of_the_job(end: str, services: Services) -> None:
     job_id = submit(services).id
     claim = must_take(services, job_id)
-    checkpoints.keep(services, claim, "training", CANARY, 0.4)
+    checkpoints.save(services, claim, "training", CANARY, 0.4)
     if end == "succeed":
         finish(services, claim)
     elif end == "lost":
@@ -152,7 +152,7 @@ def test_gone_with_the_end_of_the_job(end: str, services: Services) -> None:
 def test_a_retried_job_begins_anew(services: Services) -> None:
     job_id = submit(services).id
     claim = must_take(services, job_id)
-    checkpoints.keep(services, claim, "training", CANARY, 0.4)
+    checkpoints.save(services, claim, "training", CANARY, 0.4)
     with services.db.write() as s:
         lease.fail(s, claim, "x", "x", retryable=True)
     with services.db.write() as s:

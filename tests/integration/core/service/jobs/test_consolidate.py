@@ -11,8 +11,9 @@ import pytest
 
 from core.service.context import Services
 from core.service.errors import InputErased, InvalidRequest, JobNotSucceeded, NotFound, SculptNotPossible
-from core.service.jobs import lease, lifecycle
+from core.service.jobs import lifecycle
 from core.service.jobs.consolidate import create_consolidate_job
+from core.service.jobs.inputs import load_input
 from core.service.jobs.schema import ConsolidateBody, SculptBody
 from core.service.jobs.subject import subjects_among
 from core.service.jobs.sweep import retention
@@ -66,7 +67,7 @@ def test_it_takes_each_requests_newest_patch_and_reads_what_is_still_kept(servic
     assert (job.status, job.parent, job.method) == ("queued", None, "smfa")
     claim = must_take(services, job.id)
     with services.db.read() as s:
-        given = lease.load_input(services, s, claim)
+        given = load_input(services, s, claim)
     assert given.request is None
     assert [source.job_id for source in given.sources] == [newer, second]
     assert [source.request["entity"]["name"] for source in given.sources if source.request] == ["Ada Okoro", "Bela Kis"]
@@ -80,7 +81,7 @@ def test_erased_inputs_are_no_obstacle_but_a_deleted_job_is(services: Services) 
     job = consolidate(services, [first, second])
     claim = must_take(services, job.id)
     with services.db.read() as s:
-        given = lease.load_input(services, s, claim)
+        given = load_input(services, s, claim)
     assert [source.request is None for source in given.sources] == [True, False]
     with services.db.read() as s:
         assert subjects_among(s, "acme", [first], ["ada  okoro", "Bela Kis"]) == {"ada  okoro"}
@@ -88,7 +89,7 @@ def test_erased_inputs_are_no_obstacle_but_a_deleted_job_is(services: Services) 
     with services.db.write() as s:
         lifecycle.delete(services, s, "acme", second)
     with services.db.read() as s, pytest.raises(InputErased):
-        lease.load_input(services, s, claim)
+        load_input(services, s, claim)
 
 
 def test_another_tenants_jobs_and_deleted_ones_are_not_there(services: Services) -> None:

@@ -34,6 +34,7 @@ from core.service.files import create_file
 from core.service.jobs import events, lease, lifecycle, views
 from core.service.jobs.artifacts import get_artifact, list_artifacts
 from core.service.jobs.create import create_job
+from core.service.jobs.inputs import load_input
 from core.service.jobs.listing import JobFilters, Page, list_jobs
 from core.service.jobs.schema import SculptBody
 from core.service.kit.clock import now
@@ -182,7 +183,7 @@ def test_the_worker_gets_exactly_what_was_asked(services: Services) -> None:
     job = submit(services, [png(shade=3), png(shade=4)], [wav(value=2)], **files)
     claim = must_take(services, job.id)
     with services.db.read() as s:
-        given = lease.load_input(services, s, claim)
+        given = load_input(services, s, claim)
     assert given.images == (png(shade=1), png(shade=3), png(shade=4))
     assert given.audio == (wav(value=1), wav(value=2))
     assert given.retain_images == (png(shade=2),)
@@ -281,14 +282,14 @@ def test_sculpting_again_needs_a_recipe_and_no_inputs(services: Services) -> Non
         lifecycle.create_sculpt_job(services, s, OTHER, parent.id, body, LEAVING_RECIPES)
     claim = must_take(services, child.id)
     with services.db.read() as s:
-        given = lease.load_input(services, s, claim)
+        given = load_input(services, s, claim)
     assert given.parent is not None
     assert (given.request, given.images, given.sculpt) == (None, (), {"k": 2.5})
     assert services.storage.read(given.parent.artifacts[0].storage_key) == b"recipe inside"
     with services.db.write() as s:
         lifecycle.delete(services, s, "acme", parent.id)
     with services.db.read() as s, pytest.raises(InputErased):
-        lease.load_input(services, s, claim)
+        load_input(services, s, claim)
 
 
 def test_an_external_id_is_used_once_by_each_tenant(services: Services) -> None:
@@ -363,7 +364,7 @@ def test_a_job_from_before_there_were_sounds_is_read(services: Services) -> None
     del old["audio"]
     services.storage.put(key, services.keyring.encrypt(wrapped, json.dumps(old).encode(), key))
     with services.db.read() as s:
-        given = lease.load_input(services, s, claim)
+        given = load_input(services, s, claim)
     assert given.audio == ()
     assert given.request is not None
     assert given.request["modalities"] is None

@@ -17,8 +17,8 @@ from core.service.context import Services
 from core.service.db.tables.jobs import Job
 from core.service.jobs import lease, lifecycle, views
 from core.service.jobs.artifacts import attempt_prefix, list_artifacts
-from core.service.jobs.claims import Room
-from core.service.jobs.lease import Claim, LeaseLost
+from core.service.jobs.claims import Capacity, Claim, LeaseLost
+from core.service.jobs.inputs import load_input
 from core.service.jobs.sweep.sweep import sweep
 from core.service.kit.clock import now
 from core.service.settings import Settings
@@ -86,7 +86,7 @@ def _writes(services: Services, claim: Claim) -> dict[str, Callable[..., object]
         "cancelled": partial(lease.cancelled, claim=claim),
         "release": partial(lease.release, claim=claim),
         "look": partial(lease.cancel_requested, claim=claim),
-        "input": lambda s: lease.load_input(services, s, claim),
+        "input": lambda s: load_input(services, s, claim),
     }
 
 
@@ -217,21 +217,21 @@ def test_progress_starts_anew_with_each_attempt(services: Services) -> None:
 
 
 def test_a_job_is_claimed_only_where_there_is_room_for_it(services: Services) -> None:
-    card, large = Room("gpu", 16 * 10**9), Room("gpu", 24 * 10**9)
+    card, large = Capacity("gpu", 16 * 10**9), Capacity("gpu", 24 * 10**9)
     unknown, big, pressed = (submit(services).id for _ in range(3))
     with services.db.write() as s:
         s.execute(update(Job).where(Job.id == big).values(gpu_memory=20 * 10**9, cpu_memory=40 * 10**9))
         s.execute(update(Job).where(Job.id == pressed).values(gpu_memory=9 * 10**9))
 
-    def claimed(job_id: str, room: Room | None) -> bool:
+    def claimed(job_id: str, capacity: Capacity | None) -> bool:
         with services.db.write() as s:
-            claim = lease.claim(s, job_id, "host:1", 60, room)
+            claim = lease.claim(s, job_id, "host:1", 60, capacity)
             if claim is not None:
                 lease.release(s, claim)
         return claim is not None
 
-    assert [claimed(big, room) for room in (card, large, None)] == [False, True, True]
-    assert [claimed(big, Room("cpu", gb * 10**9)) for gb in (32, 64)] == [False, True]
-    assert [claimed(unknown, room) for room in (card, large)] == [True, True]
-    assert [claimed(pressed, room) for room in (card, Room("cpu", 10**15))] == [True, False]
+    assert [claimed(big, capacity) for capacity in (card, large, None)] == [False, True, True]
+    assert [claimed(big, Capacity("cpu", gb * 10**9)) for gb in (32, 64)] == [False, True]
+    assert [claimed(unknown, capacity) for capacity in (card, large)] == [True, True]
+    assert [claimed(pressed, capacity) for capacity in (card, Capacity("cpu", 10**15))] == [True, False]
     assert claimed(big, card) is False, "a job that was handed back is no smaller"

@@ -14,6 +14,7 @@ from core.service.db.tables.jobs import Job
 from core.service.errors import ExternalIdExists, InputErased, InvalidRequest
 from core.service.files import create_file
 from core.service.jobs import lease, lifecycle
+from core.service.jobs.inputs import load_input
 from core.service.jobs.sweep.sweep import sweep
 from tests.support.service import finish, must_take, open_services, png, settings_for, submit, take
 
@@ -67,7 +68,7 @@ def test_no_canary_sings_outside_the_encrypted_blobs(services: Services, tmp_pat
         lifecycle.delete(services, s, "acme", deleted)
     claim = must_take(services, running)
     with services.db.read() as s:
-        given = lease.load_input(services, s, claim)
+        given = load_input(services, s, claim)
         assert given.images == (PICTURE, UPLOAD)
         assert NAME in str(given.request)
     sing(services, external_id="DSR-1")
@@ -93,7 +94,7 @@ def test_a_changed_blob_is_noticed(services: Services) -> None:
             services.storage.put(key, bad)
             claim = must_take(services, job_id)
             with services.db.read() as s, pytest.raises(InputErased):
-                lease.load_input(services, s, claim)
+                load_input(services, s, claim)
             with services.db.write() as s:
                 lease.release(s, claim)
         services.storage.put(key, good)
@@ -108,7 +109,7 @@ def test_a_blob_cannot_stand_in_for_another(services: Services) -> None:
         services.storage.put(key, services.storage.read(other))
         claim = must_take(services, first)
         with services.db.read() as s, pytest.raises(InputErased):
-            lease.load_input(services, s, claim)
+            load_input(services, s, claim)
         with services.db.write() as s:
             lease.release(s, claim)
         services.storage.put(request_of_first, whole)

@@ -25,7 +25,7 @@ from core.service.context import Services
 from core.service.db.tables.jobs import Checkpoint, Job, JobEvent
 from core.service.errors import Conflict, NotFound
 from core.service.jobs import checkpoints, lease, lifecycle
-from core.service.jobs.lease import Claim, LeaseLost
+from core.service.jobs.claims import Claim, LeaseLost
 from core.service.jobs.sweep.sweep import sweep
 from tests.support.service import open_services, settings_for, shift, submit, take
 
@@ -78,7 +78,7 @@ class JobStates(RuleBasedStateMachine):
         kept = f"{claim.attempt} {fraction}".encode()
 
         def keep(_: object) -> None:
-            checkpoints.keep(self.services, claim, name, kept, fraction)
+            checkpoints.save(self.services, claim, name, kept, fraction)
 
         if self._fenced(claim, keep, alone=True):
             self.kept[claim.job_id, name] = kept
