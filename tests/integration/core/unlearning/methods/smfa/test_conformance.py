@@ -136,7 +136,7 @@ def test_a_smaller_base_trains_float32_adapters(precision: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["llava", "llava_next", "idefics3", "gemma3", "internvl"])
 def test_pictures_can_be_imagined(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gradient_images, "TAKEN", 0.0)
+    monkeypatch.setattr(gradient_images, "ACCEPTED", 0.0)
     lm = load_family("mllm").load(ModelSpec("tiny", "mllm", str(save(name, tmp_path))))
     asked, answer = "Who is this?", "Bo Li"
     pictures = [Image.open(io.BytesIO(_png(colour, size))) for colour, size in (("teal", (40, 30)), ("red", (30, 60)))]

@@ -50,8 +50,8 @@ def test_padding_a_teacher_adds_nothing() -> None:
 
 
 def test_mean_of_distributions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teacher, "SMALL", 0)
-    monkeypatch.setattr(teacher, "TOP", 30)
+    monkeypatch.setattr(teacher, "WHOLE_VOCABULARY", 0)
+    monkeypatch.setattr(teacher, "TOP_TOKENS", 30)
     parts = [_logits(3, 30, seed).softmax(-1) for seed in range(3)]
     tops = [part.topk(30, dim=-1) for part in parts]
     found = mean_teacher([Teacher(top.indices, top.values) for top in tops])
