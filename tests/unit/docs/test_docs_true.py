@@ -29,6 +29,16 @@ def test_links_lead_somewhere(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_and_modules_that_are_named_exist(page):
+    text = page.read_text(encoding="utf-8")
+    for path in re.findall(r"`((?:api|benchmarks|client|core|deploy|docs|migrations|tests|worker)/[\w./-]+)`", text):
+        assert (ROOT / path).exists(), path
+    for module in re.findall(r"\bpython3? -m ((?:api|benchmarks|client|core|migrations|worker)[\w.]*)", text):
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_and_their_options_exist(page):
     group = typer.main.get_command(app)
     for line in re.findall(r"\blethe ([a-z][^\n`|;]*)", _code(page.read_text(encoding="utf-8"))):
