@@ -18,6 +18,7 @@ from core.service.jobs.claims import Capacity
 from core.service.jobs.inputs import JobInput
 from core.service.settings import Settings
 from core.unlearning.errors import InsufficientMemoryError
+from core.unlearning.families.registry import families
 from core.unlearning.hardware import accelerator
 from core.unlearning.hardware.requirements import GB, estimate
 from worker.attempt.warm_models import WarmModels
@@ -92,7 +93,8 @@ def _statistic(path: Path, name: str) -> int:
 
 def check(inputs: JobInput, models: WarmModels, capacity: Capacity) -> None:
     """Raises `InsufficientMemoryError` where the job needs more than is free; never where its need is not known."""
-    need = estimate(inputs.model.source, inputs.options, inputs.model.defaults)
+    model = inputs.model
+    need = estimate(model.source, inputs.options, model.defaults, families()[model.family].activations)
     if need is None:
         return
     # A model that is loaded already is used again, or unloaded.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.unlearning.evaluation.measures import Measures
 from core.unlearning.evaluation.presentation import Presentation
-from core.unlearning.hardware.requirements import MEMORY_GB, is_size
+from core.unlearning.hardware.requirements import MEMORY_GB, Activations, is_size
 from core.unlearning.types import EntityKind, Modality, RequestSummary
 
 ORACLE = "oracle"
@@ -43,6 +43,8 @@ class FamilyInfo:
     """The modalities in which something can be forgotten; a request that names none means all of them."""
     count_examples: Callable[[RequestSummary], int]
     """How many examples to forget a request becomes, at most."""
+    activations: Activations
+    """How much memory training keeps beside the weights."""
     own_defaults: Mapping[str, IsValid] = field(default_factory=dict)
     """What can be registered with a model of this family alone, beside the options of methods."""
     uses_sounds: bool = False

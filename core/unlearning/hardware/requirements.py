@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+Activations = Callable[[Mapping[str, Any], Mapping[str, Any]], float]
+"""From a model's configuration and a job's options: bytes that the smallest step of training keeps beside weights."""
 GB = 10**9
 MEMORY_GB = "memory_gb"
 """A model's default that belongs to no method: what a job on a GPU needs, as whoever registered the model knows it."""
@@ -23,16 +25,10 @@ _TRAINED = 16
 """Bytes for each trained weight: itself, its gradient and Adam's two moments, in float32."""
 _SALIENCY = "fisher_rows"
 """An option that only methods have which train whole matrices."""
-_ACTIVATIONS = 34
+_KEPT_OF_TOKEN = 34
 """Bytes that a half-precision layer keeps of each token and unit of width (Korthikanti et al., 2022), with no attention
 matrices kept."""
-_TEXT_TOKENS, _IMAGE_TOKENS = 128, 1024
-"""A question with its answer; a picture, where the configuration does not say."""
 _PIPELINE, _DENOISER = "model_index.json", "unet/config.json"
-_DENOISING = 3400
-"""Bytes that one row of training keeps for each latent position and channel of a denoiser's first block: about 4.5 GB
-for Stable Diffusion 1.x at 512 pixels."""
-_CLASSIFIERS = ("lethe-audiovisual", "clip", "siglip")
 _LARGEST_HEADER = 100 * 2**20
 
 
@@ -54,15 +50,20 @@ def is_size(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
-def estimate(source: str, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> Need | None:
-    """The need of a job on a registered model; None where nothing is known of a model that is not a local folder."""
+def estimate(
+    source: str, options: Mapping[str, Any], defaults: Mapping[str, Any], activations: Activations
+) -> Need | None:
+    """The need of a job on a registered model; None where nothing is known of a model that is not a local folder.
+
+    `activations`: those of the model's family.
+    """
     if is_size(known := defaults.get(MEMORY_GB)):
         gpu = int(known * GB)  # type: ignore[operator]
         return Need(gpu, 2 * gpu, 2 * gpu)
     precision = str(options.get("precision", "auto"))
     try:
-        tensors, values = _read(source, _config(Path(source)).stat().st_mtime_ns)
-        return _estimate(tensors, values, options, precision) if tensors else None
+        tensors, config = _read(source, _config(Path(source)).stat().st_mtime_ns)
+        return _estimate(tensors, options, precision, activations(config, options)) if tensors else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -80,13 +81,12 @@ def _config(folder: Path) -> Path:
 
 
 def _estimate(
-    tensors: list[tuple[list[int], int]], config: Mapping[str, Any], options: Mapping[str, Any], precision: str
+    tensors: list[tuple[list[int], int]], options: Mapping[str, Any], precision: str, activations: float
 ) -> Need:
     count, saved = sum(math.prod(shape) for shape, _ in tensors), sum(size for _, size in tensors)
     weights = count * _BYTES[precision] if precision in _BYTES else float(saved)
     on_cpu = count * _BYTES.get(precision, 4.0)
     adapters = _adapters(tensors, options)
-    activations = _activations(config, options)
     # The patch is measured on a second copy, for which a quantised model does not make room: it cannot be moved. That
     # copy is as large as what was saved, because adapters of this kind do not go onto quantised weights.
     quantised = precision == "4bit"
@@ -108,26 +108,9 @@ def _adapters(tensors: list[tuple[list[int], int]], options: Mapping[str, Any]) 
     return weights * (_TRAINED + 4.0)
 
 
-def _activations(config: Mapping[str, Any], options: Mapping[str, Any]) -> float:
-    if "block_out_channels" in config:
-        return float(_DENOISING * int(config["sample_size"]) ** 2 * int(config["block_out_channels"][0]))
-    if config.get("model_type") in _CLASSIFIERS:
-        return _seeing(config["vision_config"], options)
-    text = config.get("text_config") or config
-    width, layers = int(text.get("hidden_size") or 0), int(text.get("num_hidden_layers") or 0)
-    tokens = _TEXT_TOKENS + int(config.get("image_seq_length") or _IMAGE_TOKENS)
-    return float(_ACTIVATIONS * tokens * width * layers)
-
-
-def _seeing(vision: Mapping[str, Any], options: Mapping[str, Any]) -> float:
-    """Of the pictures that a step compares with each other: these cannot be halved when memory runs out. In float32."""
-    rows = int(options.get("batch") or 1) + int(options.get("keep_batch") or 0)
-    sizes = vision.get("hidden_sizes")
-    width, layers = (
-        (max(sizes), sum(vision["depths"])) if sizes else (vision["hidden_size"], vision["num_hidden_layers"])
-    )
-    patches = (int(vision.get("image_size") or 224) // int(vision.get("patch_size") or 16)) ** 2
-    return float(2 * _ACTIVATIONS * rows * (patches + 1) * int(width) * int(layers))
+def layer_activations(tokens: int, width: int, layers: int) -> float:
+    """Bytes that the layers of a transformer keep for a row of so many tokens while it trains."""
+    return float(_KEPT_OF_TOKEN * tokens * width * layers)
 
 
 def _tensors(folder: Path) -> Iterator[tuple[list[int], int]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from core.unlearning.evaluation.measures import Heading, Measures, StandIn
 from core.unlearning.evaluation.results import Evaluated
 from core.unlearning.families.audiovisual.counting import count_rows
 from core.unlearning.families.audiovisual.presentation import PRESENTATION
 from core.unlearning.families.info import ORACLE, FamilyInfo, are_paths
+from core.unlearning.hardware.requirements import layer_activations
 from core.unlearning.types import EntityKind, RequestSummary, Split
 
 METRICS: Mapping[str, str] = {
@@ -119,12 +121,25 @@ def _count_examples(request: RequestSummary) -> int:
     return request.n_rows + request.n_images + request.n_audio
 
 
+def _activations(config: Mapping[str, Any], options: Mapping[str, Any]) -> float:
+    """Of the pictures that a step compares with each other: these cannot be halved when memory runs out. In float32."""
+    rows = int(options.get("batch") or 1) + int(options.get("keep_batch") or 0)
+    vision = config["vision_config"]
+    sizes = vision.get("hidden_sizes")
+    width, layers = (
+        (max(sizes), sum(vision["depths"])) if sizes else (vision["hidden_size"], vision["num_hidden_layers"])
+    )
+    patches = (int(vision.get("image_size") or 224) // int(vision.get("patch_size") or 16)) ** 2
+    return 2 * layer_activations(rows * (patches + 1), int(width), int(layers))
+
+
 INFO = FamilyInfo(
     name="audiovisual",
     measures=MEASURES,
     presentation=PRESENTATION,
     forgets=("image",),
     count_examples=_count_examples,
+    activations=_activations,
     own_defaults={ORACLE: are_paths},
     uses_sounds=True,
     uses_prompts=False,

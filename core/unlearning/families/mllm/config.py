@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from core.unlearning.evaluation.measures import Heading, Measures
 from core.unlearning.families.info import FamilyInfo
 from core.unlearning.families.mllm import limits, question_bank
 from core.unlearning.families.mllm.presentation import PRESENTATION
+from core.unlearning.hardware.requirements import layer_activations
 from core.unlearning.types import RequestSummary, Split
 
 METRICS: Mapping[str, str] = {
@@ -44,6 +46,8 @@ _SPLITS: Mapping[Split, Heading] = {
     ),
     "general": Heading("General knowledge", "Other pictures and plain facts"),
 }
+_TEXT_TOKENS, _IMAGE_TOKENS = 128, 1024
+"""A question with its answer; a picture, where the configuration does not say."""
 _FORGET: tuple[Split, ...] = ("forget_image_memory", "forget_text_memory")
 _MEMORY: tuple[Split, ...] = ("retain_image_memory", "retain_text_memory", "unseen_image_memory", "unseen_text_memory")
 _VISIBLE: tuple[Split, ...] = ("forget_understanding", "retain_understanding", "stranger_understanding")
@@ -97,10 +101,18 @@ def _count_examples(request: RequestSummary) -> int:
     return min(limit, pictured) + min(limit, named)
 
 
+def _activations(config: Mapping[str, Any], options: Mapping[str, Any]) -> float:  # noqa: ARG001 (as in every family)
+    """Of one row: larger micro-batches are halved when memory runs out."""
+    text = config.get("text_config") or config
+    tokens = _TEXT_TOKENS + int(config.get("image_seq_length") or _IMAGE_TOKENS)
+    return layer_activations(tokens, int(text.get("hidden_size") or 0), int(text.get("num_hidden_layers") or 0))
+
+
 INFO = FamilyInfo(
     name="mllm",
     measures=MEASURES,
     presentation=PRESENTATION,
     forgets=("image", "text"),
     count_examples=_count_examples,
+    activations=_activations,
 )

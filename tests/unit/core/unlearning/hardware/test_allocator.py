@@ -12,7 +12,7 @@ PROGRAM = """
 import json, resource, sys
 from pathlib import Path
 import numpy as np
-from core.unlearning import allocator
+from core.unlearning.hardware import allocator
 
 def steps(count):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -12,6 +12,7 @@ import pytest
 
 from core.service.doorbell.celery import CLASSES_GB, GB, QUEUE, queue_of, queues_for
 from core.unlearning import reference
+from core.unlearning.families.registry import families
 from core.unlearning.hardware.requirements import Need, estimate
 from core.unlearning.planning import PlanError, check_model
 
@@ -36,8 +37,8 @@ def seven_billion(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def need(source: str, options: dict[str, Any] | None = None, **defaults: Any) -> Need:
-    found = estimate(source, {"rank": 16, **(options or {})}, defaults)
+def need(source: str, options: dict[str, Any] | None = None, family: str = "mllm", **defaults: Any) -> Need:
+    found = estimate(source, {"rank": 16, **(options or {})}, defaults, families()[family].activations)
     assert found is not None
     return found
 
@@ -78,8 +79,8 @@ def test_of_what_cannot_be_read_nothing_is_known(content: bytes | None, tmp_path
     (tmp_path / "config.json").write_text("{}")
     if content is not None:
         (tmp_path / "model.safetensors").write_bytes(content)
-    assert estimate(str(tmp_path), {}, {}) is None
-    assert estimate("owner/name", {}, {}) is None
+    assert estimate(str(tmp_path), {}, {}, families()["mllm"].activations) is None
+    assert estimate("owner/name", {}, {}, families()["mllm"].activations) is None
 
 
 @pytest.mark.parametrize("wrong", [0, -1, "24", True, None, float("inf"), float("nan")])
@@ -105,9 +106,12 @@ def test_a_classifier_needs_room_for_all_pictures_that_a_step_compares(tmp_path:
     vision = {"image_size": 224, "patch_size": 16, "hidden_size": 768, "num_hidden_layers": 12}
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "lethe-audiovisual", "vision_config": vision}))
     source = str(tmp_path)
-    one = need(source, {"batch": 1, "keep_batch": 1}).gpu
-    assert need(source, {"batch": 32, "keep_batch": 64}).gpu - one == 2 * 34 * 94 * 197 * 768 * 12
+    one = need(source, {"batch": 1, "keep_batch": 1}, "audiovisual").gpu
+    assert need(source, {"batch": 32, "keep_batch": 64}, "audiovisual").gpu - one == 2 * 34 * 94 * 197 * 768 * 12
     vision = {"hidden_sizes": [96, 192], "depths": [3, 3]}
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "lethe-audiovisual", "vision_config": vision}))
     os.utime(tmp_path / "config.json", (0, 0))
-    assert need(source, {"batch": 2}).gpu - need(source, {"batch": 1}).gpu == 2 * 34 * 197 * 192 * 6
+    assert (
+        need(source, {"batch": 2}, "audiovisual").gpu - need(source, {"batch": 1}, "audiovisual").gpu
+        == 2 * 34 * 197 * 192 * 6
+    )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.unlearning.evaluation.thresholds import validate_thresholds
-from core.unlearning.families.diffusion.config import MEASURES
+from core.unlearning.families.diffusion.config import INFO, MEASURES
 from core.unlearning.hardware.requirements import GB, estimate
 from core.unlearning.planning import PlanError, PlanRequest, check_model, plan
 from core.unlearning.types import ModelSpec
@@ -97,6 +97,6 @@ def test_a_pipeline_of_stable_diffusion_fits_a_card_of_12_gb(tmp_path: Path) -> 
     (tmp_path / "model_index.json").write_text("{}")
     config = {"sample_size": 64, "block_out_channels": [320, 640, 1280, 1280]}
     (tmp_path / "unet" / "config.json").write_text(json.dumps(config))
-    found = estimate(str(tmp_path), {"rank": 8}, {})
+    found = estimate(str(tmp_path), {"rank": 8}, {}, INFO.activations)
     assert found is not None
     assert 6 * GB < found.gpu < 12 * GB
