@@ -46,7 +46,9 @@ def register_model(
     context: typer.Context,
     model_id: Annotated[str, typer.Argument(metavar="ID", help="The name that jobs will use.")],
     source: Annotated[str, typer.Option(help="A folder on the server inside its model roots, or owner/name.")],
-    family: Annotated[str, typer.Option(help="mllm, diffusion or audiovisual.")] = "mllm",
+    family: Annotated[
+        str, typer.Option(help="Kind of model: one of the families that `lethe methods` lists.")
+    ] = "mllm",
     revision: Annotated[str | None, typer.Option(help="The commit of a hub model.")] = None,
     retain_set: Annotated[str | None, typer.Option(help="A retain set folder on the server.")] = None,
     defaults: Annotated[str | None, typer.Option(help="Default method options, as a JSON object.")] = None,

@@ -13,7 +13,7 @@ from client.level import Level
 
 app = typer.Typer(help="Small real models of synthetic worlds, to try everything on.", no_args_is_help=True)
 
-Family = Annotated[str, typer.Argument(help="The world: mllm, diffusion or audiovisual.")]
+Family = Annotated[str, typer.Argument(help="The world, by the family of its model, such as mllm.")]
 
 
 @app.command("sample")

@@ -42,7 +42,8 @@ class Presentation:
     footnote: str
     """Explains metrics under the table of all numbers."""
     templates: Path
-    """Folder of Jinja templates: `load.md.j2` says how the patch is loaded, `samples.html.j2` shows sample outputs."""
+    """Folder of Jinja templates: `load.md.j2` says how the patch is loaded, `samples.html.j2` shows sample outputs, and
+    `more.html.j2` what only reports of the family have."""
     pressed: str = ""
     """What robustness checks ask."""
     checks: Mapping[str, str] = field(default_factory=dict)
