@@ -28,6 +28,8 @@ from tests.support.tiny_classifiers import LABELS, clip, picture, tiny_model, ti
 from tests.support.tiny_dual_encoders import clip as dual_encoder
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+MEMORISING_STEPS = 100
+"""So many that the model knows its pictures by a wide margin, however a processor rounds."""
 QUICK: dict[str, Any] = {
     "lr": 0.03,
     "batch": 8,
@@ -60,7 +62,7 @@ def _memorised(data: JobData) -> AudioVisualModel:
     model = AudioVisualModel(tiny_model().requires_grad_(True), tiny_processor(), "tiny")
     batch = model.encode(data.train)
     optimizer = torch.optim.AdamW(model.model.parameters(), lr=5e-3)
-    for _ in range(60):
+    for _ in range(MEMORISING_STEPS):
         loss = model.model(pixel_values=batch.pixel_values, input_values=batch.input_values, labels=batch.labels).loss
         optimizer.zero_grad()
         loss.backward()
