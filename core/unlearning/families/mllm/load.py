@@ -47,12 +47,13 @@ def _load_model(source: str, precision: str, device: str, where: dict[str, str])
         )
         _keep_differentiable(model)
     else:
-        model = AutoModelForImageTextToText.from_pretrained(source, dtype=_dtype(precision, device), **kwargs)
+        model = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype_for(precision, device), **kwargs)
         model.to(device)
     return model.requires_grad_(False).eval()
 
 
-def _dtype(precision: str, device: str) -> torch.dtype | str:
+def dtype_for(precision: str, device: str) -> torch.dtype | str:
+    """The type of weights that `load` asks for; "auto" for as saved."""
     if precision == "auto":
         if device == "cpu":
             return torch.float32

@@ -11,7 +11,7 @@ import torch
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from core.unlearning.errors import OutOfMemoryError
-from core.unlearning.families.mllm.load import _dtype
+from core.unlearning.families.mllm.load import dtype_for
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.score import score_encoded
 from core.unlearning.families.mllm.training.deltas import with_deltas
@@ -100,6 +100,6 @@ def test_gradients_pass_through_four_bits_after_the_model_was_asked(tmp_path: Pa
 def test_accelerators_with_bfloat16_use_it(has: bool, wanted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: has and not including_emulation)
-    assert _dtype("auto", "cuda") == wanted
-    assert _dtype("auto", "cpu") == torch.float32
-    assert _dtype("float16", "cuda") == torch.float16
+    assert dtype_for("auto", "cuda") == wanted
+    assert dtype_for("auto", "cpu") == torch.float32
+    assert dtype_for("float16", "cuda") == torch.float16
