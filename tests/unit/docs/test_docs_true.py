@@ -23,6 +23,12 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_lines_are_no_longer_than_the_codes(page):
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert not [number for number, line in enumerate(lines, 1) if len(line) > 120]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
@@ -70,7 +76,13 @@ def test_every_split_and_metric_is_explained():
 def test_settings_that_are_named_exist(page):
     ours = {"LETHE_URL", "LETHE_API_KEY", "LETHE_DEBUG", "LETHE_JUDGE_KEY", "LETHE_TEST_"}
     known = {f"LETHE_{name.upper()}" for name in Settings.model_fields} | ours
-    assert set(re.findall(r"\bLETHE_[A-Z_]+", page.read_text(encoding="utf-8"))) <= known
+    assert set(re.findall(r"\bLETHE_[A-Z0-9_]+", page.read_text(encoding="utf-8"))) <= known
+
+
+def test_every_setting_is_described_on_its_page():
+    page = " ".join((ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8").split())
+    for name, field in Settings.model_fields.items():
+        assert re.search(rf"`LETHE_{name.upper()}`[^:]*: {re.escape(str(field.description))}", page), name
 
 
 def test_compose_sets_only_settings_that_exist():
