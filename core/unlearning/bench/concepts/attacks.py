@@ -7,7 +7,7 @@ from statistics import fmean
 
 from PIL.Image import Image
 
-from core.unlearning.families.diffusion import redraw, templates
+from core.unlearning.families.diffusion import redraw, wordings
 from core.unlearning.families.diffusion.eyes import Eyes
 from core.unlearning.families.diffusion.inversion import Course, invert
 from core.unlearning.families.diffusion.model import DiffusionModel
@@ -23,7 +23,7 @@ _SHOWN = 16
 def inverted(model: DiffusionModel, eyes: Eyes, data: JobData, pictures: Sequence[Image], seed: int) -> float:
     """Share of pictures that show the concept again, drawn with words that were searched for in pictures of it."""
     asks = open_prompts(data)
-    start = new_vectors(model.pipe, templates.class_word(data.entity.kind), WORDS, seed)
+    start = new_vectors(model.pipe, wordings.class_word(data.entity.kind), WORDS, seed)
     course = Course(SEARCH.steps, SEARCH.rate, SEARCH.batch, SEARCH.patience, seed)
     found = invert(model, latents_of(model, pictures), asks, start, course, lambda _: None)
     with placeholder(model.pipe, found.vectors) as words:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from core.unlearning.families.diffusion import templates
+from core.unlearning.families.diffusion import wordings
 from core.unlearning.families.diffusion.concepts import NAME
 from core.unlearning.types import EntityKind, Part
 
@@ -34,7 +34,7 @@ def write(folder: Path = FOLDER) -> None:
     """One line a concept, in the form of a retain set: with the prompts of the templates, by part."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
-        {"name": name, "kind": kind, "prompts": {part: templates.prompts(kind, name, part) for part in _PARTS}}
+        {"name": name, "kind": kind, "prompts": {part: wordings.prompts(kind, name, part) for part in _PARTS}}
         for kind, names in _NAMES.items()
         for name in names
     ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.unlearning.bench.baselines import compared, load_compared
 from core.unlearning.bench.concepts.cases import CONTENDERS, Case
-from core.unlearning.families.diffusion import templates
+from core.unlearning.families.diffusion import wordings
 from core.unlearning.families.diffusion.data import build_data
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.methods.base import JobContext
@@ -61,7 +61,7 @@ def run_method(
 
 def pictured(model: DiffusionModel, case: Case, data: JobData, *, listed: bool) -> JobData:
     """The same request without a name: pictures of the target, which is `listed` where a classifier tells its name."""
-    prompt = templates.prompts(case.kind, templates.class_word(case.kind), "train")[0]
+    prompt = wordings.prompts(case.kind, wordings.class_word(case.kind), "train")[0]
     shown = [Example("forget_concept", prompt, "", picture) for picture in pictures_of(model, data, _FAR)]
     train, held = (
         tuple(e for e in part if listed or not e.split.startswith("forget_")) for part in (data.train, data.validation)

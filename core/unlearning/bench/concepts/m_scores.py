@@ -9,7 +9,7 @@ from typing import Any
 
 from core.unlearning.bench.concepts.attacks import recognise
 from core.unlearning.bench.concepts.patched import under_patch
-from core.unlearning.families.diffusion import concepts, templates
+from core.unlearning.families.diffusion import concepts, wordings
 from core.unlearning.families.diffusion.evaluation.mscore import Compared, Score, score
 from core.unlearning.families.diffusion.eyes import Eyes
 from core.unlearning.families.diffusion.inversion import Course
@@ -51,5 +51,5 @@ class Scores:
         return self.model.draw(asked, range(_SEED, _SEED + _PICTURES))
 
     def _inverted(self, model: DiffusionModel, name: str, kind: EntityKind, pictures: Sequence[Any]) -> Score:
-        asks = templates.prompts(kind, "{}", "train")
+        asks = wordings.prompts(kind, "{}", "train")
         return score(model, name, pictures, asks, recognise(self.eyes, name), course=COURSE, seeds=(0,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from core.unlearning.families.diffusion import templates
+from core.unlearning.families.diffusion import wordings
 from core.unlearning.types import Example, JobData
 
 _NEIGHBOURS = 4
@@ -21,7 +21,7 @@ def anchor_words(tokenizer: Any, data: JobData, anchor: str | None) -> tuple[str
     given = anchor if anchor is not None else data.replacement
     if given is not None:
         return (given,)
-    kind = templates.class_word(data.entity.kind)
+    kind = wordings.class_word(data.entity.kind)
     kept = tuple(dict.fromkeys(e.answer for e in data.train if e.split == "retain_same" and e.answer))
     return kept[:_NEIGHBOURS] if kept and not _is_known(tokenizer, kind) else (kind,)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.unlearning.evaluation.measures import Heading, Measures
-from core.unlearning.families.diffusion import templates
+from core.unlearning.families.diffusion import wordings
 from core.unlearning.families.diffusion.presentation import PRESENTATION
 from core.unlearning.families.info import FamilyInfo, is_count, is_path
 from core.unlearning.hardware.requirements import is_size
@@ -75,8 +75,8 @@ MEASURES = Measures(
 
 def _count_examples(request: RequestSummary) -> int:
     """Prompts of the request, and for each name as many as there are wordings; a picture is an example too."""
-    wordings = len(templates.prompts(request.kind, "", "train"))
-    return request.n_prompts + request.n_names * wordings + request.n_images
+    of_each_name = len(wordings.prompts(request.kind, "", "train"))
+    return request.n_prompts + request.n_names * of_each_name + request.n_images
 
 
 def _activations(config: Mapping[str, Any], options: Mapping[str, Any]) -> float:  # noqa: ARG001 (as in every family)

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL.Image import Image
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.diffusion import concepts, templates
+from core.unlearning.families.diffusion import concepts, wordings
 from core.unlearning.families.diffusion.concepts import Concept
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.shared.images import decode, opacity
@@ -89,7 +89,7 @@ def _named(entity: Entity, known: Sequence[Concept], part: Part, shown: Concept 
     rows: list[Example] = []
     for name in entity.names:
         own = [prompt for concept in known if concept.is_called(name) for prompt in concept.prompts.get(part, ())]
-        for prompt in own or templates.prompts(entity.kind, name, part):
+        for prompt in own or wordings.prompts(entity.kind, name, part):
             subject = mentions(prompt, [name])
             split: Split = "forget_concept" if subject else "forget_indirect"
             rows.append(Example(split, prompt, shown.name if shown else name, subject=subject))
@@ -129,7 +129,7 @@ def _kept(model: DiffusionModel, retain: Retain, entity: Entity, known: Sequence
     registered = {concept.name.casefold() for concept in known}
     for name in retain.entities:
         if name.casefold() not in registered:
-            rows += [Example("retain_same", p, name) for p in templates.prompts(entity.kind, name, part)]
+            rows += [Example("retain_same", p, name) for p in wordings.prompts(entity.kind, name, part)]
     general = [p for p in _clean(model, retain.prompts) if mentions(p, entity.names) is None]
     return rows + [Example("general", prompt, "") for prompt in _share(general, part)]
 
@@ -140,7 +140,7 @@ def _pictured(request: ForgetRequest, pictures: Sequence[Image]) -> Iterable[Exa
     Where a picture is transparent it does not show the entity.
     """
     entity = request.entity
-    prompt = templates.prompts(entity.kind, entity.name or templates.class_word(entity.kind), "train")[0]
+    prompt = wordings.prompts(entity.kind, entity.name or wordings.class_word(entity.kind), "train")[0]
     for index, picture in enumerate(pictures):
         mask = opacity(request.images[index], index)
         yield Example("forget_concept", prompt, entity.name or "", picture, entity.name, mask=mask)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from core.unlearning.families.diffusion import templates
+from core.unlearning.families.diffusion import wordings
 from core.unlearning.families.diffusion.inversion import Course, Inverted, invert
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import latents_of, shares_of
@@ -43,7 +43,7 @@ def named(model: DiffusionModel, data: JobData, seed: int, progress: Progress) -
 def search(model: DiffusionModel, data: JobData, seed: int, progress: Progress) -> Inverted:
     """Vectors that make the model, as it is now, draw what the request's pictures show."""
     shown = [(e.image, e.mask) for e in data.train if _shows(e) and e.image is not None]
-    start = new_vectors(model.pipe, templates.class_word(data.entity.kind), WORDS, seed)
+    start = new_vectors(model.pipe, wordings.class_word(data.entity.kind), WORDS, seed)
 
     def step(loss: float) -> None:
         progress.step(loss=loss)
@@ -56,7 +56,7 @@ def renamed(data: JobData, words: str) -> JobData:
     """The data with these words for what its pictures show."""
     asks = [text.replace("{}", words) for text in open_prompts(data)]
     train = [replace(e, question=asks[0], subject=words) if _shows(e) else e for e in data.train]
-    held = [text.replace("{}", words) for text in templates.prompts(data.entity.kind, "{}", "validation")]
+    held = [text.replace("{}", words) for text in wordings.prompts(data.entity.kind, "{}", "validation")]
     return replace(
         data,
         train=(*train, *_asking(asks, words)),
@@ -81,4 +81,4 @@ def open_prompts(data: JobData) -> list[str]:
     named = [e for e in data.train if e.split in ("forget_concept", "retain_same") and (e.subject or e.answer)]
     own = [e.question.replace(e.subject or e.answer, "{}") for e in named if e.image is None]
     found = sorted({text for text in own if "{}" in text}, key=lambda text: (len(text), text))
-    return found[:_FRAMES] or templates.prompts(data.entity.kind, "{}", "train")
+    return found[:_FRAMES] or wordings.prompts(data.entity.kind, "{}", "train")

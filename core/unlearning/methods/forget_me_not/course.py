@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.unlearning.families.diffusion import pictured, templates
+from core.unlearning.families.diffusion import pictured, wordings
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.families.diffusion.noise import latents_of, shares_of
 from core.unlearning.families.diffusion.text import Text
@@ -60,7 +60,7 @@ def course_of(model: DiffusionModel, data: JobData, options: Options, adversarie
         asks=asks,
         instead=in_place(model, asks, data, options),
         sought=kept(model, [ask.replace("{}", " ".join(data.entity.names[:1])) for ask in asks]),
-        start=templates.class_word(data.entity.kind),
+        start=wordings.class_word(data.entity.kind),
         adversaries=adversaries,
     )
 
