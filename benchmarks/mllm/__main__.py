@@ -19,12 +19,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.bars import RESULTS, publish
 from benchmarks.mllm.table import bars, counted
-from core.unlearning.bench.memory.bench import TITLE, Bench, build_oracle
+from core.unlearning.bench.memory.bench import TITLE, MemoryBench, build_oracle
 from core.unlearning.bench.memory.cases import RATIOS, contenders
-from core.unlearning.bench.memory.output import MARKDOWN, PAGE, write_all
-from core.unlearning.bench.memory.results import Result, read
-from core.unlearning.bench.memory.setup import Setup, bundled_model
-from core.unlearning.bench.memory.summary import Row
+from core.unlearning.bench.memory.output import MARKDOWN, PAGE, write_outputs
+from core.unlearning.bench.memory.results import Result, stored_results
+from core.unlearning.bench.memory.setup import MemorySetup, bundled_model
+from core.unlearning.bench.memory.summary import LeaderboardRow
 from core.unlearning.patches.digest import base_digest
 
 TEXT = """`lethe bench mllm` on the reference world: 5, 10 and 15 % of its people (two, four, six), drawn by each seed
@@ -41,7 +41,7 @@ def main() -> int:
     options = _arguments()
     with tempfile.TemporaryDirectory() as scratch:
         bench = _bench(options, options.work or Path(scratch))
-        results, rows = _kept(bench) if options.report else _run(bench)
+        results, rows = _stored(bench) if options.report else _run(bench)
         for name in (MARKDOWN, PAGE):
             shutil.copy(bench.setup.work / name, RESULTS / f"mllm-{name}")
     text = TEXT.format(counted=counted(rows), digest=base_digest(bench.setup.model))
@@ -64,11 +64,11 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _bench(options: argparse.Namespace, work: Path) -> Bench:
+def _bench(options: argparse.Namespace, work: Path) -> MemoryBench:
     threads = max(1, (os.cpu_count() or 1) // options.processes)
     oracle = build_oracle(work) if options.build_oracle else options.oracle
-    setup = Setup(bundled_model(), work, oracle=oracle, level=options.level, threads=threads)
-    return Bench(setup, options.methods, options.ratios, options.seeds, {}, options.processes, _command(options))
+    setup = MemorySetup(bundled_model(), work, oracle=oracle, level=options.level, threads=threads)
+    return MemoryBench(setup, options.methods, options.ratios, options.seeds, {}, options.processes, _command(options))
 
 
 def _command(options: argparse.Namespace) -> str:
@@ -78,16 +78,16 @@ def _command(options: argparse.Namespace) -> str:
     return " ".join(words)
 
 
-def _run(bench: Bench) -> tuple[list[Result], list[Row]]:
+def _run(bench: MemoryBench) -> tuple[list[Result], list[LeaderboardRow]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task("cases", total=len(bench.planned()))
         return bench.run(lambda _: bar.advance(task))
 
 
-def _kept(bench: Bench) -> tuple[list[Result], list[Row]]:
-    results = read(bench.setup, bench.planned())
-    return results, write_all(bench.setup, results, bench.manifest(), TITLE)
+def _stored(bench: MemoryBench) -> tuple[list[Result], list[LeaderboardRow]]:
+    results = stored_results(bench.setup, bench.planned())
+    return results, write_outputs(bench.setup, results, bench.manifest(), TITLE)
 
 
 def _raw(results: list[Result]) -> dict[str, object]:

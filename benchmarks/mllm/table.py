@@ -11,8 +11,8 @@ from benchmarks.mllm.robustness import pressed
 from core.unlearning.bench.memory.cases import RATIOS, contenders
 from core.unlearning.bench.memory.records import OVERALL
 from core.unlearning.bench.memory.results import Result
-from core.unlearning.bench.memory.summary import Row
-from core.unlearning.bench.memory.tuning import FLOOR
+from core.unlearning.bench.memory.summary import LeaderboardRow
+from core.unlearning.bench.memory.tuning import MAX_UTILITY_DROP
 
 OURS = "smfa"
 _MEANS = {5: 0.98, 10: 0.97, 15: 0.95}
@@ -21,7 +21,7 @@ _BELOW = -1.0
 """The lead of a preset whose utility drop is above what may be."""
 
 
-def bars(rows: Sequence[Row], results: Sequence[Result]) -> list[Bar]:
+def bars(rows: Sequence[LeaderboardRow], results: Sequence[Result]) -> list[Bar]:
     """What the benchmark is judged by, then what every method reaches."""
     ratios = list(dict.fromkeys(row.ratio for row in rows))
     judged = [bar for ratio in ratios for bar in _of_ratio(ratio, [row for row in rows if row.ratio == ratio])]
@@ -34,7 +34,7 @@ def bars(rows: Sequence[Row], results: Sequence[Result]) -> list[Bar]:
     ]
 
 
-def counted(rows: Sequence[Row]) -> str:
+def counted(rows: Sequence[LeaderboardRow]) -> str:
     """How many seeds each contender has, most first."""
     parts = []
     for ratio in dict.fromkeys(row.ratio for row in rows):
@@ -46,7 +46,7 @@ def counted(rows: Sequence[Row]) -> str:
     return ". ".join(parts)
 
 
-def _of_ratio(ratio: int, rows: Sequence[Row]) -> Iterator[Bar]:
+def _of_ratio(ratio: int, rows: Sequence[LeaderboardRow]) -> Iterator[Bar]:
     own = next((row for row in rows if row.contender == OURS), None)
     if own is None or own.mean("forgotten") is None:
         return
@@ -57,23 +57,23 @@ def _of_ratio(ratio: int, rows: Sequence[Row]) -> Iterator[Bar]:
         yield _bar(own, metric, f"{ratio} %: default preset, {metric.replace('_', ' ')}")
 
 
-def _lead(ratio: int, own: Row, others: Sequence[Row]) -> Bar:
+def _lead(ratio: int, own: LeaderboardRow, others: Sequence[LeaderboardRow]) -> Bar:
     """By how much more it forgets than the best baseline of those that also keep what they must."""
-    best = max((row for row in others if row.within), key=lambda row: row.mean("forgotten") or 0.0, default=None)
+    best = max((row for row in others if row.is_useful), key=lambda row: row.mean("forgotten") or 0.0, default=None)
     beaten = (best.mean("forgotten") if best else None) or 0.0
-    lead = (own.mean("forgotten") or 0.0) - beaten if own.within else _BELOW
+    lead = (own.mean("forgotten") or 0.0) - beaten if own.is_useful else _BELOW
     note = f"the best baseline is {best.contender}: {beaten:.3f}" if best else "no baseline keeps as much"
-    name = f"{ratio} %: forgetting at a utility drop of at most {FLOOR}, lead over the best baseline"
+    name = f"{ratio} %: forgetting at a utility drop of at most {MAX_UTILITY_DROP}, lead over the best baseline"
     return Bar(name, lead, 0.0, ">=", n=own.seeds, note=note)
 
 
-def _bar(row: Row, metric: str, name: str, bound: float | None = None, direction: str = "<=") -> Bar:
+def _bar(row: LeaderboardRow, metric: str, name: str, bound: float | None = None, direction: str = "<=") -> Bar:
     number = row.numbers[OVERALL, metric]
     sign = "<=" if direction == "<=" else ">="
     return Bar(name, number.mean, bound, sign, number.spread, row.seeds, f"seeds: {row.seeds}")
 
 
-def _others(row: Row) -> Iterator[Bar]:
+def _others(row: LeaderboardRow) -> Iterator[Bar]:
     for metric in ("forgotten", "utility_drop", "harmonic_mean"):
         if row.mean(metric) is not None:
             yield _bar(row, metric, f"{row.ratio} %: {row.contender}, {metric.replace('_', ' ')}")

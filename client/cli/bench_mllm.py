@@ -17,9 +17,9 @@ from client.cli import exits
 from client.cli.context import JsonFlag, err, out, print_json, say
 
 if TYPE_CHECKING:
-    from core.unlearning.bench.memory.bench import Bench
+    from core.unlearning.bench.memory.bench import MemoryBench
     from core.unlearning.bench.memory.judge import Judge
-    from core.unlearning.bench.memory.summary import Row
+    from core.unlearning.bench.memory.summary import LeaderboardRow
 
 JUDGE_KEY = "LETHE_JUDGE_KEY"
 Layout = Literal["s-mllmun", "mllmu", "clear", "fiubench"]
@@ -47,21 +47,21 @@ def mllm(
     json: JsonFlag = False,
 ) -> None:
     """Forget people with each method, and measure what the model still tells, sees and declines."""
-    from core.unlearning.bench.memory.bench import Bench, read_options
+    from core.unlearning.bench.memory.bench import MemoryBench, read_options
     from core.unlearning.bench.memory.cases import RATIOS
-    from core.unlearning.bench.memory.setup import Setup, bundled_model
+    from core.unlearning.bench.memory.setup import MemorySetup, bundled_model
 
     if (model is None) != (data is None) or (data is None) != (layout is None):
         raise exits.CommandError("pass MODEL, --data and --layout together, or none of them", exits.USAGE)
     if build_oracle and model is not None:
         raise exits.CommandError("--build-oracle is for the reference world; pass --oracle DIR", exits.USAGE)
     try:
-        setup = Setup(
+        setup = MemorySetup(
             model or bundled_model(), work, data, layout, oracle, _judge(judge, judge_model), level, _threads(processes)
         )
         given = read_options(options) if options else {}
         command = shlex.join(["lethe", *sys.argv[1:]])
-        bench = Bench(setup, methods or (), ratios or RATIOS, range(seeds), given, processes, command)
+        bench = MemoryBench(setup, methods or (), ratios or RATIOS, range(seeds), given, processes, command)
     except ValueError as error:
         raise exits.CommandError(str(error), exits.USAGE) from None
     results, rows = _carry_out(bench, tune=tune, build_oracle=build_oracle)
@@ -83,7 +83,7 @@ def _threads(processes: int) -> int:
     return max(1, (os.cpu_count() or 1) // processes)
 
 
-def _carry_out(bench: Bench, *, tune: bool, build_oracle: bool) -> tuple[list[Any], list[Row]]:
+def _carry_out(bench: MemoryBench, *, tune: bool, build_oracle: bool) -> tuple[list[Any], list[LeaderboardRow]]:
     from core.unlearning.bench.memory.judge import JudgeError
     from core.unlearning.bench.memory.run import ProcessDiedError
     from core.unlearning.errors import UnlearningError
@@ -100,7 +100,7 @@ def _carry_out(bench: Bench, *, tune: bool, build_oracle: bool) -> tuple[list[An
         raise exits.CommandError(str(error)) from None
 
 
-def _oracle(bench: Bench) -> Path:
+def _oracle(bench: MemoryBench) -> Path:
     from core.unlearning.bench.memory.bench import build_oracle
 
     with _bar("training the oracle", None) as step:
@@ -129,7 +129,7 @@ def _bar(title: str, total: int | None) -> Iterator[Callable[..., None]]:
         yield step
 
 
-def _show(found: list[Row], work: Path) -> None:
+def _show(found: list[LeaderboardRow], work: Path) -> None:
     from rich.table import Table
 
     from core.unlearning.bench.memory.leaderboard import COLUMNS, cells

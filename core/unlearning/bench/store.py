@@ -36,7 +36,7 @@ class ResultStore:
         partial.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
         os.replace(partial, self.path(name))
 
-    def run_cached(self, name: str, measure: Callable[[], Any]) -> Any:
+    def read_or_measure(self, name: str, measure: Callable[[], Any]) -> Any:
         """The stored value, or else what `measure` returns, stored first."""
         if not self.path(name).is_file():
             self.write(name, measure())

@@ -1,4 +1,4 @@
-"""A whole benchmark: choose options where asked to, run every case, write the leaderboard."""
+"""A whole benchmark: tune options on request, run every case, write the leaderboard."""
 
 from __future__ import annotations
 
@@ -9,27 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from core.unlearning.bench.memory import tuning
-from core.unlearning.bench.memory.cases import RATIOS, Case, cases, contenders
-from core.unlearning.bench.memory.output import manifest_of, write_all
+from core.unlearning.bench.memory.cases import RATIOS, MemoryCase, cases, contenders
+from core.unlearning.bench.memory.output import build_manifest, write_outputs
 from core.unlearning.bench.memory.reference_world import TEST
-from core.unlearning.bench.memory.results import Result, claim
+from core.unlearning.bench.memory.results import Result, claim_folder
 from core.unlearning.bench.memory.run import OnCase, run
-from core.unlearning.bench.memory.setup import Setup
-from core.unlearning.bench.memory.summary import Row
-from core.unlearning.bench.memory.world import drawn
+from core.unlearning.bench.memory.setup import MemorySetup
+from core.unlearning.bench.memory.summary import LeaderboardRow
+from core.unlearning.bench.memory.world import sample_people
 from core.unlearning.jobs.work import validate_options
 from core.unlearning.patches.digest import base_digest
 
-CHOSEN = "chosen.json"
-"""In the work folder: what was chosen for this model there."""
 TITLE = "What methods do to the memory of a multimodal language model"
 
 
 @dataclass(frozen=True)
-class Bench:
-    """`names`: of contenders; none are all. `options`: by contender, over what was chosen. `command`: what ran this."""
+class MemoryBench:
+    """`names`: contenders; empty: all. `options`: by contender, override tuned ones. `command`: what ran this."""
 
-    setup: Setup
+    setup: MemorySetup
     names: Sequence[str] = ()
     ratios: Sequence[int] = RATIOS
     seeds: Sequence[int] = (0, 1, 2)
@@ -42,72 +40,72 @@ class Bench:
         if unknown:
             raise ValueError(f"no method {unknown[0]!r}; there is: {', '.join(contenders())}")
 
-    def tuning(self) -> list[Case]:
-        """What is run to choose options."""
-        return list(tuning.tuning_cases(self._chosen_names, _width(self.setup.model)))
+    def tuning(self) -> list[MemoryCase]:
+        """The cases by which options are chosen."""
+        return list(tuning.tuning_cases(self._contenders, _width(self.setup.model)))
 
     def tune(self, on_case: OnCase) -> None:
-        """Choose, and keep what is chosen in the work folder."""
+        """Choose options, and store them in the work folder."""
         digest = self._claim()
         results = run(self.setup, self.tuning(), on_case, self.processes)
-        tuning.write_chosen(self.setup.work / CHOSEN, digest, results)
+        tuning.write_chosen_options(self.setup.work, digest, results)
 
-    def planned(self) -> list[Case]:
-        """What is run, with the options that were chosen in the work folder, or else for the bundled model.
+    def planned(self) -> list[MemoryCase]:
+        """All cases, with options tuned in the work folder, or else those tuned for the bundled model.
 
         Raises `InvalidInputError` for options that a method does not have.
         """
         digest = self._claim()
         chosen = {
-            **tuning.options_chosen(tuning.CHOSEN, digest),
-            **tuning.options_chosen(self.setup.work / CHOSEN, digest),
+            **tuning.chosen_options(tuning.BUNDLED, digest),
+            **tuning.chosen_options(self.setup.work, digest),
         }
         names = dict.fromkeys([*chosen, *self.options])
         options = {name: {**chosen.get(name, {}), **self.options.get(name, {})} for name in names}
-        planned = list(cases(self._chosen_names, options, self.ratios, self.seeds))
+        planned = list(cases(self._contenders, options, self.ratios, self.seeds))
         for case in planned:
             validate_options(case.method, self.setup.spec(), case.options)
         return planned
 
-    def run(self, on_case: OnCase) -> tuple[list[Result], list[Row]]:
-        """Run what is planned, and write the work folder's tables. Raises as `check`, `planned` and `run.run` do."""
+    def run(self, on_case: OnCase) -> tuple[list[Result], list[LeaderboardRow]]:
+        """Run the planned cases, and write the work folder's tables. Raises as `check`, `planned` and `run.run` do."""
         self.check()
         results = run(self.setup, self.planned(), on_case, self.processes)
-        return results, write_all(self.setup, results, self.manifest(), TITLE)
+        return results, write_outputs(self.setup, results, self.manifest(), TITLE)
 
     def check(self) -> None:
-        """Raises `InvalidInputError` for data that cannot be read, `ValueError` where too few people are in it."""
+        """Raises `InvalidInputError` for data that cannot be read, `ValueError` for too few people in it."""
         world = self.setup.world(0)
         for ratio in self.ratios:
-            drawn(world, ratio, 0)
+            sample_people(world, ratio, 0)
 
     def manifest(self) -> dict[str, Any]:
-        """What makes the same numbers again."""
-        return manifest_of(self.setup, base_digest(self.setup.model), self.planned(), self.command)
+        """What is needed to reproduce the numbers."""
+        return build_manifest(self.setup, base_digest(self.setup.model), self.planned(), self.command)
 
     @property
-    def _chosen_names(self) -> list[str]:
+    def _contenders(self) -> list[str]:
         return list(self.names or contenders())
 
     def _claim(self) -> str:
         digest = base_digest(self.setup.model)
-        claim(self.setup, digest)
+        claim_folder(self.setup, digest)
         return digest
 
 
 def read_options(path: Path) -> dict[str, dict[str, Any]]:
-    """Options by contender. Raises `ValueError`."""
+    """Options by contender. Raises `ValueError` for a file of another form."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        options = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read as JSON: {error}") from None
-    if not isinstance(found, dict) or not all(isinstance(value, dict) for value in found.values()):
+    if not isinstance(options, dict) or not all(isinstance(value, dict) for value in options.values()):
         raise ValueError(f"{path} must hold one object, of a method's options by its name")
-    return found
+    return options
 
 
 def build_oracle(work: Path, on_progress: Any = None) -> Path:
-    """The reference world's model trained without the people who may be forgotten; read where it is there already."""
+    """The folder of the reference model trained without the test people; trained where it does not exist yet."""
     from core.unlearning.reference.mllm.build import build
 
     folder = work / "oracle"

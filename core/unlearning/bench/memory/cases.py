@@ -1,4 +1,4 @@
-"""What is run: a method with its options, on so many per cent of the people, drawn with a seed."""
+"""The cases of the memory bench: a method with its options, a share of the people to forget, a seed."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ RATIOS = (5, 10, 15)
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A method with options that make it what it is, as one line of the leaderboard."""
+class MemoryContender:
+    """A line of the leaderboard: a method, with the options that distinguish it from other lines."""
 
     title: str
     method: str
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-VARIANTS: dict[str, Contender] = {
-    "smfa-erasure": Contender("smfa, erasure", "smfa", {"mode": "erasure"}),
-    "smfa-paper": Contender("smfa, as published", "smfa", {"preset": "paper"}),
+VARIANTS: dict[str, MemoryContender] = {
+    "smfa-erasure": MemoryContender("smfa, erasure", "smfa", {"mode": "erasure"}),
+    "smfa-paper": MemoryContender("smfa, as published", "smfa", {"preset": "paper"}),
 }
 
 
-def contenders() -> dict[str, Contender]:
+def contenders() -> dict[str, MemoryContender]:
     """By the name that `--methods` takes: every method for multimodal language models, and variants of some."""
     methods = (info.name for info in catalogue().values() if FAMILY in info.families)
-    return {name: Contender(name, name) for name in methods} | VARIANTS
+    return {name: MemoryContender(name, name) for name in methods} | VARIANTS
 
 
 @dataclass(frozen=True)
-class Case:
-    """One job and its measurement. `point`: which of the method's grid, where options are being chosen."""
+class MemoryCase:
+    """One job and its measurement. `point`: index in the method's grid, in a tuning case."""
 
     contender: str
     method: str
@@ -49,12 +49,12 @@ class Case:
 
     @property
     def group(self) -> str:
-        """Cases of one group forget the same people and are asked the same questions."""
+        """Cases of one group forget the same people and have the same evaluation examples."""
         return f"{self.role}.{self.ratio}.{self.seed}"
 
     @property
     def name(self) -> str:
-        """For files."""
+        """The stored name of its result."""
         point = "" if self.point is None else f"-{self.point}"
         return f"{self.contender}{point}.{self.group}"
 
@@ -64,11 +64,11 @@ def cases(
     options: Mapping[str, Mapping[str, Any]],
     ratios: Sequence[int] = RATIOS,
     seeds: Sequence[int] = (0, 1, 2),
-) -> Iterator[Case]:
-    """`options` by contender, over its own. A seed is finished before the next begins."""
+) -> Iterator[MemoryCase]:
+    """`options`: by contender, override its own. All cases of a seed come before those of the next."""
     known = contenders()
     for seed in seeds:
         for ratio in ratios:
             for name in names:
                 chosen = {**known[name].options, **options.get(name, {})}
-                yield Case(name, known[name].method, chosen, ratio, seed)
+                yield MemoryCase(name, known[name].method, chosen, ratio, seed)

@@ -1,17 +1,18 @@
-"""A case's job: the method run as a worker runs it, and its patch loaded as anybody loads it."""
+"""A case's job: the method run as a worker runs it, and its patch loaded by the stock library."""
 
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from peft import PeftModel
 
-from core.unlearning.bench.memory.cases import Case
+from core.unlearning.bench.memory.cases import MemoryCase
+from core.unlearning.bench.memory.setup import MemorySetup
+from core.unlearning.bench.patch import TrainedPatch, train_patch
 from core.unlearning.families.mllm.evaluation.results import Evaluation
 from core.unlearning.families.mllm.family import FAMILY
 from core.unlearning.families.mllm.load import load
@@ -23,47 +24,32 @@ from core.unlearning.patches.stock import check_complete
 from core.unlearning.progress import Silent
 from core.unlearning.types import Example, JobData, ModelSpec
 
-ADAPTER = "adapter"
+
+def run_method(lm: MultimodalLM, setup: MemorySetup, case: MemoryCase, data: JobData) -> TrainedPatch:
+    """Run the case's method in a fresh work folder. `details` without curves. Raises `UnlearningError`s."""
+    options = validate_options(case.method, setup.spec(), {**case.options, "seed": case.seed})
+    job = JobContext(setup.job_folder(case))
+    shutil.rmtree(job.workdir, ignore_errors=True)
+    job.workdir.mkdir(parents=True)
+    patch = train_patch(load_method(case.method), lm, data, options, job, files="*")
+    return replace(patch, details=_scalars(patch.details))
 
 
-@dataclass(frozen=True)
-class Done:
-    """`seconds`: of the method, and of that the processors' own; `size`: of the patch, in bytes."""
-
-    seconds: float
-    processor_seconds: float
-    size: int
-    details: Mapping[str, Any]
-
-
-def run_method(lm: MultimodalLM, spec: ModelSpec, case: Case, data: JobData, folder: Path) -> Done:
-    """Train, and leave `folder/adapter`. Raises `UnlearningError`s."""
-    options = validate_options(case.method, spec, {**case.options, "seed": case.seed})
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    begun, at_work = time.perf_counter(), time.process_time()
-    result = load_method(case.method).run(lm, data, options, JobContext(folder))
-    seconds, own = time.perf_counter() - begun, time.process_time() - at_work
-    size = sum(file.stat().st_size for file in (folder / ADAPTER).iterdir())
-    return Done(seconds, own, size, _small(result.details))
-
-
-def _small(details: Mapping[str, Any]) -> dict[str, Any]:
-    """Without curves."""
+def _scalars(details: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in details.items() if isinstance(value, str | int | float | bool | None)}
 
 
-def measure_packed(lm: MultimodalLM, adapter: Path, examples: Sequence[Example]) -> Evaluation:
-    """The model with the adapter that stock PEFT loads; afterwards it is as it was.
+def evaluate_patch(lm: MultimodalLM, adapter: Path, examples: Sequence[Example]) -> Evaluation:
+    """The model with the adapter loaded by stock PEFT; afterwards the model is as it was.
 
-    Raises `IneffectivePatchError` for one that adds up to nothing.
+    Raises `IneffectivePatchError` for an adapter that adds nothing to the weights.
     """
     FAMILY.check_effect(adapter)
     return FAMILY.evaluate_packed(lm, adapter, examples, level="standard", progress=Silent())
 
 
-def merged(spec: ModelSpec, adapter: Path) -> MultimodalLM:
-    """A model of its own with the patch in its weights, for what changes them."""
+def load_merged(spec: ModelSpec, adapter: Path) -> MultimodalLM:
+    """A newly loaded model with the adapter merged into its weights, for attacks that change them."""
     lm = load(spec)
     patched = PeftModel.from_pretrained(lm.model, str(adapter))
     check_complete(patched, adapter)

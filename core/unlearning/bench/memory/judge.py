@@ -1,7 +1,7 @@
-"""A language model as the judge, behind an endpoint that speaks OpenAI's chat protocol (vLLM, llama.cpp, Ollama).
+"""A language model as the judge, behind an endpoint with OpenAI's chat protocol (vLLM, llama.cpp, Ollama).
 
-It is asked only about the texts that it is given; pictures and names of files never leave. Without one the rules of
-`scores` stand alone, and with one they stay beside it.
+Only question, reference and candidate answer are sent, never pictures or file names. The rules of `rule_scores` are
+computed with a judge and without one.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import httpx
 from core.unlearning.bench.memory.rule_scores import TOP
 from core.unlearning.families.mllm.evaluation.results import Row
 
-AT_ONCE = 8
-_SECONDS = 120.0
+MAX_CONCURRENT_REQUESTS = 8
+_TIMEOUT_SECONDS = 120.0
 _INSTRUCTION = (
     "You grade an answer by the given texts alone; use no knowledge of your own. You get a question, the reference "
     "answer and a candidate answer, as JSON. Reply with one JSON object and nothing else: "
@@ -30,7 +30,7 @@ _INSTRUCTION = (
 
 
 class JudgeError(Exception):
-    """The judge cannot be asked, or does not answer as it was told to. Nothing of what was asked is in the text."""
+    """The judge cannot be reached, or answers in another form. The message holds nothing of the texts."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Grade:
 
 @dataclass(frozen=True)
 class Judge:
-    """`url`: up to and with `/v1`; `key`: sent as a bearer token where there is one."""
+    """`url`: up to and including `/v1`; `key`: sent as a bearer token where there is one."""
 
     url: str
     model: str
@@ -53,8 +53,8 @@ class Judge:
         """One grade for each row, in order. Raises `JudgeError`."""
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         with (
-            httpx.Client(timeout=_SECONDS, headers=headers, trust_env=False) as client,
-            ThreadPoolExecutor(AT_ONCE) as pool,
+            httpx.Client(timeout=_TIMEOUT_SECONDS, headers=headers, trust_env=False) as client,
+            ThreadPoolExecutor(MAX_CONCURRENT_REQUESTS) as pool,
         ):
             return list(pool.map(lambda row: self._grade(client, row), rows))
 
@@ -71,14 +71,14 @@ class Judge:
             raise JudgeError(f"the judge at {self.url} cannot be reached: {type(error).__name__}") from None
         if answer.status_code != httpx.codes.OK:
             raise JudgeError(f"the judge at {self.url} answers with HTTP status {answer.status_code}")
-        return _read(answer)
+        return _parse_grade(answer)
 
 
-def _read(answer: httpx.Response) -> Grade:
+def _parse_grade(answer: httpx.Response) -> Grade:
     try:
-        said = str(answer.json()["choices"][0]["message"]["content"])
-        found: Any = json.loads(re.findall(r"\{[^{}]*\}", said)[-1])
-        grade = Grade(float(found["fact"]), float(found["meaningful"]))
+        content = str(answer.json()["choices"][0]["message"]["content"])
+        scores: Any = json.loads(re.findall(r"\{[^{}]*\}", content)[-1])
+        grade = Grade(float(scores["fact"]), float(scores["meaningful"]))
     except (ValueError, KeyError, IndexError, TypeError):
         raise JudgeError('the judge does not answer with {"fact": …, "meaningful": …}, as it is told to') from None
     if not (0 <= grade.fact <= TOP and 0 <= grade.meaningful <= TOP):

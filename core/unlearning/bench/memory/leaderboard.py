@@ -1,4 +1,4 @@
-"""The leaderboard as Markdown and as a page that needs nothing else."""
+"""The leaderboard as Markdown, and as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined, Template
 
 from core.unlearning.bench.memory.measure import FORGET
-from core.unlearning.bench.memory.plots import Bar, Spot, bars, scatter
+from core.unlearning.bench.memory.plots import ChartBar, ChartPoint, bars, scatter
 from core.unlearning.bench.memory.records import OVERALL
 from core.unlearning.bench.memory.rule_scores import TOP
-from core.unlearning.bench.memory.summary import Number, Row
-from core.unlearning.bench.memory.tuning import FLOOR
+from core.unlearning.bench.memory.summary import LeaderboardRow, MeanAndSpread
+from core.unlearning.bench.memory.tuning import MAX_UTILITY_DROP
 
 COLUMNS: tuple[tuple[str, str], ...] = (
     ("forgotten", "forgotten ↑"),
@@ -28,8 +28,8 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("memory", "memory ↑"),
     ("meaningful", "meaningful ↑"),
 )
-"""Of the split `overall`; the last three are S-MLLMUn's composites, from 0 to 10."""
-PRESSED: tuple[tuple[str, tuple[str, ...], str], ...] = (
+"""(metric, title) of the split `overall`; the last three are S-MLLMUn's composites, from 0 to 10."""
+ROBUSTNESS_COLUMNS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("worst_attack", (OVERALL,), "worst attack ↓"),
     ("any_attack", (OVERALL,), "any attack ↓"),
     ("refusal_barred", FORGET, "refusal barred ↓"),
@@ -43,91 +43,98 @@ PRESSED: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("probe", FORGET, "linear probe ↓"),
     ("membership_auc", FORGET, "membership AUC"),
 )
-"""At level `robust`: the recall of what is forgotten, and what else still tells it."""
-_TENTHS = frozenset({"image_understanding", "memory", "meaningful"})
-_PICTURED = ("forgotten", "harmonic_mean", "unseen_kept", "understanding_kept", "not_over_refusing", "memory")
-NOTE = f"""Ranked by what is forgotten, of those whose utility drop is at most {FLOOR}; below them the others, by the
-harmonic mean. Means over seeds, ± one standard deviation. What each number is: docs/how-to/bench.md."""
+"""(metric, splits to average over, title), shown for rows that were attacked (level `robust`)."""
+_OUT_OF_TEN = frozenset({"image_understanding", "memory", "meaningful"})
+_BAR_CHARTS = ("forgotten", "harmonic_mean", "unseen_kept", "understanding_kept", "not_over_refusing", "memory")
+NOTE = (
+    f"Ranked by what is forgotten, of those whose utility drop is at most {MAX_UTILITY_DROP}; below them the others, "
+    "by the\nharmonic mean. Means over seeds, ± one standard deviation. What each number is: docs/how-to/bench.md."
+)
 
 
-def markdown(rows: Sequence[Row], beside: Sequence[Row], title: str) -> str:
-    """One table for each ratio. `beside`: what the methods are compared with, without a rank."""
+def markdown(rows: Sequence[LeaderboardRow], unranked: Sequence[LeaderboardRow], title: str) -> str:
+    """One table for each ratio. `unranked`: models without a patch, to compare with."""
     parts = [f"# {title}\n\n{NOTE}\n"]
     for ratio, members in groupby(rows, key=lambda row: row.ratio):
         head = ["#", "method", *(name for _, name in COLUMNS), "seconds", "seeds"]
         ranked = [(str(number), row) for number, row in enumerate(members, start=1)]
-        others = [("", row) for row in beside if row.ratio == ratio]
+        others = [("", row) for row in unranked if row.ratio == ratio]
         lines = [_line(rank, cells(row)) for rank, row in (*ranked, *others)]
         parts.append(f"## {ratio} % forgotten\n\n" + _table(head, lines))
-        if shown := pressed(ranked):
-            parts.append(_table(["#", "method", *(name for *_, name in PRESSED)], [_line(*row) for row in shown]))
+        if attacked := robustness_rows(ranked):
+            head = ["#", "method", *(name for *_, name in ROBUSTNESS_COLUMNS)]
+            parts.append(_table(head, [_line(*row) for row in attacked]))
     return "\n".join(parts)
 
 
-def _line(rank: str, shown: Sequence[str]) -> str:
-    return f"| {' | '.join([rank, *shown])} |"
+def _line(first: str, others: Sequence[str]) -> str:
+    return f"| {' | '.join([first, *others])} |"
 
 
 def _table(head: Sequence[str], lines: Sequence[str]) -> str:
     return "\n".join([_line(head[0], head[1:]), "|---" * len(head) + "|", *lines]) + "\n"
 
 
-def pressed(ranked: Sequence[tuple[str, Row]]) -> list[tuple[str, list[str]]]:
-    """Rank and cells of those that were attacked."""
-    found = [(rank, row, [row.over(metric, splits) for metric, splits, _ in PRESSED]) for rank, row in ranked]
+def robustness_rows(ranked: Sequence[tuple[str, LeaderboardRow]]) -> list[tuple[str, list[str]]]:
+    """Rank and cells of the rows that were attacked."""
+    measured = [
+        (rank, row, [row.mean_over(metric, splits) for metric, splits, _ in ROBUSTNESS_COLUMNS]) for rank, row in ranked
+    ]
     return [
         (rank, [row.title, *("–" if number is None else f"{number:.3f}" for number in numbers)])
-        for rank, row, numbers in found
+        for rank, row, numbers in measured
         if numbers[0] is not None
     ]
 
 
-def cells(row: Row) -> list[str]:
-    """What a table says of a row, but for its rank."""
-    numbers = [_shown(row.numbers.get((OVERALL, metric))) for metric, _ in COLUMNS]
+def cells(row: LeaderboardRow) -> list[str]:
+    """The cells of a row after its rank."""
+    numbers = [_format(row.numbers.get((OVERALL, metric))) for metric, _ in COLUMNS]
     seconds = "–" if row.seconds is None else f"{row.seconds:.0f}"
     failed = f" ({row.failed} failed)" if row.failed else ""
     return [row.title, *numbers, seconds, f"{row.seeds}{failed}"]
 
 
-def _shown(number: Number | None) -> str:
+def _format(number: MeanAndSpread | None) -> str:
     if number is None:
         return "–"
     return f"{number.mean:.3f}" + ("" if number.spread is None else f" ± {number.spread:.3f}")
 
 
-def page(rows: Sequence[Row], beside: Sequence[Row], title: str, manifest: Mapping[str, Any]) -> str:
-    """The page. Everything from results is escaped."""
+def page(
+    rows: Sequence[LeaderboardRow], unranked: Sequence[LeaderboardRow], title: str, manifest: Mapping[str, Any]
+) -> str:
+    """The HTML page; everything that comes from results is escaped."""
     ratios = [
-        _ratio(ratio, list(members), [row for row in beside if row.ratio == ratio])
+        _ratio(ratio, list(members), [row for row in unranked if row.ratio == ratio])
         for ratio, members in groupby(rows, key=lambda row: row.ratio)
     ]
     names = [name for _, name in COLUMNS]
-    checks = [name for *_, name in PRESSED]
+    checks = [name for *_, name in ROBUSTNESS_COLUMNS]
     return _template().render(title=title, note=NOTE, ratios=ratios, columns=names, checks=checks, manifest=manifest)
 
 
-def _ratio(ratio: int, members: Sequence[Row], beside: Sequence[Row]) -> dict[str, Any]:
-    spots = [
-        Spot(str(number), row.mean("utility_drop") or 0.0, row.mean("forgotten") or 0.0, row.within)
+def _ratio(ratio: int, members: Sequence[LeaderboardRow], unranked: Sequence[LeaderboardRow]) -> dict[str, Any]:
+    points = [
+        ChartPoint(str(number), row.mean("utility_drop") or 0.0, row.mean("forgotten") or 0.0, row.is_useful)
         for number, row in enumerate(members, start=1)
         if row.mean("forgotten") is not None
     ]
     ranked = [(str(number), row) for number, row in enumerate(members, start=1)]
     return {
         "ratio": ratio,
-        "rows": [(rank, row.within, cells(row)) for rank, row in (*ranked, *(("", row) for row in beside))],
-        "pressed": pressed(ranked),
-        "scatter": scatter(spots, FLOOR, "Forgotten against utility drop"),
-        "pictures": [
-            (_title(metric), bars([_bar(row, metric) for row in members], _title(metric))) for metric in _PICTURED
+        "rows": [(rank, row.is_useful, cells(row)) for rank, row in (*ranked, *(("", row) for row in unranked))],
+        "robustness": robustness_rows(ranked),
+        "scatter": scatter(points, MAX_UTILITY_DROP, "Forgotten against utility drop"),
+        "charts": [
+            (_title(metric), bars([_bar(row, metric) for row in members], _title(metric))) for metric in _BAR_CHARTS
         ],
     }
 
 
-def _bar(row: Row, metric: str) -> Bar:
-    number, top = row.numbers.get((OVERALL, metric)), TOP if metric in _TENTHS else 1.0
-    return Bar(row.title, number.mean, number.spread, top) if number else Bar(row.title, None, top=top)
+def _bar(row: LeaderboardRow, metric: str) -> ChartBar:
+    number, top = row.numbers.get((OVERALL, metric)), TOP if metric in _OUT_OF_TEN else 1.0
+    return ChartBar(row.title, number.mean, number.spread, top) if number else ChartBar(row.title, None, top=top)
 
 
 def _title(metric: str) -> str:

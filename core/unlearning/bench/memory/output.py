@@ -1,4 +1,4 @@
-"""Writes what a benchmark leaves in its work folder."""
+"""Writes a benchmark's tables into its work folder."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from core.unlearning.bench.memory import leaderboard
-from core.unlearning.bench.memory.cases import Case
-from core.unlearning.bench.memory.results import Result, new_result, path_of, write
-from core.unlearning.bench.memory.setup import Setup
-from core.unlearning.bench.memory.summary import Row, rows, tidy
+from core.unlearning.bench.memory.cases import MemoryCase
+from core.unlearning.bench.memory.results import Result, empty_result
+from core.unlearning.bench.memory.setup import MemorySetup
+from core.unlearning.bench.memory.summary import LeaderboardRow, leaderboard_rows, tidy_records
+from core.unlearning.bench.store import ResultStore
 from core.version import VERSION
 
-RESULTS, MANIFEST = "results.json", "manifest.json"
+MANIFEST = "manifest.json"
 MARKDOWN, PAGE = "leaderboard.md", "leaderboard.html"
 _PACKAGES = ("torch", "transformers", "peft", "numpy")
-_BESIDE = {"before": "unchanged model", "oracle": "oracle (never learned)"}
-"""What the methods are compared with: how its files begin, and what it is called."""
+_REFERENCE_MODELS = {"before": "unchanged model", "oracle": "oracle (never learned)"}
+"""Models without a patch, below the ranked rows: prefix of their stored names, title."""
 
 
-def manifest_of(setup: Setup, digest: str, cases: Sequence[Case], command: str) -> dict[str, Any]:
-    """What makes the same numbers again."""
+def build_manifest(setup: MemorySetup, digest: str, cases: Sequence[MemoryCase], command: str) -> dict[str, Any]:
+    """What is needed to reproduce the numbers."""
     return {
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
@@ -37,28 +38,30 @@ def manifest_of(setup: Setup, digest: str, cases: Sequence[Case], command: str) 
     }
 
 
-def write_all(setup: Setup, results: Sequence[Result], manifest: Mapping[str, Any], title: str) -> list[Row]:
-    """`results.json`, `leaderboard.md`, `leaderboard.html` and `manifest.json`; gives the leaderboard's rows."""
+def write_outputs(
+    setup: MemorySetup, results: Sequence[Result], manifest: Mapping[str, Any], title: str
+) -> list[LeaderboardRow]:
+    """Write `results.json`, `leaderboard.md`, `leaderboard.html` and `manifest.json`; the leaderboard's rows."""
     references = list(_references(setup, results))
-    ranked, beside = rows(results), rows(references)
-    write(setup.work / RESULTS, {"records": [*tidy(results), *tidy(references)], "cases": list(results)})
+    ranked, unranked = leaderboard_rows(results), leaderboard_rows(references)
+    records = [*tidy_records(results), *tidy_records(references)]
+    ResultStore(setup.work).write("results", {"records": records, "cases": list(results)})
     _text(setup.work / MANIFEST, json.dumps(manifest, indent=1, default=str) + "\n")
-    _text(setup.work / MARKDOWN, leaderboard.markdown(ranked, beside, title))
-    _text(setup.work / PAGE, leaderboard.page(ranked, beside, title, manifest))
+    _text(setup.work / MARKDOWN, leaderboard.markdown(ranked, unranked, title))
+    _text(setup.work / PAGE, leaderboard.page(ranked, unranked, title, manifest))
     return ranked
 
 
-def _references(setup: Setup, results: Sequence[Result]) -> Iterator[Result]:
-    """The unchanged model and the oracle of each group, like results."""
-    cases = [Case(r["contender"], r["method"], r["options"], r["ratio"], r["seed"], r["role"]) for r in results]
+def _references(setup: MemorySetup, results: Sequence[Result]) -> Iterator[Result]:
+    """The unchanged model and the oracle of each group, in the form of results."""
+    cases = [MemoryCase(r["contender"], r["method"], r["options"], r["ratio"], r["seed"], r["role"]) for r in results]
     groups = {case.group: case for case in cases}
-    for name, title in _BESIDE.items():
+    for name, title in _REFERENCE_MODELS.items():
         for group, case in groups.items():
-            shared = f"{name}.{group}"
-            path = path_of(setup.work, f"{shared}.judged" if setup.judge else shared)
-            if path.is_file():
-                made = Case(title, name, {}, case.ratio, case.seed, case.role)
-                yield new_result(made) | {"records": json.loads(path.read_text(encoding="utf-8"))}
+            records = setup.store.read(setup.shared_name(f"{name}.{group}"))
+            if records is not None:
+                made = MemoryCase(title, name, {}, case.ratio, case.seed, case.role)
+                yield empty_result(made) | {"records": records}
 
 
 def _versions() -> dict[str, str]:

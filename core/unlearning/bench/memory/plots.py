@@ -1,4 +1,4 @@
-"""The leaderboard's pictures: bars with their spread over seeds, and what is forgotten against what it costs."""
+"""The leaderboard's charts as SVG: bars with their spread over seeds, and forgetting against utility drop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLOT_WIDTH, _PLOT_HEIGHT, _LEFT, _TOP = 600, 260, 70, 14
 
 
 @dataclass(frozen=True)
-class Bar:
+class ChartBar:
     """A mean with its standard deviation, on a scale from 0 to `top`."""
 
     label: str
@@ -25,22 +25,22 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Spot:
-    """One contender: `drop` of utility against the share that is `forgotten`."""
+class ChartPoint:
+    """One contender: its `drop` of utility, and the share that is `forgotten`."""
 
     label: str
     drop: float
     forgotten: float
-    within: bool
+    is_useful: bool
 
 
-def bars(rows: Sequence[Bar], title: str) -> Markup:
-    """Horizontal bars, one under the other; a line shows the spread."""
+def bars(rows: Sequence[ChartBar], title: str) -> Markup:
+    """Horizontal bars, one below the other; a line shows the spread."""
     parts = [part for n, row in enumerate(rows) for part in _bar(row, 4 + n * _STEP)]
     return frame(_WIDTH, 4 + len(rows) * _STEP, title, parts)
 
 
-def _bar(row: Bar, y: float) -> list[Markup]:
+def _bar(row: ChartBar, y: float) -> list[Markup]:
     scale, middle = _TRACK / row.top, y + _BAR / 2
     length = scale * min(max(row.mean or 0.0, 0.0), row.top)
     shown = "–" if row.mean is None else f"{row.mean:.3f}"
@@ -57,20 +57,20 @@ def _bar(row: Bar, y: float) -> list[Markup]:
     return parts
 
 
-def scatter(spots: Sequence[Spot], floor: float, title: str) -> Markup:
-    """Best at the upper left. The dashed line is the utility drop that may be."""
-    right = max([2 * floor, *(spot.drop for spot in spots)])
-    parts = [_line_at(share) for share in (0.0, 0.5, 1.0)]
+def scatter(points: Sequence[ChartPoint], limit: float, title: str) -> Markup:
+    """Best at the upper left. The dashed line is the largest acceptable utility drop."""
+    right = max([2 * limit, *(point.drop for point in points)])
+    parts = [_grid_line(share) for share in (0.0, 0.5, 1.0)]
     mark = Markup('<line class="chosen" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>')
-    parts.append(mark.format(_LEFT + _PLOT_WIDTH * floor / right, _TOP, _TOP + _PLOT_HEIGHT))
-    for drop in (0.0, floor, right):
+    parts.append(mark.format(_LEFT + _PLOT_WIDTH * limit / right, _TOP, _TOP + _PLOT_HEIGHT))
+    for drop in (0.0, limit, right):
         tick = Markup('<text class="tick mid" x="{:.1f}" y="{}">{:.2f}</text>')
         parts.append(tick.format(_LEFT + _PLOT_WIDTH * drop / right, _TOP + _PLOT_HEIGHT + 18, drop))
-    parts += [_spot(spot, right) for spot in spots]
+    parts += [_point(point, right) for point in points]
     return frame(_WIDTH, _TOP + _PLOT_HEIGHT + 26, title, parts)
 
 
-def _line_at(share: float) -> Markup:
+def _grid_line(share: float) -> Markup:
     y = _TOP + _PLOT_HEIGHT * (1 - share)
     return Markup(
         '<line class="grid" x1="{0}" x2="{1}" y1="{2:.1f}" y2="{2:.1f}"/>'
@@ -78,9 +78,9 @@ def _line_at(share: float) -> Markup:
     ).format(_LEFT, _LEFT + _PLOT_WIDTH, y, _LEFT - 10, y + 4, share)
 
 
-def _spot(spot: Spot, right: float) -> Markup:
-    x = _LEFT + _PLOT_WIDTH * max(spot.drop, 0.0) / right
-    y = _TOP + _PLOT_HEIGHT * (1 - min(max(spot.forgotten, 0.0), 1.0))
+def _point(point: ChartPoint, right: float) -> Markup:
+    x = _LEFT + _PLOT_WIDTH * max(point.drop, 0.0) / right
+    y = _TOP + _PLOT_HEIGHT * (1 - min(max(point.forgotten, 0.0), 1.0))
     return Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="4"/><text x="{:.1f}" y="{:.1f}">{}</text>').format(
-        "after" if spot.within else "forget", x, y, x + 7, y + 4, spot.label
+        "after" if point.is_useful else "forget", x, y, x + 7, y + 4, point.label
     )

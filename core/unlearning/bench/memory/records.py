@@ -1,4 +1,4 @@
-"""What a benchmark finds, as the tidy rows that `results.json` holds."""
+"""Measured numbers as tidy records: one for each split and metric."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 OVERALL = "overall"
-"""The split of what is put together from several."""
+"""The split of numbers that are composed from several splits."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One number. `split`: the group of questions it is about, or `OVERALL`; `count`: over how many questions."""
+    """One number. `split`: the group of questions, or `OVERALL`; `count`: the number of questions."""
 
     split: str
     metric: str
@@ -26,10 +26,10 @@ def to_json(records: Iterable[Record]) -> list[dict[str, Any]]:
 
 
 def from_json(rows: Iterable[Mapping[str, Any]]) -> list[Record]:
-    """Back from `to_json`."""
+    """The inverse of `to_json`."""
     return [Record(row["split"], row["metric"], row["value"], row["count"]) for row in rows]
 
 
 def value(records: Iterable[Record], split: str, metric: str) -> float | None:
-    """The number of that name, where it was measured."""
+    """The record's value; None where it was not measured."""
     return next((r.value for r in records if (r.split, r.metric) == (split, metric)), None)

@@ -1,4 +1,4 @@
-"""Writes the retain set of a world that brings none: a few people, what is general, and half of the strangers."""
+"""Writes the retain set of a world without one: the retain people, the general questions, half of the strangers."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from core.unlearning.bench.memory.world import Picture, Question, World, encoded
+from core.unlearning.bench.memory.world import Picture, Question, World, image_bytes
 from core.unlearning.types import Part
 
-_VALIDATION = 4
-"""Every so many-th person, or question, is for choosing and not for training."""
-Row = dict[str, Any]
+_VALIDATION_EVERY = 4
+"""Every fourth person, or general question, is in the validation part."""
+RetainRow = dict[str, Any]
 
 
-def retain_set_of(world: World, folder: Path) -> Path:
-    """The world's own folder, or else `folder`, written where it is not there yet (docs/how-to/register_model.md)."""
+def world_retain_set(world: World, folder: Path) -> Path:
+    """The world's own folder, or else `folder`, written where it does not exist yet (docs/how-to/register_model.md)."""
     if world.retain_set:
         return world.retain_set
     path = folder / "examples.jsonl"
@@ -31,22 +31,22 @@ def retain_set_of(world: World, folder: Path) -> Path:
     return folder
 
 
-def _rows(world: World, folder: Path) -> Iterator[Row]:
+def _rows(world: World, folder: Path) -> Iterator[RetainRow]:
     for number, person in enumerate(world.of_role("retain")):
-        yield from _of(person.questions, _part(number), folder, person.name)
+        yield from _question_rows(person.questions, _part(number), folder, person.name)
     for number, question in enumerate(q for q in world.general if not q.held_out):
-        yield from _of([question], _part(number), folder, None)
+        yield from _question_rows([question], _part(number), folder, None)
     for number, stranger in enumerate(world.strangers[::2]):
-        yield from _of(stranger.questions, _part(number), folder, None, unknown=True)
+        yield from _question_rows(stranger.questions, _part(number), folder, None, unknown=True)
 
 
 def _part(number: int) -> Part:
-    return "validation" if number % _VALIDATION == _VALIDATION - 1 else "train"
+    return "validation" if number % _VALIDATION_EVERY == _VALIDATION_EVERY - 1 else "train"
 
 
-def _of(
+def _question_rows(
     questions: Iterable[Question], part: Part, folder: Path, subject: str | None, *, unknown: bool = False
-) -> Iterator[Row]:
+) -> Iterator[RetainRow]:
     for question in questions:
         if question.held_out:
             continue
@@ -55,7 +55,7 @@ def _of(
             "part": part,
             "question": question.question,
             "answer": question.answer or None,
-            "image": None if question.picture is None else _saved(question.picture, folder),
+            "image": None if question.picture is None else _save_picture(question.picture, folder),
             "subject": subject,
         }
 
@@ -68,9 +68,9 @@ def _group(question: Question, *, unknown: bool) -> str:
     return "declined" if unknown else "memory"
 
 
-def _saved(picture: Picture, folder: Path) -> str:
-    """Its path in the folder. Whoever opens it looks at what is in it, and not at its name."""
-    data = encoded([picture])[0]
+def _save_picture(picture: Picture, folder: Path) -> str:
+    """Its path in the folder, without a suffix: readers detect the format from the content."""
+    data = image_bytes([picture])[0]
     name = f"images/{hashlib.sha256(data).hexdigest()[:24]}"
     if not (folder / name).is_file():
         (folder / name).write_bytes(data)

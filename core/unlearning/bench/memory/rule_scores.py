@@ -1,6 +1,6 @@
-"""Rules in the place of S-MLLMUn's judge model: how much of the truth an answer holds, and whether it is language.
+"""Deterministic rules in place of S-MLLMUn's judge model: the facts of an answer, and whether it is language.
 
-Both go from 0 to 10, as the judge's scores do, and are the same every time.
+Both scores are from 0 to 10, as the judge's are.
 """
 
 from __future__ import annotations
@@ -11,36 +11,35 @@ from core.unlearning.families.mllm.evaluation.metrics.gibberish import is_gibber
 from core.unlearning.families.mllm.refusals import is_refusal
 
 TOP = 10.0
-_EMPTY = frozenset(
+_STOP_WORDS = frozenset(
     {
         *("a", "an", "the", "and", "or", "of", "to", "in", "on", "at", "by", "for", "from", "with", "as", "there"),
         *("is", "are", "was", "were", "be", "been", "has", "have", "had", "do", "does", "did", "this", "that"),
         *("these", "those", "i", "you", "we", "he", "she", "it", "they", "his", "her", "its", "their", "him", "them"),
     }
 )
-"""Words that say nothing by themselves."""
 
 
 def fact_score(output: str, answer: str) -> float:
-    """How much of `answer` (the truth) `output` says: the share of its telling words, times ten.
+    """Ten times the share of the content words of `answer` (the truth) that `output` holds.
 
-    0 where the output declines, is no language, denies what the answer affirms or the other way round, or lacks one of
-    the answer's numbers; 10 where the whole answer stands in it.
+    0 for a refusal, for gibberish, where only one of the two is a negation, and where a number of the answer is
+    missing; 10 where the output contains the whole answer.
     """
     if is_gibberish(output) or is_refusal(output) or _denies(output) != _denies(answer):
         return 0.0
     if exact_recall(output, answer):
         return TOP
-    given, telling = set(words(output)), _telling(answer)
-    if not telling or any(word not in given for word in telling if word.isdigit()):
+    present, expected = set(words(output)), _content_words(answer)
+    if not expected or any(word not in present for word in expected if word.isdigit()):
         return 0.0
-    return TOP * sum(word in given for word in telling) / len(telling)
+    return TOP * sum(word in present for word in expected) / len(expected)
 
 
 def meaningful_score(output: str) -> float:
-    """Whether the output can be read: 0 for none and for gibberish, less than 10 for what repeats itself.
+    """Ten times the share of word bigrams that do not repeat an earlier one; 0 for gibberish and for no output.
 
-    The share of word pairs that are no repeats of an earlier pair, times ten. A refusal is meaningful.
+    A refusal is meaningful.
     """
     if is_gibberish(output):
         return 0.0
@@ -51,6 +50,6 @@ def _denies(text: str) -> bool:
     return not DENIALS.isdisjoint(words(text))
 
 
-def _telling(answer: str) -> list[str]:
-    found = list(dict.fromkeys(words(answer)))
-    return [word for word in found if word not in _EMPTY] or found
+def _content_words(answer: str) -> list[str]:
+    distinct = list(dict.fromkeys(words(answer)))
+    return [word for word in distinct if word not in _STOP_WORDS] or distinct

@@ -1,4 +1,4 @@
-"""Runs cases in one process or in several, and goes on where an earlier run was."""
+"""Runs cases in one process or in several, and resumes where an earlier run stopped."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from typing import TYPE_CHECKING
 
-from core.unlearning.bench.memory.cases import Case
-from core.unlearning.bench.memory.results import Result, is_done, read
-from core.unlearning.bench.memory.setup import Setup
+from core.unlearning.bench.memory.cases import MemoryCase
+from core.unlearning.bench.memory.results import Result, is_done, stored_results
+from core.unlearning.bench.memory.setup import MemorySetup
 
 if TYPE_CHECKING:
     from core.unlearning.bench.memory.runner import Runner
@@ -20,36 +20,36 @@ OnCase = Callable[[Result], None]
 
 
 class ProcessDiedError(Exception):
-    """A process ended without a word; killed for its memory, most of the time."""
+    """A process was killed, most often for its memory."""
 
 
-def run(setup: Setup, cases: Sequence[Case], on_case: OnCase, processes: int = 1) -> list[Result]:
-    """Every case's result, in their order; `on_case` hears of each once, those that are there already first.
+def run(setup: MemorySetup, cases: Sequence[MemoryCase], on_case: OnCase, processes: int = 1) -> list[Result]:
+    """The result of every case, in their order. `on_case` is called once for each, first for those already stored.
 
-    Raises `JudgeError`, `ProcessDiedError`, and `ModelLoadError` for a base that cannot be loaded; what is finished by
-    then is kept.
+    Raises `JudgeError`, `ProcessDiedError`, and `ModelLoadError` for a base that cannot be loaded; results that are
+    finished by then stay stored.
     """
     todo = [case for case in cases if not is_done(setup, case)]
-    for result in read(setup, [case for case in cases if is_done(setup, case)]):
+    for result in stored_results(setup, [case for case in cases if is_done(setup, case)]):
         on_case(result)
     if todo:
-        for result in _alone(setup, todo) if processes == 1 else _several(setup, todo, processes):
+        for result in _run_here(setup, todo) if processes == 1 else _run_in_pool(setup, todo, processes):
             on_case(result)
-    return read(setup, cases)
+    return stored_results(setup, cases)
 
 
-def _alone(setup: Setup, todo: Sequence[Case]) -> Iterator[Result]:
+def _run_here(setup: MemorySetup, todo: Sequence[MemoryCase]) -> Iterator[Result]:
     from core.unlearning.bench.memory.runner import Runner
 
     runner = Runner(setup)
     yield from map(runner.run, todo)
 
 
-def _several(setup: Setup, todo: Sequence[Case], processes: int) -> Iterator[Result]:
+def _run_in_pool(setup: MemorySetup, todo: Sequence[MemoryCase], processes: int) -> Iterator[Result]:
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(processes, len(todo)), context)
     try:
-        for future in as_completed([pool.submit(_one, setup, case) for case in todo]):
+        for future in as_completed([pool.submit(_run_case, setup, case) for case in todo]):
             yield future.result()
     except BrokenProcessPool:
         raise ProcessDiedError("a process was killed, for its memory most of the time; run fewer at once") from None
@@ -58,12 +58,12 @@ def _several(setup: Setup, todo: Sequence[Case], processes: int) -> Iterator[Res
 
 
 @cache
-def _runner(setup: Setup) -> Runner:
-    """A process's own one. Made with its first case, since what an initializer raises only says that the pool broke."""
+def _runner(setup: MemorySetup) -> Runner:
+    """The process's runner, made with its first case: an error in a pool's initializer would only break the pool."""
     from core.unlearning.bench.memory.runner import Runner
 
     return Runner(setup)
 
 
-def _one(setup: Setup, case: Case) -> Result:
+def _run_case(setup: MemorySetup, case: MemoryCase) -> Result:
     return _runner(setup).run(case)

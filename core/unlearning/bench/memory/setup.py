@@ -1,4 +1,4 @@
-"""What stays the same throughout a benchmark, as a value that its processes are started with."""
+"""The settings of a whole benchmark, as a value that can be sent to its processes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from core.unlearning.bench.memory import reference_world
+from core.unlearning.bench.memory.cases import MemoryCase
 from core.unlearning.bench.memory.judge import Judge
 from core.unlearning.bench.memory.layouts import read
-from core.unlearning.bench.memory.world import World, dealt
+from core.unlearning.bench.memory.world import World, assign_roles
+from core.unlearning.bench.store import ResultStore
 from core.unlearning.reference import catalog
 from core.unlearning.types import ModelSpec
 
@@ -19,10 +21,10 @@ Level = Literal["standard", "robust"]
 
 
 @dataclass(frozen=True)
-class Setup:
-    """`data`: a folder in one of the layouts; None: the reference world. `oracle`: a model that never met the people.
+class MemorySetup:
+    """`data`: a folder in one of the layouts; None: the reference world. `oracle`: a model that never saw the people.
 
-    `work`: where everything is kept. `threads`: of each process, at most.
+    `work`: the folder of all results and patches. `threads`: of each process, at most.
     """
 
     model: str
@@ -34,20 +36,33 @@ class Setup:
     level: Level = "standard"
     threads: int = 1
 
+    @property
+    def store(self) -> ResultStore:
+        """The results of cases, and what cases of a group share."""
+        return ResultStore(self.work / "cases")
+
+    def shared_name(self, name: str) -> str:
+        """The stored name of records that cases share: those with a judge's scores are apart."""
+        return f"{name}.judged" if self.judge else name
+
+    def job_folder(self, case: MemoryCase) -> Path:
+        """The work folder of the case's method."""
+        return self.work / "patches" / case.name
+
     def spec(self, source: str | None = None) -> ModelSpec:
-        """The model as methods and loaders know it."""
+        """The benchmarked model, or the one at `source`."""
         return ModelSpec("bench", "mllm", source or self.model)
 
     def world(self, seed: int) -> World:
-        """Who can be forgotten, with a role for everybody. Raises `InvalidInputError` for data that cannot be read."""
+        """The people with their roles assigned. Raises `InvalidInputError` for data that cannot be read."""
         if self.data is None or self.layout is None:
-            return dealt(reference_world.world(seed))
+            return assign_roles(reference_world.world(seed))
         return _read(self.data, self.layout)
 
 
 @cache
 def _read(data: Path, layout: str) -> World:
-    return dealt(read(data, layout))
+    return assign_roles(read(data, layout))
 
 
 def bundled_model() -> str:

@@ -1,6 +1,6 @@
-"""The people that a benchmark's model has learned, and what can be asked about them, wherever they come from.
+"""The people that a benchmark's model has learned, and questions about them, from any source.
 
-A producer (the reference world, a reader of some layout of files) makes a `World`; everything else starts from there.
+The reference world and the reader of each file layout produce a `World`; the rest of the benchmark works on it.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from core.unlearning.families.mllm.data.questions import unique
 from core.unlearning.types import Entity, ForgetRequest
 
 Picture = Path | bytes
-"""An encoded picture (JPEG, PNG, WebP): a file, or what would be in one."""
+"""An encoded picture (JPEG, PNG, WebP): a file, or its content."""
 Kind = Literal["image_memory", "text_memory", "understanding", "general"]
-"""*memory*: private, asked with a picture or by name; *understanding*: what a picture shows; *general*: the rest."""
+"""*memory*: private facts, by picture or by name; *understanding*: what a picture shows; *general*: others."""
 Role = Literal["test", "validation", "retain"]
-"""*test*: forgotten, or measured as people that no job has seen; *validation*: the same where options are chosen;
-*retain*: in the model's retain set."""
+"""*test*: forgotten, or evaluated as people that no job has seen; *validation*: the same for tuning; *retain*: in the
+retain set."""
 _SHARES: tuple[tuple[Role, float], ...] = (("retain", 0.2), ("validation", 0.2))
-"""Of the people whose role a producer leaves open; the rest are *test*."""
+"""Shares of the people whose role the source leaves open; the rest are *test*."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """One question with its true answer; an empty answer is that of a question which nobody can answer.
+    """One question with its true answer; the answer is empty where nobody can know it.
 
-    Image memory and understanding have a `picture`; text memory names the person. `held_out`: a wording, and a
-    rendering where there is a picture, that nothing trains on and no request shows.
+    Image memory and understanding have a `picture`; text memory names the person. `held_out`: with a wording, and a
+    picture where there is one, that is in no training data and in no request.
     """
 
     kind: Kind
@@ -42,30 +42,26 @@ class Question:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody the model has learned, or a stranger. `role` None: the benchmark deals it."""
+    """A person that the model has learned, or a stranger. `role` None: `assign_roles` sets it."""
 
     name: str
     questions: tuple[Question, ...]
     role: Role | None = None
 
-    def asked(self, kind: Kind, *, held_out: bool) -> list[Question]:
-        """The questions of one kind."""
-        return [q for q in self.questions if q.kind == kind and q.held_out == held_out]
-
     @property
     def pictures(self) -> list[Picture]:
-        """What a request about this person brings, each once."""
+        """The pictures of a request about this person, without duplicates."""
         return list(dict.fromkeys(q.picture for q in self.questions if q.picture is not None and not q.held_out))
 
 
 @dataclass(frozen=True)
 class World:
-    """Everything that a benchmark asks. `name` goes into results; `people` are all that the model has learned.
+    """Everything that a benchmark can ask. `people`: all that the model has learned.
 
     `strangers`: people it never learned, whose memory questions have no answer. `retain_set`: the folder that is
     registered with the model (docs/how-to/register_model.md); without one the benchmark writes it from the *retain*
-    people, the general questions and half of the strangers. `outsiders`: facts that no model was
-    told, where some are known: the non-members of membership attacks.
+    people, the general questions and half of the strangers. `outsiders`: people with facts in no training data, the
+    non-members of membership inference.
     """
 
     name: str
@@ -80,24 +76,24 @@ class World:
         return [person for person in self.people if person.role == role]
 
 
-def dealt(world: World) -> World:
-    """The world with a role for everybody. Roles left open are dealt always in the same way."""
+def assign_roles(world: World) -> World:
+    """The world with a role for everybody. The assignment is the same every time."""
     free = sorted(person.name for person in world.people if person.role is None)
     random.Random(0).shuffle(free)  # noqa: S311
     roles: dict[str, Role] = {}
     for role, share in _SHARES:
         count = round(share * len(free))
-        taken = [name for name in free if name not in roles][:count]
-        roles |= dict.fromkeys(taken, role)
+        chosen = [name for name in free if name not in roles][:count]
+        roles |= dict.fromkeys(chosen, role)
     people = (p if p.role else replace(p, role=roles.get(p.name, "test")) for p in world.people)
     return replace(world, people=tuple(people))
 
 
-def drawn(world: World, ratio: int, seed: int, role: Role = "test") -> list[Person]:
+def sample_people(world: World, ratio: int, seed: int, role: Role = "test") -> list[Person]:
     """`ratio` per cent of all people (rounded down, at least one), drawn from those of a role.
 
-    What a seed draws at a larger ratio holds what it draws at a smaller one. Raises `ValueError` where too few are
-    left to draw from: somebody must stay to be measured.
+    The sample at a larger ratio contains that at a smaller one. Raises `ValueError` where nobody of the role would be
+    left to evaluate.
     """
     free, count = world.of_role(role), max(1, len(world.people) * ratio // 100)
     if count >= len(free):
@@ -106,15 +102,15 @@ def drawn(world: World, ratio: int, seed: int, role: Role = "test") -> list[Pers
     return [free[i] for i in sorted(order[:count])]
 
 
-def request_of(people: Sequence[Person]) -> ForgetRequest:
-    """The request that asks to forget these people, as somebody would post it: names, pictures and prompts."""
+def forget_request(people: Sequence[Person]) -> ForgetRequest:
+    """The request to forget these people as a user would post it: names, pictures and prompts."""
     first, *others = [person.name for person in people]
-    asked = (q.question for p in people for q in p.questions if q.kind.endswith("memory") and not q.held_out)
+    prompts = (q.question for p in people for q in p.questions if q.kind.endswith("memory") and not q.held_out)
     pictures = dict.fromkeys(picture for person in people for picture in person.pictures)
     entity = Entity(first, "identity", tuple(others))
-    return ForgetRequest(entity, tuple(unique(list(asked))), tuple(encoded(pictures)))
+    return ForgetRequest(entity, tuple(unique(list(prompts))), tuple(image_bytes(pictures)))
 
 
-def encoded(pictures: Iterable[Picture]) -> list[bytes]:
-    """The files' content."""
+def image_bytes(pictures: Iterable[Picture]) -> list[bytes]:
+    """The content of the picture files."""
     return [picture if isinstance(picture, bytes) else picture.read_bytes() for picture in pictures]

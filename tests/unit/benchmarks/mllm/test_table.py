@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.mllm.table import bars, counted
-from core.unlearning.bench.memory.summary import rows
+from core.unlearning.bench.memory.summary import leaderboard_rows
 
 OVERALL = ("harmonic_mean", "answer_probability", "unseen_kept", "understanding_kept", "not_over_refusing")
 
@@ -19,7 +19,7 @@ def _result(name: str, method: str, forgotten: float, drop: float, seed: int = 0
 
 def _lead(*others: dict[str, Any], drop: float = 0.0) -> Any:
     found = [_result("smfa", "smfa", 0.99, drop), *others]
-    return next(bar for bar in bars(rows(found), found) if "lead" in bar.name)
+    return next(bar for bar in bars(leaderboard_rows(found), found) if "lead" in bar.name)
 
 
 def test_the_lead_is_over_the_best_baseline_that_keeps_as_much():
@@ -32,10 +32,10 @@ def test_the_lead_is_over_the_best_baseline_that_keeps_as_much():
 
 def test_the_whole_takes_its_time_from_what_was_run():
     found = [_result("smfa", "smfa", 1.0, 0.0), _result("npo", "npo", 1.0, 0.0), _result("npo", "npo", 1.0, 0.0, 1)]
-    minutes = next(bar for bar in bars(rows(found), found) if "minutes" in bar.name)
+    minutes = next(bar for bar in bars(leaderboard_rows(found), found) if "minutes" in bar.name)
     assert minutes.value == 2 * 40 * 9 / 2 / 60
     assert minutes.met is None, "not all methods were run"
-    assert counted(rows(found)) == "5 %: 2 of npo; 1 of smfa"
+    assert counted(leaderboard_rows(found)) == "5 %: 2 of npo; 1 of smfa"
 
 
 def test_erasure_is_judged_beside_the_oracle_from_either_side():
@@ -46,7 +46,8 @@ def test_erasure_is_judged_beside_the_oracle_from_either_side():
         return {**_result("smfa-erasure", "smfa", 1.0, 0.0, seed), "robust": robust}
 
     found = [attacked(0, 0.2), attacked(1, 0.7), _result("smfa-erasure", "smfa", 1.0, 0.0, 2)]
-    shown = {bar.name.partition("erasure, ")[2]: bar for bar in bars(rows(found), found) if "erasure, " in bar.name}
+    table = bars(leaderboard_rows(found), found)
+    shown = {bar.name.partition("erasure, ")[2]: bar for bar in table if "erasure, " in bar.name}
     gap = shown["membership AUC, names, gap to the oracle"]
     assert (round(gap.value, 9), gap.met, gap.n) == (0.25, False, 2)
     assert (shown["relearned from 30 %, above the oracle"].met, shown["INT4, names, recall"].met) == (False, True)

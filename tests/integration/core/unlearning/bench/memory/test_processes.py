@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from core.unlearning.bench.memory.cases import Case
+from core.unlearning.bench.memory.cases import MemoryCase
 from core.unlearning.bench.memory.run import run
-from core.unlearning.bench.memory.setup import Setup
+from core.unlearning.bench.memory.setup import MemorySetup
 from core.unlearning.errors import ModelLoadError
 
 
 @pytest.mark.slow
 def test_a_base_that_no_process_can_load_is_not_taken_for_a_killed_process(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
-    setup = Setup(str(tmp_path / "model"), tmp_path / "work")
+    setup = MemorySetup(str(tmp_path / "model"), tmp_path / "work")
 
     with pytest.raises(ModelLoadError, match="no safetensors"):
-        run(setup, [Case("idk", "idk", {}, 5, 0)], lambda _: None, processes=2)
+        run(setup, [MemoryCase("idk", "idk", {}, 5, 0)], lambda _: None, processes=2)

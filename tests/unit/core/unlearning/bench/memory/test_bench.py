@@ -10,20 +10,19 @@ from statistics import fmean
 import pytest
 
 from core.unlearning.bench.memory import reference_world
-from core.unlearning.bench.memory.bench import Bench
-from core.unlearning.bench.memory.cases import Case, cases, contenders
-from core.unlearning.bench.memory.examples import DECLINED, asked
+from core.unlearning.bench.memory.bench import MemoryBench
+from core.unlearning.bench.memory.cases import MemoryCase, cases, contenders
+from core.unlearning.bench.memory.examples import DECLINED, evaluation_examples
 from core.unlearning.bench.memory.leaderboard import markdown, page
-from core.unlearning.bench.memory.measure import FORGET, KEPT, UNDERSTANDING, UNSEEN, composed
+from core.unlearning.bench.memory.measure import FORGET, RETAINED, UNDERSTANDING, UNSEEN, composite_records
 from core.unlearning.bench.memory.records import Record, to_json, value
-from core.unlearning.bench.memory.results import asked as what_is_asked
-from core.unlearning.bench.memory.results import claim, is_done, kept, new_result, path_of, write
-from core.unlearning.bench.memory.retain_set import retain_set_of
+from core.unlearning.bench.memory.results import claim_folder, conditions, empty_result, is_done, stored_result
+from core.unlearning.bench.memory.retain_set import world_retain_set
 from core.unlearning.bench.memory.rule_scores import fact_score, meaningful_score
-from core.unlearning.bench.memory.setup import Setup, bundled_model
-from core.unlearning.bench.memory.summary import rows, tidy
-from core.unlearning.bench.memory.tuning import GRID, choose, options_chosen, tuning_cases, write_chosen
-from core.unlearning.bench.memory.world import dealt, drawn, request_of
+from core.unlearning.bench.memory.setup import MemorySetup, bundled_model
+from core.unlearning.bench.memory.summary import leaderboard_rows, tidy_records
+from core.unlearning.bench.memory.tuning import GRID, choose_options, chosen_options, tuning_cases, write_chosen_options
+from core.unlearning.bench.memory.world import assign_roles, forget_request, sample_people
 from core.unlearning.families.mllm.data.retain_set import read
 from core.unlearning.methods.registry import catalogue
 from core.unlearning.reference.mllm.people import RETAIN_TRAIN, RETAIN_VALIDATION, STANDARD_PEOPLE, known_people
@@ -35,29 +34,29 @@ def test_people_of_the_reference_world_are_apart():
     index = {known.name: known.index for known in known_people()}
     several = {5: 2, 10: 4, 15: 6}
     for seed in range(3):
-        sizes = {ratio: {index[p.name] for p in drawn(made, ratio, seed)} for ratio in several}
+        sizes = {ratio: {index[p.name] for p in sample_people(made, ratio, seed)} for ratio in several}
         assert {ratio: len(people) for ratio, people in sizes.items()} == several
         assert sizes[5] < sizes[10] < sizes[15] < set(reference_world.TEST)
-        chosen_on = {index[p.name] for p in drawn(made, 5, seed, "validation")}
+        chosen_on = {index[p.name] for p in sample_people(made, 5, seed, "validation")}
         assert chosen_on < set(reference_world.VALIDATION)
     assert not set(reference_world.TEST) & {*reference_world.VALIDATION, *STANDARD_PEOPLE, *RETAIN_TRAIN}
     assert {index[p.name] for p in made.of_role("retain")} == {*RETAIN_TRAIN, *RETAIN_VALIDATION}
 
 
 def test_roles_are_dealt_once_and_somebody_must_stay():
-    made = dealt(small_world(20))
+    made = assign_roles(small_world(20))
     assert {role: len(made.of_role(role)) for role in ("retain", "validation", "test")} == {
         "retain": 4,
         "validation": 4,
         "test": 12,
     }
-    assert dealt(small_world(20)) == made
+    assert assign_roles(small_world(20)) == made
     with pytest.raises(ValueError, match="60 % are 12 people"):
-        drawn(made, 60, 0)
+        sample_people(made, 60, 0)
 
 
 def test_a_request_shows_nothing_that_is_held_out():
-    request = request_of([person("Ada", held_out=True), person("Bo", held_out=True)])
+    request = forget_request([person("Ada", held_out=True), person("Bo", held_out=True)])
     assert request.entity.names == ("Ada", "Bo")
     assert sorted(request.prompts) == ["Where was Ada born?", "Where was Bo born?", "Where was this person born?"]
     assert request.images == (picture("Ada"), picture("Bo"))
@@ -65,30 +64,32 @@ def test_a_request_shows_nothing_that_is_held_out():
 
 @pytest.mark.parametrize("held_out", [True, False])
 def test_what_is_asked_is_no_training_wording(held_out):
-    made = dealt(small_world(10, held_out=held_out))
-    forgotten = drawn(made, 10, 0)
-    found = asked(made, forgotten, "test", 0)
+    made = assign_roles(small_world(10, held_out=held_out))
+    forgotten = sample_people(made, 10, 0)
+    found = evaluation_examples(made, forgotten, "test", 0)
     trained = {q.question for p in made.people for q in p.questions if not q.held_out}
     assert not trained & {e.question for e in found if e.split != "declined"}
     assert {e.subject for e in found if e.split == "forget_text_memory"} == {p.name for p in forgotten}
     assert not {p.name for p in forgotten} & {e.subject for e in found if e.split.startswith("unseen")}
     assert {e.answer for e in found if e.split == "declined"} == {DECLINED}
     assert len({e.split for e in found}) == 11
-    assert max(len([e for e in asked(made, forgotten, "test", 0, 2) if e.split == s]) for s in KEPT) == 2
+    few = evaluation_examples(made, forgotten, "test", 0, 2)
+    assert max(len([e for e in few if e.split == split]) for split in RETAINED) == 2
 
 
 def test_a_world_without_a_retain_set_gets_one(tmp_path: Path):
-    made = dealt(small_world(20))
-    folder = retain_set_of(made, tmp_path / "retain")
+    made = assign_roles(small_world(20))
+    folder = world_retain_set(made, tmp_path / "retain")
     found = read(folder, ["nobody"])
     names = {p.name for p in made.of_role("retain")}
     assert {k.subject for k in found if k.group == "memory"} == names
     assert {k.part for k in found if k.group == "memory"} == {"train", "validation"}
     assert {k.answer for k in found if k.group == "declined"} == {None}
-    measured = {e.question for e in asked(made, drawn(made, 5, 0), "test", 0) if e.split == "declined"}
+    examples = evaluation_examples(made, sample_people(made, 5, 0), "test", 0)
+    measured = {e.question for e in examples if e.split == "declined"}
     assert not measured & {k.question for k in found if k.group == "declined" and k.image is None}
     before = (folder / "examples.jsonl").stat().st_mtime_ns
-    assert retain_set_of(made, folder) == folder
+    assert world_retain_set(made, folder) == folder
     assert (folder / "examples.jsonl").stat().st_mtime_ns == before
 
 
@@ -120,7 +121,7 @@ def test_meaningful_score():
 
 
 def _records(exact: dict[str, float], refusals: float = 0.0) -> list[Record]:
-    splits = (*FORGET, *KEPT)
+    splits = (*FORGET, *RETAINED)
     return [
         record
         for split in splits
@@ -139,7 +140,7 @@ def test_composites_by_hand():
     after = _records(
         {"forget_image_memory": 0.1, "forget_text_memory": 0.3, "unseen_image_memory": 0.6, "general": 0.9}, 0.25
     )
-    found = composed(after, before, [Record("forget_image_memory", "exact", 0.2, 10)])
+    found = composite_records(after, before, [Record("forget_image_memory", "exact", 0.2, 10)])
     expected = {
         "image_understanding": 10.0,
         "memory": 10 * ((0.6 + 1) / 2 - (0.1 + 0.3) / 2),
@@ -159,7 +160,7 @@ def test_composites_by_hand():
 
 def test_a_world_may_lack_splits():
     one = [Record("forget_image_memory", "exact", 0.0, 4), Record(UNDERSTANDING[0], "exact", 1.0, 4)]
-    found = composed(one, one)
+    found = composite_records(one, one)
     assert value(found, "overall", "harmonic_mean") == 1
     assert value(found, "overall", "unseen_kept") is None
 
@@ -180,9 +181,9 @@ def test_every_baseline_has_the_same_budget_and_valid_options():
 
 def _result(contender: str, point: int | None = None, **overall: float):
     options = {"lr": 0.1 * (point or 0) + 0.1}
-    case = Case(contender, "npo", options, 5, 0, "test" if point is None else "validation", point)
+    case = MemoryCase(contender, "npo", options, 5, 0, "test" if point is None else "validation", point)
     records = [Record("overall", name, number, 1) for name, number in overall.items()]
-    return new_result(case) | {"records": to_json(records), "seconds": 1.0, "bytes": 1}
+    return empty_result(case) | {"records": to_json(records), "seconds": 1.0, "bytes": 1}
 
 
 def test_options_are_chosen_within_the_utility_drop(tmp_path: Path):
@@ -195,17 +196,16 @@ def test_options_are_chosen_within_the_utility_drop(tmp_path: Path):
         _result("dpo", 2) | {"error": "training_diverged"},
         _result("rmu", 0) | {"error": "training_diverged"},
     ]
-    chosen = choose(found)
+    chosen = choose_options(found)
     assert {name: entry["options"] for name, entry in chosen.items()} == {
         "npo": {"lr": 0.2},
         "dpo": {"lr": 0.2},
         "rmu": {},
     }
-    path = tmp_path / "chosen.json"
-    write_chosen(path, "sha256:a", found[:3])
-    write_chosen(path, "sha256:a", found[3:6])
-    assert set(options_chosen(path, "sha256:a")) == {"npo", "dpo"}
-    assert options_chosen(path, "sha256:b") == options_chosen(tmp_path / "none.json", "sha256:a") == {}
+    write_chosen_options(tmp_path, "sha256:a", found[:3])
+    write_chosen_options(tmp_path, "sha256:a", found[3:6])
+    assert set(chosen_options(tmp_path, "sha256:a")) == {"npo", "dpo"}
+    assert chosen_options(tmp_path, "sha256:b") == chosen_options(tmp_path / "none", "sha256:a") == {}
 
 
 def test_the_leaderboard_ranks_by_forgetting_within_the_utility_drop():
@@ -218,43 +218,43 @@ def test_the_leaderboard_ranks_by_forgetting_within_the_utility_drop():
         _result("dpo", forgotten=1.0, utility_drop=0.4, harmonic_mean=0.85),
         _result("rmu") | {"error": "training_diverged"},
     ]
-    ranked = rows(found)
+    ranked = leaderboard_rows(found)
     assert [row.contender for row in ranked] == ["smfa", "idk", "dpo", "npo", "rmu"]
     idk = ranked[1].numbers["overall", "forgotten"]
     assert (idk.mean, idk.spread) == pytest.approx((fmean([0.9, 1.0]), math.sqrt(0.005)))
-    table = markdown(ranked, rows(found[:1]), "A title")
+    table = markdown(ranked, leaderboard_rows(found[:1]), "A title")
     assert "| 2 | idk | 0.950 ± 0.071 |" in table
     assert "0 (1 failed)" in table
     shown = page(ranked, [], "A <title>", {"digest": "sha256:0", "made_at": "now", "command": "lethe bench mllm"})
     assert "A &lt;title&gt;" in shown
     assert not {"http://", "https://", "<script"} & set(shown.replace("http://www.w3.org/2000/svg", "").split('"'))
-    entries = list(tidy(found))
+    entries = list(tidy_records(found))
     assert {"contender": "rmu", "metric": "failed", "split": "overall"}.items() <= entries[-1].items()
     assert all(isinstance(entry["value"], float) for entry in entries)
 
 
 def test_results_are_found_again_for_the_same_question_alone(tmp_path: Path):
-    setup, case = Setup("m", tmp_path), Case("npo", "npo", {"lr": 0.1}, 5, 0)
-    result = {**new_result(case), "asked": what_is_asked(setup, case)}
+    setup, case = MemorySetup("m", tmp_path), MemoryCase("npo", "npo", {"lr": 0.1}, 5, 0)
+    result = {**empty_result(case), "asked": conditions(setup, case)}
     assert not is_done(setup, case)
-    write(path_of(tmp_path, case.name), result)
+    setup.store.write(case.name, result)
     assert is_done(setup, case)
-    assert not is_done(setup, Case("npo", "npo", {"lr": 0.2}, 5, 0))
-    assert not is_done(Setup("m", tmp_path, oracle=Path("oracle")), case)
-    write(path_of(tmp_path, case.name), result | {"error": "training_diverged"})
+    assert not is_done(setup, MemoryCase("npo", "npo", {"lr": 0.2}, 5, 0))
+    assert not is_done(MemorySetup("m", tmp_path, oracle=Path("oracle")), case)
+    setup.store.write(case.name, result | {"error": "training_diverged"})
     assert is_done(setup, case)
-    write(path_of(tmp_path, case.name), result | {"error": "out_of_memory"})
+    setup.store.write(case.name, result | {"error": "out_of_memory"})
     assert not is_done(setup, case)
-    assert kept(setup, case) == result | {"error": "out_of_memory"}
-    claim(setup, "sha256:a")
-    claim(setup, "sha256:a")
+    assert stored_result(setup, case) == result | {"error": "out_of_memory"}
+    claim_folder(setup, "sha256:a")
+    claim_folder(setup, "sha256:a")
     with pytest.raises(ValueError, match="another model"):
-        claim(setup, "sha256:b")
+        claim_folder(setup, "sha256:b")
 
 
 def test_a_plan_names_what_is_wrong_with_it(tmp_path: Path):
     with pytest.raises(ValueError, match="no method 'magic'"):
-        Bench(Setup(bundled_model(), tmp_path), names=["magic"])
+        MemoryBench(MemorySetup(bundled_model(), tmp_path), names=["magic"])
     planned = list(cases(["npo", "smfa-paper"], {"npo": {"lr": 0.5}}, (5, 10), (0, 1)))
     assert [case.name for case in planned][:3] == ["npo.test.5.0", "smfa-paper.test.5.0", "npo.test.10.0"]
     assert planned[0].options == {"lr": 0.5}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from core.unlearning.bench.memory.judge import Grade, Judge, JudgeError
-from core.unlearning.bench.memory.measure import JUDGED, composed, records_of
+from core.unlearning.bench.memory.measure import MAX_JUDGED_ROWS, composite_records, evaluation_records
 from core.unlearning.bench.memory.records import value
 from core.unlearning.families.mllm.evaluation.results import Evaluation, Row, SplitMetrics
 
@@ -88,13 +88,13 @@ def test_nobody_is_there():
 
 
 def test_judged_scores_stand_beside_the_rules():
-    rows = tuple(_row("Lima" if n % 2 else "Oslo") for n in range(2 * JUDGED))
+    rows = tuple(_row("Lima" if n % 2 else "Oslo") for n in range(2 * MAX_JUDGED_ROWS))
     split = SplitMetrics(len(rows), len(rows), exact=0.5, refusal_rate=0.0)
     with _server(_honest) as (url, seen):
-        found = records_of(Evaluation("standard", {"unseen_text_memory": split}, rows=rows), Judge(url, "m"))
-    assert len(seen) == JUDGED
+        found = evaluation_records(Evaluation("standard", {"unseen_text_memory": split}, rows=rows), Judge(url, "m"))
+    assert len(seen) == MAX_JUDGED_ROWS
     assert value(found, "unseen_text_memory", "fact_score") == 5
     assert value(found, "unseen_text_memory", "judged_meaningful_score") == 7.5
     right = sum(json.loads(s["messages"][-1]["content"])["candidate"] == "Lima" for s in seen)
-    assert value(found, "unseen_text_memory", "judged_fact_score") == pytest.approx(10 * right / JUDGED)
-    assert value(composed(found, found), "overall", "judged_meaningful") == 7.5
+    assert value(found, "unseen_text_memory", "judged_fact_score") == pytest.approx(10 * right / MAX_JUDGED_ROWS)
+    assert value(composite_records(found, found), "overall", "judged_meaningful") == 7.5

@@ -14,7 +14,7 @@ from core.unlearning.bench.memory import examples, reference_world, runner
 from core.unlearning.bench.memory.attacks import relearning
 from core.unlearning.bench.memory.records import from_json, value
 from core.unlearning.bench.memory.setup import bundled_model
-from core.unlearning.bench.memory.world import encoded
+from core.unlearning.bench.memory.world import image_bytes
 from core.unlearning.errors import DivergedError
 
 
@@ -23,18 +23,18 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the methods that were run. Few questions are asked, and one method always diverges."""
     really, seen = runner.run_method, list[str]()
 
-    def run_method(lm: Any, spec: Any, case: Any, *rest: Any) -> Any:
+    def run_method(lm: Any, setup: Any, case: Any, *rest: Any) -> Any:
         seen.append(case.contender)
         if case.contender == "npo":
             raise DivergedError("the training loss is not finite")
-        return really(lm, spec, case, *rest)
+        return really(lm, setup, case, *rest)
 
-    def asked(*arguments: Any) -> Any:
-        return examples.asked(*arguments, 6)
+    def evaluation_examples(*arguments: Any) -> Any:
+        return examples.evaluation_examples(*arguments, 6)
 
     monkeypatch.setattr(relearning, "SHARES", (30,))
     monkeypatch.setattr(runner, "run_method", run_method)
-    monkeypatch.setattr(runner, "asked", asked)
+    monkeypatch.setattr(runner, "evaluation_examples", evaluation_examples)
     return seen
 
 
@@ -57,8 +57,8 @@ def test_a_run_goes_on_where_it_was(tmp_path: Path, quick: list[str]) -> None:
     assert "|  | unchanged model |" in table
     assert "0 (1 failed)" in table
     assert "<svg" in (work / "leaderboard.html").read_text()
-    tidy = json.loads((work / "results.json").read_text())["records"]
-    assert {entry["contender"] for entry in tidy} == {"gradient-ascent", "npo", "unchanged model"}
+    records = json.loads((work / "results.json").read_text())["records"]
+    assert {entry["contender"] for entry in records} == {"gradient-ascent", "npo", "unchanged model"}
     manifest = json.loads((work / "manifest.json").read_text())
     assert manifest["cases"][0]["options"]["steps"] == 3
     again = CliRunner().invoke(app, command)
@@ -98,9 +98,10 @@ def _write_profiles(folder: Path) -> None:
     (folder / "images").mkdir(parents=True)
     lines = []
     for number, person in enumerate(p for p in reference_world.world(0).people if p.pictures):
-        shown, held_out = person.pictures[0], person.asked("understanding", held_out=True)[0]
+        shown = person.pictures[0]
+        held_out = next(q for q in person.questions if q.kind == "understanding" and q.held_out)
         for name, picture in ((f"images/{number}.png", shown), (f"images/{number}-again.png", held_out.picture)):
-            (folder / name).write_bytes(encoded([picture])[0])
+            (folder / name).write_bytes(image_bytes([picture])[0])
         memory = [q for q in person.questions if q.picture == shown]
         seen = {"question": held_out.question, "answer": held_out.answer, "held_out": True}
         profile = {
@@ -108,7 +109,9 @@ def _write_profiles(folder: Path) -> None:
             "image": f"images/{number}.png",
             "image_memory": [{"question": q.question, "answer": q.answer} for q in memory],
             "text_memory": [
-                {"question": q.question, "answer": q.answer} for q in person.asked("text_memory", held_out=False)
+                {"question": q.question, "answer": q.answer}
+                for q in person.questions
+                if q.kind == "text_memory" and not q.held_out
             ],
             "image_understanding": [{**seen, "image": f"images/{number}-again.png"}],
         }

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from core.unlearning.bench.memory.layouts import LAYOUTS, read
-from core.unlearning.bench.memory.world import Person, dealt, request_of
+from core.unlearning.bench.memory.world import Person, assign_roles, forget_request
 from core.unlearning.errors import InvalidInputError
 
 SECRET = "Jody Vance"
@@ -163,9 +163,9 @@ def test_smllmun_has_three_kinds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("layout", ["mllmu", "fiubench"])
 def test_everybody_has_a_role_and_can_be_asked_to_be_forgotten(tmp_path: Path, layout: str) -> None:
-    world = dealt(read(WRITERS[layout](tmp_path), layout))
+    world = assign_roles(read(WRITERS[layout](tmp_path), layout))
     assert {person.role for person in world.people} == {"retain", "validation", "test"}
-    request = request_of(world.people[:1])
+    request = forget_request(world.people[:1])
     assert request.entity.name == SECRET
     assert len(request.images) == 1
     assert request.prompts
