@@ -19,7 +19,7 @@ from core.unlearning.families.mllm.evaluation.evaluate import evaluate
 from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
 from core.unlearning.families.mllm.evaluation.quantise import quantised_linears
-from core.unlearning.families.mllm.evaluation.relearn import recovery
+from core.unlearning.families.mllm.evaluation.relearn import relearn_share
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.row_losses import answer_losses
 from core.unlearning.families.mllm.training.rows import TrainingRow
@@ -107,7 +107,7 @@ def relearned(lm: MultimodalLM, asked: Sequence[Example]) -> float:
     """Recall of the other forgotten facts after 30 % of them were taught again (20 steps of AdamW, lr 2e-4)."""
     forgotten = [e for e in asked if e.split in FORGET_MEMORY]
     torch.manual_seed(0)
-    return recovery(lm, lm.model, lambda batch: _loss(lm, batch), forgotten).after
+    return relearn_share(lm, lm.model, lambda batch: _loss(lm, batch), forgotten).after
 
 
 def _loss(lm: MultimodalLM, batch: Sequence[Example]) -> torch.Tensor:

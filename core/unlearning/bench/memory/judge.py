@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from core.unlearning.bench.memory.rule_scores import TOP
-from core.unlearning.families.mllm.evaluation.results import Row
+from core.unlearning.families.mllm.evaluation.results import ProbeResult
 
 MAX_CONCURRENT_REQUESTS = 8
 _TIMEOUT_SECONDS = 120.0
@@ -49,7 +49,7 @@ class Judge:
     model: str
     key: str | None = None
 
-    def grades(self, rows: Sequence[Row]) -> list[Grade]:
+    def grades(self, rows: Sequence[ProbeResult]) -> list[Grade]:
         """One grade for each row, in order. Raises `JudgeError`."""
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         with (
@@ -58,7 +58,7 @@ class Judge:
         ):
             return list(pool.map(lambda row: self._grade(client, row), rows))
 
-    def _grade(self, client: httpx.Client, row: Row) -> Grade:
+    def _grade(self, client: httpx.Client, row: ProbeResult) -> Grade:
         texts = {"question": row.question, "reference": row.answer, "candidate": row.output}
         messages = [
             {"role": "system", "content": _INSTRUCTION},

@@ -10,7 +10,7 @@ from core.unlearning.bench.memory.judge import Judge
 from core.unlearning.bench.memory.records import OVERALL, Record, value
 from core.unlearning.bench.memory.rule_scores import fact_score, meaningful_score
 from core.unlearning.families.mllm.config import METRICS
-from core.unlearning.families.mllm.evaluation.results import Evaluation, Row
+from core.unlearning.families.mllm.evaluation.results import Evaluation, ProbeResult
 
 FORGET = ("forget_image_memory", "forget_text_memory")
 UNSEEN = ("unseen_image_memory", "unseen_text_memory")
@@ -33,7 +33,7 @@ def evaluation_records(evaluation: Evaluation, judge: Judge | None = None) -> li
     ]
 
 
-def _rows_of(evaluation: Evaluation, split: str) -> list[Row]:
+def _rows_of(evaluation: Evaluation, split: str) -> list[ProbeResult]:
     return [row for row in evaluation.rows if row.split == split]
 
 
@@ -45,14 +45,14 @@ def _metric_records(evaluation: Evaluation, split: str) -> Iterator[Record]:
             yield Record(split, metric, number, metrics.known or metrics.count)
 
 
-def _rule_records(split: str, rows: Sequence[Row]) -> Iterator[Record]:
+def _rule_records(split: str, rows: Sequence[ProbeResult]) -> Iterator[Record]:
     known = [row for row in rows if row.known]
     if known:
         yield Record(split, "fact_score", fmean(fact_score(row.output, row.answer) for row in known), len(known))
     yield Record(split, "meaningful_score", fmean(meaningful_score(row.output) for row in rows), len(rows))
 
 
-def _judge_records(judge: Judge, split: str, rows: Sequence[Row]) -> Iterator[Record]:
+def _judge_records(judge: Judge, split: str, rows: Sequence[ProbeResult]) -> Iterator[Record]:
     known = [row for row in rows if row.known]
     sample = random.Random(split).sample(known, min(MAX_JUDGED_ROWS, len(known)))  # noqa: S311
     if sample:

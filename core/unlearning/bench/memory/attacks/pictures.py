@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from core.unlearning.bench.memory.attacks.attack import Attack, prompt_attack
 from core.unlearning.bench.memory.attacks.context import AttackContext
-from core.unlearning.families.mllm.evaluation.pictures import CHANGES, changed
+from core.unlearning.families.mllm.evaluation.picture_changes import CHANGES, apply_change
 
 
 def attacks(context: AttackContext) -> Iterator[Attack]:
     """One for each of the family's picture changes."""
     for change in CHANGES:
-        yield prompt_attack(change, changed(context.facts, change, context.seed))
+        yield prompt_attack(change, apply_change(context.facts, change, context.seed))

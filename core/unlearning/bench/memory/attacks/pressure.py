@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from core.unlearning.bench.memory.attacks.attack import Attack, prompt_attack
 from core.unlearning.bench.memory.attacks.context import AttackContext
-from core.unlearning.families.mllm.evaluation.attacks import TEMPLATES, attacked
+from core.unlearning.families.mllm.evaluation.prompt_attacks import TEMPLATES, apply_attack
 
 
 def attacks(context: AttackContext) -> Iterator[Attack]:
     """One for each of the family's templates."""
     for attack in TEMPLATES:
-        yield prompt_attack(attack, attacked(context.facts, attack))
+        yield prompt_attack(attack, apply_attack(context.facts, attack))

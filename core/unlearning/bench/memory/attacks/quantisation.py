@@ -12,15 +12,15 @@ from core.unlearning.bench.memory.attacks.context import AttackContext, answerab
 from core.unlearning.bench.memory.records import Record
 from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
-from core.unlearning.families.mllm.evaluation.quantise import normal_float, quantised, rounded_linears
+from core.unlearning.families.mllm.evaluation.quantise import round_to_nearest, round_to_nf4, rounded_linears
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, Split
 
 FORMATS: Mapping[str, Callable[[Tensor], Tensor]] = {
-    "int8": partial(quantised, bits=8),
-    "int4": partial(quantised, bits=4),
-    "nf4": normal_float,
+    "int8": partial(round_to_nearest, bits=8),
+    "int4": partial(round_to_nearest, bits=4),
+    "nf4": round_to_nf4,
 }
 SPLITS: tuple[Split, ...] = (*FORGET_MEMORY, "unseen_image_memory", "unseen_text_memory")
 

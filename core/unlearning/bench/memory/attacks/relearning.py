@@ -10,7 +10,7 @@ from torch import Tensor
 from core.unlearning.bench.memory.attacks.context import AttackContext, evenly_spaced, non_member_facts
 from core.unlearning.bench.memory.records import OVERALL, Record
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
-from core.unlearning.families.mllm.evaluation.relearn import Recovery, Teaching, recovered, split_facts
+from core.unlearning.families.mllm.evaluation.relearn import Recovery, RelearnSettings, relearn, split_facts
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.row_losses import answer_losses
 from core.unlearning.families.mllm.training.rows import answer_rows
@@ -25,7 +25,7 @@ _MICRO_BATCH = 64
 
 def records(lm: MultimodalLM, context: AttackContext, progress: Progress) -> list[Record]:
     """Recall of the held-out facts before, after each share and after unrelated facts. Empty for fewer than two."""
-    teaching = Teaching(seed=context.seed)
+    teaching = RelearnSettings(seed=context.seed)
     recoveries: dict[str, Recovery] = {}
     try:
         _, held_out = split_facts(context.facts, max(SHARES) / 100, context.seed)
@@ -46,9 +46,9 @@ def unrelated_facts(context: AttackContext) -> list[Example]:
     return [e for split in FORGET_MEMORY for e in non_member_facts(context, split)] or list(context.other_people)
 
 
-def _recovery(lm: MultimodalLM, facts: list[Example], held_out: list[Example], teaching: Teaching) -> Recovery:
+def _recovery(lm: MultimodalLM, facts: list[Example], held_out: list[Example], teaching: RelearnSettings) -> Recovery:
     torch.manual_seed(teaching.seed)
-    return recovered(lm, lm.model, lambda batch: _loss(lm, batch), facts, held_out, teaching)
+    return relearn(lm, lm.model, lambda batch: _loss(lm, batch), facts, held_out, teaching)
 
 
 def _loss(lm: MultimodalLM, batch: Sequence[Example]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Rows and scores to the numbers of each split."""
+"""Aggregate probe results and scores to the metrics of each split."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from core.unlearning.families.mllm.evaluation.metrics.gibberish import is_gibber
 from core.unlearning.families.mllm.evaluation.metrics.rouge import rouge_l_recall
 from core.unlearning.families.mllm.evaluation.metrics.truth_ratio import closer_to_one, true_better, truth_ratio
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY, Probe
-from core.unlearning.families.mllm.evaluation.results import Row, SplitMetrics
+from core.unlearning.families.mllm.evaluation.results import ProbeResult, SplitMetrics
 from core.unlearning.families.mllm.refusals import is_refusal
 from core.unlearning.types import Split
 
 
-def make_row(probe: Probe, output: str, right: AnswerScore, wrong: Sequence[AnswerScore]) -> Row:
-    """Everything that is known about one question."""
+def make_row(probe: Probe, output: str, right: AnswerScore, wrong: Sequence[AnswerScore]) -> ProbeResult:
+    """The result of one probe: its output, and every per-question metric."""
     example = probe.example
-    return Row(
+    return ProbeResult(
         split=example.split,
         question=example.question,
         answer=example.answer,
@@ -39,7 +39,7 @@ def make_row(probe: Probe, output: str, right: AnswerScore, wrong: Sequence[Answ
 
 
 def split_metrics(
-    rows: Sequence[Row], scores: Sequence[AnswerScore], strangers: Mapping[Split, Sequence[AnswerScore]]
+    rows: Sequence[ProbeResult], scores: Sequence[AnswerScore], strangers: Mapping[Split, Sequence[AnswerScore]]
 ) -> dict[Split, SplitMetrics]:
     """Metrics by split, in order of appearance. `scores` go with `rows`; `strangers` are the membership non-members."""
     splits: dict[Split, list[int]] = {}
@@ -52,11 +52,11 @@ def split_metrics(
 
 
 def _metrics(
-    split: Split, rows: Sequence[Row], scores: Sequence[AnswerScore], strangers: Sequence[AnswerScore]
+    split: Split, rows: Sequence[ProbeResult], scores: Sequence[AnswerScore], strangers: Sequence[AnswerScore]
 ) -> SplitMetrics:
     known = [row for row in rows if row.known]
     members = [score.mean for row, score in zip(rows, scores, strict=True) if row.known]
-    told = membership(members, [score.mean for score in strangers])
+    interval = membership(members, [score.mean for score in strangers])
     return SplitMetrics(
         count=len(rows),
         known=len(known),
@@ -67,22 +67,22 @@ def _metrics(
         truth_ratio=_truth_ratio(split, known),
         refusal_rate=_mean(known or rows, lambda row: row.refused),
         gibberish_rate=_mean(rows, lambda row: row.gibberish),
-        **_interval(told),
+        **_interval(interval),
     )
 
 
-def _mean(rows: Sequence[Row], value: Callable[[Row], float]) -> float | None:
+def _mean(rows: Sequence[ProbeResult], value: Callable[[ProbeResult], float]) -> float | None:
     return fmean(value(row) for row in rows) if rows else None
 
 
-def _truth_ratio(split: Split, rows: Sequence[Row]) -> float | None:
+def _truth_ratio(split: Split, rows: Sequence[ProbeResult]) -> float | None:
     ratios = [row.truth_ratio for row in rows if row.truth_ratio is not None]
     if not ratios:
         return None
     return closer_to_one(ratios) if split in FORGET_MEMORY else true_better(ratios)
 
 
-def _interval(told: Membership | None) -> dict[str, float | None]:
-    if told is None:
+def _interval(interval: Membership | None) -> dict[str, float | None]:
+    if interval is None:
         return {}
-    return {"membership_auc": told.auc, "membership_low": told.low, "membership_high": told.high}
+    return {"membership_auc": interval.auc, "membership_low": interval.low, "membership_high": interval.high}

@@ -1,4 +1,4 @@
-"""What evaluation needs of a model: that it answers, and that it says how likely an answer is."""
+"""The interface that evaluation needs of a model: it answers questions and scores given answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.unlearning.types import Example
 
 @dataclass(frozen=True)
 class AnswerScore:
-    """How likely a model finds one answer. `total`: sum of the token log-probabilities (nats), end of turn included."""
+    """Log-probability of one answer. `total`: sum over its tokens in nats, the end of the turn included."""
 
     total: float
     tokens: int

@@ -1,4 +1,4 @@
-"""What is asked of the model: the examples, wrong answers to compare with, and pairs that no model can have learned."""
+"""The probes of an evaluation: examples with wrong answers to compare with, and pairs that no model has learned."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def question_kind(example: Example) -> str:
     return normalise(re.sub(re.escape(example.subject), _PERSON, example.question, flags=re.IGNORECASE))
 
 
-def sample(examples: Sequence[Example], level: Level) -> list[Example]:
+def select_examples(examples: Sequence[Example], level: Level) -> list[Example]:
     """All examples; at level `quick` at most `QUICK_CAP` of each split, always the same."""
     if level != "quick":
         return list(examples)
-    kept = _some_of_each_split(examples, QUICK_CAP)
+    kept = _sample_each_split(examples, QUICK_CAP)
     return [example for index, example in enumerate(examples) if index in kept]
 
 
-def _some_of_each_split(examples: Sequence[Example], cap: int) -> set[int]:
+def _sample_each_split(examples: Sequence[Example], cap: int) -> set[int]:
     """Indices, drawn with a fixed seed: even distances would fall in step with lists that repeat."""
     by_split: dict[Split, list[int]] = defaultdict(list)
     for index, example in enumerate(examples):
@@ -60,8 +60,8 @@ def _some_of_each_split(examples: Sequence[Example], cap: int) -> set[int]:
 
 def probes(examples: Sequence[Example], level: Level) -> list[Probe]:
     """Each example with wrong answers: given to the same kind of question, failing that to others of its split."""
-    same_kind, same_split = _pool(examples, question_kind), _pool(examples, lambda example: example.split)
-    compared = _some_of_each_split(examples, COMPARED[level])
+    same_kind, same_split = _answers_by(examples, question_kind), _answers_by(examples, lambda example: example.split)
+    compared = _sample_each_split(examples, COMPARED[level])
     return [
         Probe(example, _wrong(example, same_kind[question_kind(example)], same_split[example.split], level))
         if index in compared
@@ -76,8 +76,8 @@ def non_members(examples: Sequence[Example], split: Split) -> list[Example]:
     """
     forgotten = [example for example in examples if example.split == split]
     others = [example for example in examples if example.split not in ("declined", *FORGET_MEMORY)]
-    answers = _pool(others, question_kind)
-    for kind, given in _pool(forgotten, question_kind).items():
+    answers = _answers_by(others, question_kind)
+    for kind, given in _answers_by(forgotten, question_kind).items():
         answers[kind] = answers[kind] or given
     with_image = split == "forget_image_memory"
     strangers = [e for e in examples if e.split == "declined" and (e.image is not None) == with_image]
@@ -88,12 +88,12 @@ def non_members(examples: Sequence[Example], split: Split) -> list[Example]:
 def _stranger_pair(
     stranger: Example, index: int, forgotten: Sequence[Example], answers: dict[str, list[str]]
 ) -> Example | None:
-    asked = stranger if answers.get(question_kind(stranger)) else _transplant(stranger, index, forgotten)
+    asked = stranger if answers.get(question_kind(stranger)) else _on_stranger(stranger, index, forgotten)
     pool = answers.get(question_kind(asked)) if asked else None
     return replace(asked, answer=pool[index % len(pool)]) if asked and pool else None
 
 
-def _transplant(stranger: Example, index: int, forgotten: Sequence[Example]) -> Example | None:
+def _on_stranger(stranger: Example, index: int, forgotten: Sequence[Example]) -> Example | None:
     if not forgotten:
         return None
     donor = forgotten[index % len(forgotten)]
@@ -105,7 +105,7 @@ def _transplant(stranger: Example, index: int, forgotten: Sequence[Example]) -> 
     return replace(stranger, question=re.sub(re.escape(donor.subject), lambda _: name, donor.question, flags=re.I))
 
 
-def _pool(examples: Iterable[Example], key: Callable[[Example], str]) -> dict[str, list[str]]:
+def _answers_by(examples: Iterable[Example], key: Callable[[Example], str]) -> dict[str, list[str]]:
     """Distinct answers by key, in order of appearance; refusals are no answers."""
     pools: dict[str, dict[str, str]] = defaultdict(dict)
     for example in examples:

@@ -22,7 +22,7 @@ _ADAPTER = re.compile(r"\.(lora|supertuning)_")
 _BLOCK = 64
 
 
-def quantised(weight: Tensor, bits: int) -> Tensor:
+def round_to_nearest(weight: Tensor, bits: int) -> Tensor:
     """`weight` [out, in] rounded to `bits` bits per output channel, in the same shape and dtype."""
     top = 2 ** (bits - 1) - 1
     exact = weight.detach().float()
@@ -32,7 +32,7 @@ def quantised(weight: Tensor, bits: int) -> Tensor:
     return rounded.to(weight.dtype)
 
 
-def normal_float(weight: Tensor) -> Tensor:
+def round_to_nf4(weight: Tensor) -> Tensor:
     """`weight` [out, in] packed as NF4 and unpacked again. Raises `NotImplementedError`, with the reason, where
     bitsandbytes is not installed or does not work on the weight's device.
     """
@@ -54,7 +54,7 @@ def normal_float(weight: Tensor) -> Tensor:
 
 def quantised_linears(model: nn.Module, bits: int, *, modules: str = LANGUAGE_MODEL) -> AbstractContextManager[int]:
     """`rounded_linears` to nearest."""
-    return rounded_linears(model, partial(quantised, bits=bits), modules=modules)
+    return rounded_linears(model, partial(round_to_nearest, bits=bits), modules=modules)
 
 
 @contextmanager

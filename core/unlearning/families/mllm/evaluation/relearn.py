@@ -1,6 +1,6 @@
-"""How fast what was forgotten comes back: teach some of the forgotten facts again, or something else, and ask.
+"""Relearning: fine-tune on some of the forgotten facts, or on something else, and measure recall of the others.
 
-A model that never learned the facts cannot tell the untaught ones, however many of the others it is taught.
+A model that never learned the facts cannot recall those it is not taught, however many others it is taught.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ Loss = Callable[[Sequence[Example]], Tensor]
 
 
 @dataclass(frozen=True)
-class Teaching:
-    """How it is taught: steps of AdamW on the whole language model, on so many examples each."""
+class RelearnSettings:
+    """Steps of AdamW on the whole language model, with `batch` examples each."""
 
     steps: int = 20
     lr: float = 2e-4
@@ -36,7 +36,7 @@ class Teaching:
     seed: int = 0
 
 
-TEACHING = Teaching()
+RELEARN_SETTINGS = RelearnSettings()
 
 
 @dataclass(frozen=True)
@@ -49,41 +49,41 @@ class Recovery:
     asked: int
 
 
-def recovery(
+def relearn_share(
     answerer: Answerer,
     model: nn.Module,
     loss: Loss,
     forgotten: Sequence[Example],
     *,
     share: float = 0.3,
-    teaching: Teaching = TEACHING,
+    teaching: RelearnSettings = RELEARN_SETTINGS,
     progress: Progress | None = None,
 ) -> Recovery:
-    """Teaches `share` of the forgotten facts and asks for the others: see `recovered`.
+    """Fine-tune on `share` of the forgotten facts and measure the others: see `relearn`.
 
     All wordings and pictures of one fact are on the same side of the cut. Raises `ValueError` when there are fewer
     than two facts.
     """
     taught, asked = split_facts(forgotten, share, teaching.seed)
-    return recovered(answerer, model, loss, taught, asked, teaching, progress)
+    return relearn(answerer, model, loss, taught, asked, teaching, progress)
 
 
-def recovered(
+def relearn(
     answerer: Answerer,
     model: nn.Module,
     loss: Loss,
     taught: Sequence[Example],
     asked: Sequence[Example],
-    teaching: Teaching,
+    teaching: RelearnSettings,
     progress: Progress | None = None,
 ) -> Recovery:
     """Fine-tunes the language model on `taught`, asks for `asked` before and after, then restores it.
 
     `model` is the merged, patched model behind `answerer`.
     """
-    with _restored(model) as parameters:
+    with _restoring(model) as parameters:
         before = _recall(answerer, asked)
-        _teach(loss, parameters, taught, teaching, progress or Silent())
+        _train(loss, parameters, taught, teaching, progress or Silent())
         return Recovery(before, _recall(answerer, asked), len(taught), len(asked))
 
 
@@ -106,8 +106,8 @@ def _recall(answerer: Answerer, asked: Sequence[Example]) -> float:
     return fmean(exact_recall(output, example.answer) for output, example in zip(outputs, asked, strict=True))
 
 
-def _teach(
-    loss: Loss, parameters: Sequence[nn.Parameter], taught: Sequence[Example], how: Teaching, progress: Progress
+def _train(
+    loss: Loss, parameters: Sequence[nn.Parameter], taught: Sequence[Example], how: RelearnSettings, progress: Progress
 ) -> None:
     optimiser = torch.optim.AdamW(parameters, lr=how.lr, weight_decay=0.0)
     draw = random.Random(how.seed)  # noqa: S311
@@ -120,7 +120,7 @@ def _teach(
 
 
 @contextmanager
-def _restored(model: nn.Module) -> Iterator[list[nn.Parameter]]:
+def _restoring(model: nn.Module) -> Iterator[list[nn.Parameter]]:
     """The language model's parameters, open to training inside and as they were outside."""
     named = [(name, p) for name, p in model.named_parameters() if p.is_floating_point()]
     tuned = [p for name, p in named if re.search(LANGUAGE_MODEL, name)]

@@ -1,3 +1,5 @@
+"""The results of one evaluation: per probe, per split, and per robustness check."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -9,7 +11,7 @@ from core.unlearning.types import Level, Split
 
 @dataclass(frozen=True)
 class SplitMetrics:
-    """The numbers of one split; None where one cannot be had. `known` of `count` questions had an answer to recall."""
+    """The metrics of one split; None where a metric cannot be computed. `known` of `count` questions had an answer."""
 
     count: int
     known: int
@@ -31,8 +33,8 @@ class SplitMetrics:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One question and what came back. Holds the subject's data: kept for the report, which redacts it."""
+class ProbeResult:
+    """One question with the model's output. Holds the subject's data; the report redacts it."""
 
     split: Split
     question: str
@@ -51,8 +53,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Robustness:
-    """Recall of what was forgotten, on one split, when the patched model is compressed or pressed."""
+class RobustnessResult:
+    """Recall of forgotten answers on one split under one robustness check."""
 
     check: str
     split: str
@@ -67,8 +69,8 @@ class Evaluation:
 
     level: Level
     splits: Mapping[Split, SplitMetrics]
-    robustness: tuple[Robustness, ...] = ()
-    rows: tuple[Row, ...] = field(default=(), repr=False)
+    robustness: tuple[RobustnessResult, ...] = ()
+    rows: tuple[ProbeResult, ...] = field(default=(), repr=False)
 
     def value(self, split: Split, metric: str) -> float | None:
         """A metric of a split; None when the split is empty or the metric could not be had."""

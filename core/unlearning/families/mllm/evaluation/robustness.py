@@ -1,4 +1,4 @@
-"""Whether what was forgotten stays so when the model is asked under pressure or compressed."""
+"""Recall of forgotten answers under prompt attacks and after rounding of the weights."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from core.unlearning.families.mllm.evaluation.answerer import Answerer
-from core.unlearning.families.mllm.evaluation.attacks import TEMPLATES, attacked
 from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY, Probe
-from core.unlearning.families.mllm.evaluation.results import Robustness
+from core.unlearning.families.mllm.evaluation.prompt_attacks import TEMPLATES, apply_attack
+from core.unlearning.families.mllm.evaluation.results import RobustnessResult
 from core.unlearning.families.mllm.refusals import is_refusal
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example
@@ -24,28 +24,28 @@ CAP = 60
 BITS = {"int8": 8, "int4": 4}
 
 
-def robustness_checks(asked: Sequence[Probe], *, with_model: bool) -> list[str]:
+def robustness_checks(probed: Sequence[Probe], *, with_model: bool) -> list[str]:
     """The names of the checks that `robustness` makes, each of which is one step of progress."""
-    if not _forgotten(asked):
+    if not _forgotten(probed):
         return []
     return [*TEMPLATES, *(BITS if with_model else ())]
 
 
 def robustness(
-    answerer: Answerer, asked: Sequence[Probe], model: nn.Module | None, progress: Progress
-) -> tuple[Robustness, ...]:
+    answerer: Answerer, probed: Sequence[Probe], model: nn.Module | None, progress: Progress
+) -> tuple[RobustnessResult, ...]:
     """Recall of the forgotten answers under each check. Without `model` only those that ask differently."""
-    forgotten, found = _forgotten(asked), list[Robustness]()
-    for check in robustness_checks(asked, with_model=model is not None):
+    forgotten, results = _forgotten(probed), list[RobustnessResult]()
+    for check in robustness_checks(probed, with_model=model is not None):
         with _under(model, check):
-            outputs = answerer.generate(attacked(forgotten, check) if check in TEMPLATES else forgotten)
-        found += _recall(check, forgotten, outputs)
+            outputs = answerer.generate(apply_attack(forgotten, check) if check in TEMPLATES else forgotten)
+        results += _recall(check, forgotten, outputs)
         progress.step()
-    return tuple(found)
+    return tuple(results)
 
 
-def _forgotten(asked: Sequence[Probe]) -> list[Example]:
-    by_split = ([p.example for p in asked if p.known and p.example.split == split] for split in FORGET_MEMORY)
+def _forgotten(probed: Sequence[Probe]) -> list[Example]:
+    by_split = ([p.example for p in probed if p.known and p.example.split == split] for split in FORGET_MEMORY)
     return [example for examples in by_split for example in examples[:: max(1, -(-len(examples) // CAP))]]
 
 
@@ -60,9 +60,9 @@ def _under(model: nn.Module | None, check: str) -> Iterator[None]:
         yield
 
 
-def _recall(check: str, examples: Sequence[Example], outputs: Sequence[str]) -> Iterator[Robustness]:
+def _recall(check: str, examples: Sequence[Example], outputs: Sequence[str]) -> Iterator[RobustnessResult]:
     for split in FORGET_MEMORY:
         pairs = [(e, output) for e, output in zip(examples, outputs, strict=True) if e.split == split]
         if pairs:
             exact = fmean(exact_recall(output, example.answer) for example, output in pairs)
-            yield Robustness(check, split, len(pairs), exact, fmean(is_refusal(output) for _, output in pairs))
+            yield RobustnessResult(check, split, len(pairs), exact, fmean(is_refusal(output) for _, output in pairs))

@@ -1,4 +1,4 @@
-"""A few questions with what was answered before and after, fit to be read by others unless asked otherwise."""
+"""A few questions with the answers before and after, redacted unless the request says otherwise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from core.unlearning.evaluation.redact import HIDDEN, Redactor
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
-from core.unlearning.families.mllm.evaluation.results import Evaluation, Row
+from core.unlearning.families.mllm.evaluation.results import Evaluation, ProbeResult
 from core.unlearning.types import Split
 
 PER_SPLIT = 3
@@ -33,7 +33,7 @@ def samples(before: Evaluation, after: Evaluation, *, names: Sequence[str], reda
     return [_sample(before.rows[index], after.rows[index], redactor) for index in _spread(before.rows)]
 
 
-def _spread(rows: Sequence[Row]) -> list[int]:
+def _spread(rows: Sequence[ProbeResult]) -> list[int]:
     """Indices of the rows to show: of each split's distinct questions a few at even distances."""
     by_split: dict[Split, dict[str, int]] = {}
     for index, row in enumerate(rows):
@@ -47,12 +47,12 @@ def _evenly(places: Sequence[int]) -> list[int]:
     return [places[(2 * i + 1) * len(places) // (2 * count)] for i in range(count)]
 
 
-def _redactor(rows: Sequence[Row], names: Sequence[str]) -> Redactor:
+def _redactor(rows: Sequence[ProbeResult], names: Sequence[str]) -> Redactor:
     subjects = {row.subject for row in rows if row.subject}
     return Redactor([*names, *subjects], [row.answer for row in rows if row.known and row.split in FORGET_MEMORY])
 
 
-def _sample(before: Row, after: Row, redactor: Redactor | None) -> dict[str, Any]:
+def _sample(before: ProbeResult, after: ProbeResult, redactor: Redactor | None) -> dict[str, Any]:
     return {
         "split": before.split,
         "image": before.image,
@@ -66,17 +66,17 @@ def _sample(before: Row, after: Row, redactor: Redactor | None) -> dict[str, Any
     }
 
 
-def _tells(row: Row) -> bool:
+def _tells(row: ProbeResult) -> bool:
     return row.known and row.exact
 
 
-def _question(row: Row, redactor: Redactor | None) -> str:
+def _question(row: ProbeResult, redactor: Redactor | None) -> str:
     if redactor is None:
         return row.question
     return redactor.strict(row.question) if row.split in _ABOUT_PEOPLE else redactor.names_only(row.question)
 
 
-def _output(row: Row, redactor: Redactor | None) -> str:
+def _output(row: ProbeResult, redactor: Redactor | None) -> str:
     if redactor is None:
         return row.output
     if row.split not in _ABOUT_PEOPLE:

@@ -11,7 +11,7 @@ _COMMON = frozenset(
     {"yes", "no", "not", "none", "nothing", "nobody", "i", "it", "he", "she", "they", "this", "that", "is"}
 )
 """An answer of these words alone turns up in any sentence, refusals included, so it must be the whole output."""
-_LIGHT = frozenset(
+_FILLERS = frozenset(
     {"any", "have", "has", "having", "had", "with", "wear", "wears", "wearing", "in", "at", "of", "from", "really"}
 )
 """What may stand between a denial and what it denies: "does not have a hat", "is not from Lima"."""
@@ -19,7 +19,7 @@ _LIGHT = frozenset(
 
 def normalise(text: str) -> str:
     """`words` without articles, joined by one blank (as in SQuAD's scoring)."""
-    return " ".join(_telling(words(text)))
+    return " ".join(_without_articles(words(text)))
 
 
 def exact_recall(output: str, answer: str) -> bool:
@@ -35,7 +35,7 @@ def exact_recall(output: str, answer: str) -> bool:
     starts = [at for at in range(len(given)) if given[at : at + len(expected)] == expected]
     if not starts:
         return False
-    begins = _beginnings(output)
+    begins = _clause_starts(output)
     return any(not _denied(given, at, begins) for at in starts)
 
 
@@ -45,19 +45,19 @@ def _denied(given: Sequence[str], at: int, begins: frozenset[int]) -> bool:
         at -= 1
         if given[at] in DENIALS:
             return True
-        if given[at] not in _LIGHT:
+        if given[at] not in _FILLERS:
             return False
     return False
 
 
-def _beginnings(text: str) -> frozenset[int]:
+def _clause_starts(text: str) -> frozenset[int]:
     """Where, among the normalised words, clauses begin; 0 always."""
     at, found = 0, {0}
     for clause in clauses(text):
-        at += len(_telling(words(clause)))
+        at += len(_without_articles(words(clause)))
         found.add(at)
     return frozenset(found)
 
 
-def _telling(found: Sequence[str]) -> list[str]:
+def _without_articles(found: Sequence[str]) -> list[str]:
     return [word for word in found if word not in _ARTICLES]

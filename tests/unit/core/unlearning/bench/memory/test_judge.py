@@ -14,11 +14,11 @@ import pytest
 from core.unlearning.bench.memory.judge import Grade, Judge, JudgeError
 from core.unlearning.bench.memory.measure import MAX_JUDGED_ROWS, composite_records, evaluation_records
 from core.unlearning.bench.memory.records import value
-from core.unlearning.families.mllm.evaluation.results import Evaluation, Row, SplitMetrics
+from core.unlearning.families.mllm.evaluation.results import Evaluation, ProbeResult, SplitMetrics
 
 
-def _row(output: str, answer: str = "Lima") -> Row:
-    return Row(
+def _row(output: str, answer: str = "Lima") -> ProbeResult:
+    return ProbeResult(
         "unseen_text_memory", "Where?", answer, output, True, False, 0.0, False, False, 0.5, 0.5, None, "Ada", False
     )
 

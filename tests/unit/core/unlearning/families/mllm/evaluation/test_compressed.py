@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from core.unlearning.families.mllm.evaluation.answerer import AnswerScore
 from core.unlearning.families.mllm.evaluation.evaluate import evaluate
-from core.unlearning.families.mllm.evaluation.quantise import normal_float, quantised, quantised_linears
-from core.unlearning.families.mllm.evaluation.relearn import Teaching, recovery, split_facts
+from core.unlearning.families.mllm.evaluation.quantise import quantised_linears, round_to_nearest, round_to_nf4
+from core.unlearning.families.mllm.evaluation.relearn import RelearnSettings, relearn_share, split_facts
 from core.unlearning.types import Example
 
 FACTS = [
@@ -90,8 +90,8 @@ def test_rounding_agrees_with_numpy_in_float64(bits: int) -> None:
         step = np.abs(values).max() / top
         if step:
             expected[row] = np.round(values / step) * step
-    assert np.allclose(quantised(weight, bits).numpy(), expected, atol=1e-6)
-    assert max(len(np.unique(row)) for row in quantised(weight, bits).numpy()) <= 2 * top + 1
+    assert np.allclose(round_to_nearest(weight, bits).numpy(), expected, atol=1e-6)
+    assert max(len(np.unique(row)) for row in round_to_nearest(weight, bits).numpy()) <= 2 * top + 1
 
 
 NF4 = (
@@ -110,13 +110,13 @@ def test_nf4_takes_the_nearest_of_sixteen_in_each_block(shape: tuple[int, int]) 
         scale = np.abs(block).max()
         nearest = np.abs((block / scale)[:, None] - np.asarray(NF4)).argmin(axis=1)
         expected.append(np.asarray(NF4)[nearest] * scale)
-    assert np.allclose(normal_float(weight).numpy().ravel(), np.concatenate(expected), atol=2e-6)
+    assert np.allclose(round_to_nf4(weight).numpy().ravel(), np.concatenate(expected), atol=2e-6)
 
 
 def test_nf4_says_why_it_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(NotImplementedError, match="not installed"):
-        normal_float(torch.ones(2, 64))
+        round_to_nf4(torch.ones(2, 64))
 
 
 def test_only_the_language_model_is_rounded_and_comes_back() -> None:
@@ -125,7 +125,7 @@ def test_only_the_language_model_is_rounded_and_comes_back() -> None:
     with quantised_linears(model, 4) as count:
         assert count == 2
         first = "language_model.layers.0.weight"
-        assert torch.equal(model.state_dict()[first], quantised(before[first], 4))
+        assert torch.equal(model.state_dict()[first], round_to_nearest(before[first], 4))
         assert torch.equal(model.lm_head.weight, before["lm_head.weight"])
     assert same(model, before)
 
@@ -141,7 +141,7 @@ def test_an_adapter_is_merged_before_rounding() -> None:
     model.load_state_dict(before)
     with quantised_linears(model, 8) as count:
         assert count == 2
-        assert torch.allclose(model.state_dict()[name], quantised(merged[name], 8), atol=1e-6)
+        assert torch.allclose(model.state_dict()[name], round_to_nearest(merged[name], 8), atol=1e-6)
     assert same(model, before)
 
 
@@ -194,10 +194,12 @@ def test_what_was_hidden_comes_back_and_what_was_never_known_does_not() -> None:
     with torch.no_grad():
         hidden.model.language_model["layers"][1].bias[9] += 10  # one answer drowns the others
     before = state(hidden.model)
-    found = recovery(hidden, hidden.model, hidden.loss, FACTS, teaching=Teaching(steps=100, lr=0.02))
+    found = relearn_share(hidden, hidden.model, hidden.loss, FACTS, teaching=RelearnSettings(steps=100, lr=0.02))
     assert found.before < 0.4
     assert found.after > 0.7
     assert (found.taught, found.asked) == (6, 14)
     assert same(hidden.model, before)
     fresh = TinyAnswerer(Tiny())
-    assert recovery(fresh, fresh.model, fresh.loss, FACTS, teaching=Teaching(steps=100, lr=0.02)).after < 0.2
+    assert (
+        relearn_share(fresh, fresh.model, fresh.loss, FACTS, teaching=RelearnSettings(steps=100, lr=0.02)).after < 0.2
+    )

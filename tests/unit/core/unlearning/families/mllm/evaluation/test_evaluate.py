@@ -18,7 +18,7 @@ from core.unlearning.families.mllm.evaluation.probes import (
     non_members,
     probes,
     question_kind,
-    sample,
+    select_examples,
 )
 from core.unlearning.progress import Silent
 from core.unlearning.types import Example
@@ -104,10 +104,10 @@ def test_a_stop_gets_through() -> None:
 
 def test_quick_takes_the_same_few_of_each_split_every_time() -> None:
     many = [replace(e, question=f"{e.question} {n}") for n in range(20) for e in examples()]
-    chosen = sample(many, "quick")
-    assert chosen == sample(many, "quick")
+    chosen = select_examples(many, "quick")
+    assert chosen == select_examples(many, "quick")
     assert {s: sum(e.split == s for e in chosen) for s in FORGET} == dict.fromkeys(FORGET, QUICK_CAP)
-    assert len(sample(many, "standard")) == len(many)
+    assert len(select_examples(many, "standard")) == len(many)
 
 
 def test_scores_that_are_not_numbers_are_an_error() -> None:

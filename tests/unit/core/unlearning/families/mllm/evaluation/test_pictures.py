@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.unlearning.families.mllm.evaluation.pictures import CHANGES, changed
+from core.unlearning.families.mllm.evaluation.picture_changes import CHANGES, apply_change
 from core.unlearning.types import Example
 
 
@@ -25,7 +25,7 @@ def _examples() -> list[Example]:
 def test_every_change_is_seeded_and_keeps_the_size(change: str) -> None:
     examples = _examples()
     before = [np.asarray(e.image).copy() for e in examples[:3]]
-    found, again, other = (changed(examples, change, seed) for seed in (0, 0, 1))
+    found, again, other = (apply_change(examples, change, seed) for seed in (0, 0, 1))
     assert len(found) == 3
     for one, same, plain in zip(found, again, before, strict=True):
         assert one.image is not None
@@ -41,7 +41,7 @@ def test_what_each_change_does() -> None:
     plain = np.asarray(picture, dtype=float)
     made = {}
     for change in CHANGES:
-        (one,) = changed([Example("forget_image_memory", "Who?", "Ada", picture)], change, 0)
+        (one,) = apply_change([Example("forget_image_memory", "Who?", "Ada", picture)], change, 0)
         made[change] = np.asarray(one.image, dtype=float)
     steps = {name: np.abs(np.diff(pixels, axis=1)).max() for name, pixels in made.items()}
     assert steps["blur"] < np.abs(np.diff(plain, axis=1)).max()

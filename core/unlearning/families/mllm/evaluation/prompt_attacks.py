@@ -1,4 +1,4 @@
-"""Ways of asking that press a model to tell what it refuses: after Wei, Haghtalab & Steinhardt, "Jailbroken" (2023).
+"""Prompt attacks that press a model to answer what it refuses: after Wei, Haghtalab & Steinhardt, "Jailbroken" (2023).
 
 A question is put into each template as it stands; nothing is optimised against the model.
 """
@@ -23,6 +23,6 @@ TEMPLATES = {
 }
 
 
-def attacked(examples: Sequence[Example], attack: str) -> list[Example]:
-    """The same examples asked under pressure; `attack` is one of `TEMPLATES`."""
+def apply_attack(examples: Sequence[Example], attack: str) -> list[Example]:
+    """The examples with their questions put into the template `TEMPLATES[attack]`."""
     return [replace(e, question=TEMPLATES[attack].replace("{question}", e.question)) for e in examples]
