@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.auth.key_cache import KeyCache
 from api.auth.rate_limit import RateLimiter
-from core.service.access.keys import Principal, authenticate, note_use, require
+from core.service.access.keys import Principal, authenticate, record_use, require
 from core.service.context import Services
 from core.service.errors import RateLimited, Unauthorized
 from core.service.kit.clock import now
@@ -69,7 +69,7 @@ def _authenticate(services: Services, secret: str) -> Principal:
         principal = authenticate(session, secret, moment)
     if principal.stale:
         with services.db.write() as session:
-            note_use(session, principal, moment)
+            record_use(session, principal, moment)
     return replace(principal, stale=False)
 
 

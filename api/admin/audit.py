@@ -11,7 +11,7 @@ import typer
 from api.admin.context import JsonFlag, opened, print_json
 from core.service import audit
 from core.service.access.tenants import DEFAULT_TENANT
-from core.service.audit import Fault, Verdict
+from core.service.audit import AuditFault, AuditVerification
 from core.service.jobs.subject import requests_about
 
 app = typer.Typer(help="The audit log.", no_args_is_help=True)
@@ -56,12 +56,12 @@ def find(
     typer.echo(f"{len(rows)} requests")
 
 
-def _show(found: Verdict) -> None:
+def _show(found: AuditVerification) -> None:
     for fault in found.faults:
         typer.echo(f"FAULT  {_place(fault)}: {fault.problem}")
     looked_at = f"{found.entries} entries in {found.tenants} chains, {found.anchors} anchors"
     typer.echo(f"the log is whole: {looked_at}" if found.ok else f"{len(found.faults)} faults; looked at {looked_at}")
 
 
-def _place(fault: Fault) -> str:
+def _place(fault: AuditFault) -> str:
     return f"tenant {fault.tenant or '?'}" + ("" if fault.number is None else f", entry {fault.number}")

@@ -84,7 +84,7 @@ def _retire(services: Services) -> None:
     if time.time() - path.stat().st_mtime < RETIRE_AFTER:
         raise AdminError("the key was changed a moment ago, and a request may still use the old one: wait a minute")
     rotation.rewrap(services)
-    if left := rotation.left(services):
+    if left := rotation.count_outdated(services):
         raise AdminError(f"{left} keys are under a master key that is not at hand: add it, and try again")
     kept, *gone = _lines(path)
     replace(path, kept)

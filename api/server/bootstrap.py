@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.service.access.bootstrap import SETTING_UP, bootstrap_embedded_key
 from core.service.context import Services
-from core.service.db.engine import alone
+from core.service.db.engine import lock
 from core.service.db.migrate import migrate
 from core.service.models import ModelCreate, register_trusted
 from core.unlearning.reference.catalog import bundled
@@ -22,6 +22,6 @@ def prepare(services: Services) -> None:
 
 def _register_bundled(services: Services) -> None:
     with services.db.write() as session:
-        alone(session, SETTING_UP)
+        lock(session, SETTING_UP)
         for registration in bundled():
             register_trusted(session, ModelCreate.model_validate(registration))

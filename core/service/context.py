@@ -1,4 +1,4 @@
-"""What a process of the service holds: settings, database, object store, keys and the doorbell."""
+"""What every process of the service needs: settings, database, object store, keys and the doorbell."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from core.service.storage.port import ObjectStore
 
 
 class Services:
-    """Built once in each process, after any fork. A context manager that closes itself.
+    """Built once in each process, after any fork. As a context manager it closes its connections.
 
-    `storage` holds objects as they are; inputs and files are encrypted before they are put there. `doorbell` is called
-    with a job's id by itself, after the commit of a `db.write()` in which the job was queued.
+    `storage` does not encrypt: inputs and files are encrypted before they are put there. `doorbell` is called with a
+    job's id after the commit of a `db.write()` in which the job was queued.
     """
 
     def __init__(self, settings: Settings, db: Database, storage: ObjectStore, keyring: Keyring) -> None:
@@ -41,7 +41,7 @@ class Services:
         self.db.doorbell = ring
 
     def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         self.db.dispose()
 
     def __enter__(self) -> Services:

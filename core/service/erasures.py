@@ -1,4 +1,4 @@
-"""What was erased, as a list that outlives a restore: an older backup must not bring a subject back.
+"""The list of what was erased, so that restoring an older backup does not bring a subject's data back.
 
 `python -m core.service.erasures export` writes the list, ids only, as JSON lines. After a restore, and before anything
 is started, `python -m core.service.erasures apply < LIST` erases everything on it again.
@@ -34,16 +34,16 @@ def export(s: Session) -> Iterator[dict[str, str]]:
     """Everything that was erased, in order."""
     columns = AuditEntry.at, AuditEntry.action, AuditEntry.resource
     order = AuditEntry.at, AuditEntry.tenant_id, AuditEntry.number
-    for at, action, resource in s.execute(select(*columns).where(AuditEntry.action.in_(_AGAIN)).order_by(*order)):
+    for at, action, resource in s.execute(select(*columns).where(AuditEntry.action.in_(_ACTIONS)).order_by(*order)):
         yield {"at": at.isoformat(), "action": action, "resource": resource}
 
 
 def apply(services: Services, erased: Iterable[dict[str, str]]) -> int:
-    """Erase what is still, or again, there. Returns how many things that were. Doing it twice does nothing more."""
+    """Erase everything on the list that exists. Returns how many things it was; a second call erases nothing."""
     done = 0
     for entry in erased:
         with services.db.write() as session:
-            done += _AGAIN[entry["action"]](services, session, entry["resource"], entry["action"])
+            done += _ACTIONS[entry["action"]](services, session, entry["resource"], entry["action"])
     return done
 
 
@@ -61,7 +61,7 @@ def _inputs(services: Services, s: Session, job_id: str, action: str) -> bool:
     if job is None or job.inputs_erased_at is not None:
         return False
     job = _ended(s, job_id)
-    assert job is not None  # noqa: S101 - looked at above
+    assert job is not None  # noqa: S101 - read above
     erase_inputs(services, s, job)
     audit.record(s, job.tenant_id, audit.SYSTEM, action, job_id, REAPPLIED)
     return True
@@ -77,7 +77,7 @@ def _file(services: Services, s: Session, file_id: str, action: str) -> bool:
     return True
 
 
-_AGAIN: dict[str, Callable[[Services, Session, str, str], bool]] = {
+_ACTIONS: dict[str, Callable[[Services, Session, str, str], bool]] = {
     "job.deleted": _job,
     "job.expired": _job,
     "job.inputs_erased": _inputs,
@@ -87,7 +87,7 @@ _AGAIN: dict[str, Callable[[Services, Session, str, str], bool]] = {
 
 
 def _ended(s: Session, job_id: str) -> Job | None:
-    """The job, locked, and cancelled if the backup holds it from before its end: nobody may run it again."""
+    """The job, locked. One that has not ended in the backup is cancelled, so that it does not run again."""
     job = s.execute(select(Job).where(Job.id == job_id).with_for_update()).scalar_one_or_none()
     if job is not None and job.status not in TERMINAL:
         for column, value in UNLEASED.items():
@@ -102,7 +102,7 @@ def _entries(lines: TextIO) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines, 1):
         try:
             entry = json.loads(line)
-            known = entry["action"] in _AGAIN and isinstance(entry["resource"], str)
+            known = entry["action"] in _ACTIONS and isinstance(entry["resource"], str)
         except (ValueError, KeyError, TypeError):
             known = False
         if not known:

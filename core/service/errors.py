@@ -1,7 +1,7 @@
-# ruff: noqa: N818 - these are answers; their names are the words of HTTP
-"""What the service refuses, and why. Each class is one stable `code` of the HTTP contract.
+# ruff: noqa: N818 - their names are those of HTTP statuses
+"""The errors of the service. Each class has a stable `code` of the HTTP contract.
 
-No `detail` quotes what a client sent: it may be the subject's data.
+No `detail` quotes what a client has sent: it may be the subject's data.
 """
 
 from __future__ import annotations

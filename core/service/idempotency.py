@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: the first answer, given again. The row lives and dies with the transaction that does the work."""
+"""`Idempotency-Key`: a repeated request gets the first answer. The row is stored together with the work."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
 
 @dataclass(frozen=True)
 class Replay:
-    """The first answer."""
+    """The stored answer to the first request."""
 
     status: int
     body: dict[str, Any]
@@ -28,17 +28,17 @@ class Replay:
 
 
 def begin(s: Session, tenant: str, key: str, fingerprint: str) -> Replay | None:
-    """Claim `key` for this transaction, which must call `finish`; or the answer that was given before.
+    """Claim `key` for this transaction, which must call `finish`; or return the answer to the first request.
 
     `fingerprint` is a SHA-256 in hex of method, path and content. Raises `IdempotencyKeyReused` where it differs from
     the first one, `IdempotencyInProgress` while the first request is still being served, `InvalidIdempotencyKey`.
     """
     if not _VISIBLE_ASCII.fullmatch(key):
         raise InvalidIdempotencyKey
-    _refuse_to_wait(s, tenant, key)
+    _lock_or_refuse(s, tenant, key)
     if _insert(s, tenant, key, fingerprint):
         return None
-    row = s.execute(select(IdempotencyKey).where(_is(tenant, key))).scalar_one()
+    row = s.execute(select(IdempotencyKey).where(_matches(tenant, key))).scalar_one()
     if row.fingerprint != fingerprint:
         raise IdempotencyKeyReused
     if row.status is None or row.body is None:
@@ -46,23 +46,14 @@ def begin(s: Session, tenant: str, key: str, fingerprint: str) -> Replay | None:
     return Replay(row.status, row.body, row.headers or {})
 
 
-def finish(
-    s: Session,
-    tenant: str,
-    key: str,
-    status: int,
-    body: Mapping[str, Any],
-    headers: Mapping[str, str],
-    resource_id: str | None = None,
-) -> None:
-    """Store the answer. `resource_id` is the job that it shows (by default the body's `id`), for `forget`."""
-    found = resource_id or body.get("id")
-    answer = {"status": status, "body": dict(body), "headers": dict(headers), "resource_id": found}
-    s.execute(update(IdempotencyKey).where(_is(tenant, key)).values(answer))
+def finish(s: Session, tenant: str, key: str, status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+    """Store the answer."""
+    answer = {"status": status, "body": dict(body), "headers": dict(headers), "resource_id": body.get("id")}
+    s.execute(update(IdempotencyKey).where(_matches(tenant, key)).values(answer))
 
 
-def forget(s: Session, resource_id: str) -> None:
-    """Take what a sender wrote in free text out of stored answers. They stay: a repeat must not make a second job."""
+def redact(s: Session, resource_id: str) -> None:
+    """Remove the sender's free text from stored answers. The answers stay, so that a repeat creates no second job."""
     for row in s.execute(select(IdempotencyKey).where(IdempotencyKey.resource_id == resource_id)).scalars():
         row.body = {**(row.body or {}), "metadata": {}, "external_id": None}
 
@@ -74,8 +65,8 @@ def _insert(s: Session, tenant: str, key: str, fingerprint: str) -> bool:
     return s.execute(statement).first() is not None
 
 
-def _refuse_to_wait(s: Session, tenant: str, key: str) -> None:
-    """On PostgreSQL a second insert would wait for the first transaction. SQLite has one writer at a time anyway."""
+def _lock_or_refuse(s: Session, tenant: str, key: str) -> None:
+    """On PostgreSQL a second insert would wait for the first transaction. On SQLite there is one writer at a time."""
     if s.get_bind().dialect.name != "postgresql":
         return
     lock = func.pg_try_advisory_xact_lock(func.hashtextextended(f"{tenant}\n{key}", 0))
@@ -83,5 +74,5 @@ def _refuse_to_wait(s: Session, tenant: str, key: str) -> None:
         raise IdempotencyInProgress
 
 
-def _is(tenant: str, key: str) -> Any:
+def _matches(tenant: str, key: str) -> Any:
     return (IdempotencyKey.tenant_id == tenant) & (IdempotencyKey.key == key)

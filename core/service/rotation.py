@@ -1,4 +1,4 @@
-"""A new master key: every wrapped key is wrapped again. The data under those keys is not touched."""
+"""Rotation of the master key: every wrapped key is wrapped anew. The data under those keys stays as it is."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ _COLUMN = "wrapped_key"
 
 @dataclass(frozen=True)
 class Rewrapped:
-    """How many keys were wrapped again, and how many are under a master key that is not at hand."""
+    """How many keys were wrapped anew, and how many are under a master key that the keyring lacks."""
 
     done: int
     unreadable: int
 
 
 def rewrap(services: Services) -> Rewrapped:
-    """Wrap every key of the database under the present master key. May be stopped at any time, and called again.
+    """Wrap every key of the database under the present master key. It may be interrupted and called again.
 
-    The service may go on meanwhile, as long as each of its processes knows both master keys.
+    The service may run meanwhile, as long as each of its processes has both master keys.
     """
     services.keyring.refresh()
     done = unreadable = 0
     for table in _tables():
-        for rows in _old(services, table):
-            good = [(row, new) for row in rows if (new := _again(services, row.key)) is not None]
+        for rows in _outdated_rows(services, table):
+            good = [(row, new) for row in rows if (new := _rewrapped(services, row.key)) is not None]
             unreadable += len(rows) - len(good)
             done += _store(services, table, good)
     return Rewrapped(done, unreadable)
 
 
-def left(services: Services) -> int:
-    """How many keys are wrapped by another than the present master key."""
+def count_outdated(services: Services) -> int:
+    """How many keys are wrapped by a master key other than the present one."""
     counts = (select(func.count()).select_from(table).where(_under_another(services, table)) for table in _tables())
     with services.db.read() as session:
         return sum(session.execute(count).scalar_one() for count in counts)
@@ -55,21 +55,23 @@ def _under_another(services: Services, table: Table) -> ColumnElement[bool]:
     return and_(column.is_not(None), func.substr(column, 1, KEY_ID_BYTES) != services.keyring.key_id)
 
 
-def _old(services: Services, table: Table) -> Iterator[list[Any]]:
-    """Pages of rows whose keys are to be wrapped again."""
-    (place,) = table.primary_key
+def _outdated_rows(services: Services, table: Table) -> Iterator[list[Any]]:
+    """Pages of rows whose keys are to be wrapped anew."""
+    (identity,) = table.primary_key
     after: list[ColumnElement[bool]] = []
     while True:
-        query = select(place.label("id"), table.c[_COLUMN].label("key")).where(_under_another(services, table), *after)
+        query = select(identity.label("id"), table.c[_COLUMN].label("key")).where(
+            _under_another(services, table), *after
+        )
         with services.db.read() as session:
-            rows = list(session.execute(query.order_by(place).limit(BATCH)))
+            rows = list(session.execute(query.order_by(identity).limit(BATCH)))
         if not rows:
             return
         yield rows
-        after = [place > rows[-1].id]
+        after = [identity > rows[-1].id]
 
 
-def _again(services: Services, key: bytes) -> bytes | None:
+def _rewrapped(services: Services, key: bytes) -> bytes | None:
     try:
         return services.keyring.rewrap(WrappedKey(key)).blob
     except DecryptionError:
@@ -77,11 +79,11 @@ def _again(services: Services, key: bytes) -> bytes | None:
 
 
 def _store(services: Services, table: Table, changed: list[tuple[Any, bytes]]) -> int:
-    """A key that was destroyed since it was read stays so."""
-    (place,), column = table.primary_key, table.c[_COLUMN]
+    """Store the new keys, except where the old one has changed or was destroyed since it was read."""
+    (identity,), column = table.primary_key, table.c[_COLUMN]
     done = 0
     with services.db.write() as session:
         for row, new in changed:
-            same = update(table).where(place == row.id, column == row.key).values({column: new}).returning(place)
+            same = update(table).where(identity == row.id, column == row.key).values({column: new}).returning(identity)
             done += len(session.execute(same).all())
     return done

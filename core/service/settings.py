@@ -1,4 +1,4 @@
-"""Settings, from `LETHE_*` environment variables. Embedded and cluster mode differ in nothing else."""
+"""Settings, from `LETHE_*` environment variables. Embedded and cluster mode differ only in their settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"
 
 
 class Settings(BaseSettings):
-    """Every setting of API and worker. Each has a default with which one machine works at once."""
+    """The settings of API and worker. With the defaults everything runs on one machine."""
 
     model_config = SettingsConfigDict(env_prefix="LETHE_", extra="ignore")
 
@@ -208,23 +208,23 @@ class Settings(BaseSettings):
 
     @property
     def allowed_webhook_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        """Networks that webhooks may reach although they are not public, over plain HTTP and on any port too."""
+        """Private networks that webhooks may reach, also over plain HTTP and on any port."""
         return _networks(self.webhook_networks)
 
     @property
     def resolved_database_url(self) -> str:
-        """Where the database is."""
-        given = self.database_url
-        return given.get_secret_value() if given else f"sqlite:///{self.data_dir.absolute() / 'lethe.db'}"
+        """The URL of the database."""
+        url = self.database_url
+        return url.get_secret_value() if url else f"sqlite:///{self.data_dir.absolute() / 'lethe.db'}"
 
     @property
     def resolved_storage_url(self) -> str:
-        """Where artefacts and encrypted inputs are."""
+        """The URL of the object store."""
         return self.storage_url or f"file://{self.data_dir.absolute() / 'store'}"
 
     @property
     def resolved_signing_key_file(self) -> Path:
-        """Where the Ed25519 private key is, or will be."""
+        """The path of the Ed25519 private key, whether it exists yet or not."""
         return self.signing_key_file or self.data_dir / "signing.key"
 
 

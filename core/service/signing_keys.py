@@ -1,4 +1,4 @@
-"""The public keys that documents of this installation are, or were, signed with. Private keys never come here."""
+"""The public keys of this installation's signatures, present and past. Private keys are never stored here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 def publish(s: Session, key_id: str, public_key: bytes) -> None:
-    """Add a key to those that are published, once. Needs a write session."""
+    """Publish a key, once. Needs a write session."""
     into = postgresql.insert if s.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {"key_id": key_id, "public_key": public_key, "added_at": now(), "mac": _mac(s, key_id, public_key)}
     added = into(SigningKey).values(values).on_conflict_do_nothing().returning(SigningKey.key_id)
@@ -27,7 +27,7 @@ def publish(s: Session, key_id: str, public_key: bytes) -> None:
 
 
 def published(s: Session) -> dict[str, bytes]:
-    """Key id to public key, the newest first. A row that this service did not write is left out."""
+    """Public keys by key id, the newest first. A row that the service has not written is left out."""
     rows = s.execute(select(SigningKey).order_by(SigningKey.added_at.desc(), SigningKey.key_id)).scalars()
     return {row.key_id: row.public_key for row in rows if _genuine(s, row)}
 

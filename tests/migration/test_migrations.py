@@ -49,12 +49,12 @@ def test_there_is_one_line_of_revisions() -> None:
 
 def test_each_step_up_and_down_keeps_every_row(url: str, tmp_path: Path) -> None:
     first, *later = revisions()
-    migrate(url, first)
+    command.upgrade(alembic_config(url), first)
     with _connected(url) as connection:
         _insert(connection)
     before = _old_rows(url)
     for revision in later:
-        migrate(url, revision)
+        command.upgrade(alembic_config(url), revision)
         assert (Database(url).revision(), _old_rows(url)) == (revision, before)
     command.check(alembic_config(url))
     _reads_jobs(url, tmp_path)

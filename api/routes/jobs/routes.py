@@ -119,7 +119,7 @@ def _preview(services: Services, session: Session, intake: JobIntake) -> PlanPre
 
 def _look(services: Services, tenant_id: str, job_id: str, if_none_match: str | None) -> JobView | Unchanged:
     """The job; only what a 304 needs where the client has it already, which is most of what pollers ask."""
-    with services.db.glance() as connection:
+    with services.db.autocommit() as connection:
         if if_none_match is not None:
             known = views.glance_state(connection, tenant_id, job_id)
             if conditional.matches(if_none_match, response.tag(known.version)):
@@ -128,7 +128,7 @@ def _look(services: Services, tenant_id: str, job_id: str, if_none_match: str | 
 
 
 def _version(services: Services, tenant_id: str, job_id: str) -> int:
-    with services.db.glance() as connection:
+    with services.db.autocommit() as connection:
         return views.glance_state(connection, tenant_id, job_id).version
 
 

@@ -1,4 +1,4 @@
-"""API keys: shown once, stored as an HMAC, found by it."""
+"""API keys: the secret is shown once, and stored and looked up as an HMAC."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from core.service.errors import Forbidden, InvalidRequest, KeyNotActive, NotFoun
 from core.service.kit.clock import now as clock_now
 from core.service.kit.ids import new_id
 
-NOTE_USE_EVERY = timedelta(minutes=1)
+USE_RESOLUTION = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Who is asking. `stale` says that the key's last use should be noted, in a write session, by `note_use`."""
+    """Who sends a request. `stale`: the recorded time of the key's last use is old; call `record_use`."""
 
     tenant_id: str
     key_id: str
@@ -34,7 +34,7 @@ class Principal:
 def create_key(
     s: Session, tenant: str, name: str, scopes: Sequence[str], expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
-    """A new key and its secret, which cannot be had again. Raises `InvalidRequest`."""
+    """A new key, and its secret, which is not stored. Raises `InvalidRequest`."""
     if unknown := set(scopes) - set(SCOPES):
         raise InvalidRequest.one("/scopes", "unknown_scope", f"{len(unknown)} of the scopes are not known.")
     if expires_at is not None and expires_at <= clock_now():
@@ -45,7 +45,7 @@ def create_key(
 def add_key(
     s: Session, tenant: str, name: str, scopes: Sequence[str], secret: str, expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
-    """Store a key whose secret is already made."""
+    """Store a key with this secret."""
     row = ApiKey(
         id=new_id("key"),
         tenant_id=tenant,
@@ -61,33 +61,33 @@ def add_key(
 
 
 def authenticate(s: Session, secret: str, now: datetime) -> Principal:
-    """Who holds this secret. Works in a read session. Raises `Unauthorized`, whatever the reason, in the same words."""
+    """The holder of this secret. Works in a read session. Raises the same `Unauthorized` for every reason."""
     if not well_formed(secret):
         raise Unauthorized
-    wanted = digest(s, secret)
-    row = s.execute(select(ApiKey).where(ApiKey.digest == wanted)).scalar_one_or_none()
-    if row is None or not compare_digest(row.digest, wanted) or not _active(row, now):
+    mac = digest(s, secret)
+    row = s.execute(select(ApiKey).where(ApiKey.digest == mac)).scalar_one_or_none()
+    if row is None or not compare_digest(row.digest, mac) or not _active(row, now):
         raise Unauthorized
-    stale = row.last_used_at is None or now - row.last_used_at >= NOTE_USE_EVERY
+    stale = row.last_used_at is None or now - row.last_used_at >= USE_RESOLUTION
     return Principal(row.tenant_id, row.id, frozenset(row.scopes), stale)
 
 
-def note_use(s: Session, principal: Principal, now: datetime) -> None:
-    """Remember that the key was used, to the minute."""
-    due = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at <= now - NOTE_USE_EVERY)
+def record_use(s: Session, principal: Principal, now: datetime) -> None:
+    """Store that the key was used now. Its time of use is exact to a minute."""
+    due = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at <= now - USE_RESOLUTION)
     s.execute(update(ApiKey).where(ApiKey.id == principal.key_id, due).values(last_used_at=now))
 
 
 def require(principal: Principal, scope: str) -> None:
-    """Raises `Forbidden`, naming the scope that is missing."""
+    """Raises `Forbidden` if the key lacks the scope."""
     if scope not in principal.scopes:
         raise Forbidden(f"The API key lacks the scope {scope}.", extra={"required_scope": scope})
 
 
 def list_keys(s: Session, tenant: str) -> list[ApiKey]:
     """A tenant's keys, newest first, revoked ones included."""
-    found = s.execute(select(ApiKey).where(ApiKey.tenant_id == tenant).order_by(ApiKey.id.desc()))
-    return list(found.scalars())
+    query = select(ApiKey).where(ApiKey.tenant_id == tenant).order_by(ApiKey.id.desc())
+    return list(s.execute(query).scalars())
 
 
 def get_key(s: Session, tenant: str, key_id: str, *, lock: bool = False) -> ApiKey:
@@ -111,9 +111,9 @@ def revoke_key(s: Session, tenant: str, key_id: str) -> ApiKey:
 def rotate_key(
     s: Session, tenant: str, key_id: str, overlap: timedelta, expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
-    """A key that may do the same, and its secret. The old one ends after `overlap`, if it does not before.
+    """A new key of the same scopes, and its secret. The old key expires after `overlap`, or earlier if it was to.
 
-    Without `expires_at` the new key lives as long as the old one was meant to. Raises `NotFound`, `KeyNotActive`.
+    Without `expires_at` the new key gets the lifetime of the old one. Raises `NotFound`, `KeyNotActive`.
     """
     old, at = get_key(s, tenant, key_id, lock=True), clock_now()
     if not _active(old, at):
@@ -130,5 +130,5 @@ def _active(key: ApiKey, at: datetime) -> bool:
 
 
 def digest(s: Session, secret: str) -> bytes:
-    """What is stored of a secret."""
+    """The HMAC that is stored in place of a secret."""
     return keyring_of(s).mac("api-key", secret.encode())

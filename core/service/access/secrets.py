@@ -1,6 +1,6 @@
 """The form of an API key: `lk_`, 37 random letters and digits, and six that check them (CRC32 in base 62).
 
-The fixed beginning and the checksum let a secret scanner recognise a leaked key without asking anyone.
+By the fixed prefix and the checksum a secret scanner recognises a leaked key offline.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
 def new_secret() -> str:
-    """A new key; 220 bits of chance."""
+    """A new key with 220 random bits."""
     body = "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_LENGTH))
     return PREFIX + body + _checksum(body)
 
 
 def well_formed(secret: str) -> bool:
-    """Whether this can be a key at all."""
+    """Whether the text has the form of a key and its checksum is right."""
     body = secret.removeprefix(PREFIX)
     if body == secret or len(body) != RANDOM_LENGTH + CHECK_LENGTH or not secret.isascii():
         return False

@@ -11,7 +11,7 @@ DEFAULT_TENANT = "default"
 
 
 def ensure_tenant(s: Session, tenant: str, name: str | None = None) -> Tenant:
-    """The tenant with this id, made if there is none."""
+    """The tenant with this id, created if there is none."""
     row = s.get(Tenant, tenant)
     if row is None:
         row = Tenant(id=tenant, name=name or tenant, created_at=now())

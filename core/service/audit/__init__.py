@@ -3,16 +3,16 @@
 from core.service.audit.anchors import anchor
 from core.service.audit.pages import AuditFilters, AuditPage, AuditView, list_entries
 from core.service.audit.record import INSTALLATION, SYSTEM, record
-from core.service.audit.verify import Fault, Verdict, verify
+from core.service.audit.verify import AuditFault, AuditVerification, verify
 
 __all__ = [
     "INSTALLATION",
     "SYSTEM",
+    "AuditFault",
     "AuditFilters",
     "AuditPage",
+    "AuditVerification",
     "AuditView",
-    "Fault",
-    "Verdict",
     "anchor",
     "list_entries",
     "record",

@@ -1,6 +1,6 @@
-"""The head of each chain, kept in the object store as well: whoever cuts the end off a chain cannot reach there by SQL.
+"""The head of each chain, copied to the object store: whoever truncates a chain by SQL cannot change the copy.
 
-One object a day and tenant, written again while the chain grows.
+There is one object for each day and tenant, replaced while the chain grows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Anchor:
-    """What a chain was at some moment. Not `genuine`: the key of the service did not write this."""
+    """The head of a chain at some time. `genuine`: it was written with the key of the service."""
 
     tenant: str
     count: int
@@ -40,18 +40,16 @@ class Anchor:
     genuine: bool
 
 
-def anchor(services: Services, *, at_once: bool = False) -> int:
-    """Store the heads of chains that have grown and were not anchored within `EVERY`. Returns their number."""
-    grown = select(AuditHead).where(AuditHead.count > AuditHead.anchored)
-    if not at_once:
-        late = AuditHead.anchored_at < now() - EVERY
-        grown = grown.where(or_(AuditHead.anchored_at.is_(None), late))
+def anchor(services: Services) -> int:
+    """Store the heads of chains that have grown since an anchor that is older than `EVERY`. Returns their number."""
+    due = or_(AuditHead.anchored_at.is_(None), AuditHead.anchored_at < now() - EVERY)
+    grown = select(AuditHead).where(AuditHead.count > AuditHead.anchored, due)
     with services.db.read() as session:
         heads = list(session.execute(grown.order_by(AuditHead.tenant_id).limit(BATCH)).scalars())
     return sum(_store(services, head) for head in heads)
 
 
-def anchors(services: Services) -> Iterator[Anchor]:
+def read_anchors(services: Services) -> Iterator[Anchor]:
     """Every anchor in the store. Raises `StoreError`."""
     with services.db.read() as session:
         keyring = keyring_of(session)
@@ -62,8 +60,8 @@ def anchors(services: Services) -> Iterator[Anchor]:
 def _store(services: Services, head: AuditHead) -> bool:
     moment = now()
     folder = hashlib.sha256(head.tenant_id.encode()).hexdigest()[:32]
-    said = {"tenant": head.tenant_id, "count": head.count, "hash": head.hash, "at": moment.isoformat()}
-    body = json.dumps({**said, "mac": (head.mac or b"").hex()}).encode()
+    content = {"tenant": head.tenant_id, "count": head.count, "hash": head.hash, "at": moment.isoformat()}
+    body = json.dumps({**content, "mac": (head.mac or b"").hex()}).encode()
     try:
         services.storage.put(f"{PREFIX}{folder}/{moment:%Y-%m-%d}.json", body)
     except StoreError as error:
@@ -77,8 +75,13 @@ def _store(services: Services, head: AuditHead) -> bool:
 
 def _parsed(keyring: Keyring, blob: bytes) -> Anchor:
     try:
-        said = json.loads(blob)
-        tenant, count, hash, mac = str(said["tenant"]), int(said["count"]), str(said["hash"]), str(said["mac"])
+        content = json.loads(blob)
+        tenant, count, hash, mac = (
+            str(content["tenant"]),
+            int(content["count"]),
+            str(content["hash"]),
+            str(content["mac"]),
+        )
         genuine = compare_digest(bytes.fromhex(mac), keyring.mac("audit", head_message(tenant, count, hash)))
     except (ValueError, KeyError, TypeError):
         return Anchor("", 0, "", genuine=False)

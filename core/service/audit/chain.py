@@ -1,6 +1,6 @@
-"""What one entry's hash is made of. Anyone with the entries can compute it; only the head of a chain needs a key.
+"""The hash of an entry: the SHA-256 of its canonical JSON, which includes the hash of the entry before it.
 
-An entry's hash is the SHA-256 of its canonical JSON, the hash of the entry before it included.
+Anyone who has the entries can compute it. Only the head of a chain is sealed with a key.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 GENESIS = "0" * 64
-"""Stands before the first entry."""
+"""The hash before the first entry."""
 
 
 def entry_hash(
@@ -31,7 +31,7 @@ def entry_hash(
         "previous": previous,
         "tenant": tenant,
         "number": number,
-        "at": written(at),
+        "at": timestamp(at),
         "actor": actor,
         "action": action,
         "resource": resource,
@@ -41,22 +41,22 @@ def entry_hash(
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def written(at: datetime) -> str:
-    """A moment, always in the same letters."""
+def timestamp(at: datetime) -> str:
+    """The canonical form of a time: ISO 8601 in UTC with microseconds."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def head_message(tenant: str, count: int, hash: str) -> bytes:
-    """What the key of the service vouches for: a tenant's chain has so many entries, and ends in this hash."""
+    """The bytes that are sealed: a tenant's chain has so many entries, and ends in this hash."""
     return json.dumps([tenant, count, hash]).encode()
 
 
-def plain(value: Any) -> Any:
-    """`value`, if every database gives it back as it was. Floats are refused: they may come back in other digits."""
+def json_value(value: Any) -> Any:
+    """`value`, if every database returns it unchanged. Raises `TypeError` for floats, whose last digits may change."""
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [json_value(item) for item in value]
     if value is None or isinstance(value, str | int):
         return value
     raise TypeError(f"{type(value).__name__} has no place in an audit entry")

@@ -33,7 +33,7 @@ class AuditView(BaseModel):
 
 @dataclass(frozen=True)
 class AuditFilters:
-    """What to list; None for all. `before` is not included, `since` is."""
+    """Which entries to list; None: no restriction. `since` is included, `before` is not."""
 
     action: str | None = None
     resource: str | None = None
@@ -44,7 +44,7 @@ class AuditFilters:
 
 @dataclass(frozen=True)
 class AuditPage:
-    """A page, and where the next one begins."""
+    """A page of entries, and the cursor of the next page."""
 
     items: list[AuditView]
     has_more: bool
@@ -54,7 +54,7 @@ class AuditPage:
 def list_entries(
     s: Session, tenant: str, filters: AuditFilters | None = None, cursor: str | None = None, limit: int = 20
 ) -> AuditPage:
-    """The entries behind `cursor`, at most `limit` (100 at most). Raises `InvalidCursor` for one of another list."""
+    """The entries after `cursor`, at most `limit` (100 at most). Raises `InvalidCursor` for one of another list."""
     filters, limit = filters or AuditFilters(), min(limit, MAX_LIMIT)
     query = _filtered(select(AuditEntry).where(AuditEntry.tenant_id == tenant), filters)
     binding = json.dumps(["audit", tenant, asdict(filters)], default=str, sort_keys=True).encode()
@@ -68,13 +68,13 @@ def list_entries(
 
 
 def _filtered(query: Select[AuditEntry], filters: AuditFilters) -> Select[AuditEntry]:
-    for column, wanted in (
+    for column, value in (
         (AuditEntry.action, filters.action),
         (AuditEntry.resource, filters.resource),
         (AuditEntry.actor, filters.actor),
     ):
-        if wanted is not None:
-            query = query.where(column == wanted)
+        if value is not None:
+            query = query.where(column == value)
     if filters.since is not None:
         query = query.where(AuditEntry.at >= filters.since)
     if filters.before is not None:

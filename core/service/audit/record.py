@@ -1,7 +1,7 @@
-"""Adding entries. They are collected while a transaction works and chained as the last thing before its commit.
+"""Adds entries. They are collected during a transaction and chained just before its commit.
 
-So the head of a tenant's chain is locked for as long as a commit takes, and always after every other lock: no
-transaction waits for it while holding up another.
+So the head of a tenant's chain is locked only during the commit, and after every other lock: transactions cannot
+deadlock over it.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from core.service.audit.chain import GENESIS, entry_hash, head_message, plain
+from core.service.audit.chain import GENESIS, entry_hash, head_message, json_value
 from core.service.db.engine import before_commit, keyring_of
 from core.service.db.tables.audit import AuditEntry, AuditHead
 from core.service.kit.clock import now
 
 SYSTEM = "system"
-"""The actor of what no key asked for: the sweep, a worker."""
+"""The actor of what no API key has asked for: the sweep, a worker."""
 INSTALLATION = "*"
-"""The chain of what concerns every tenant, such as a new master key."""
+"""The tenant of entries that concern all tenants, such as a new master key."""
 SEALED = "audit.sealed"
 _PENDING = "audit_entries"
 _BROKEN = b""
-"""The seal of a head that was changed by another hand. No later entry heals it."""
+"""The seal of a head that was tampered with. No later entry makes it valid again."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,9 +49,9 @@ def record(
 ) -> None:
     """Add an entry, e.g. `record(s, tenant, key_id, "job.created", job_id, {"model": "m"})`.
 
-    Ids, numbers and digests only. It is there once the write session has committed.
+    `details` are ids, numbers and digests only. The entry is stored when the write session commits.
     """
-    entry = _Entry(now(), actor, action, resource, plain(details or {}))
+    entry = _Entry(now(), actor, action, resource, json_value(details or {}))
     pending: dict[str, list[_Entry]] | None = s.info.get(_PENDING)
     if pending is None:
         pending = s.info[_PENDING] = defaultdict(list)
@@ -69,7 +69,7 @@ def _append(s: Session) -> None:
 def _extend(s: Session, tenant: str, entries: Sequence[_Entry]) -> None:
     head = _locked_head(s, tenant)
     if head.count and head.mac is None:
-        # These entries are older than the chain.
+        # The entries so far are older than the chain.
         entries = [_Entry(now(), SYSTEM, SEALED, tenant, {"entries": head.count}), *entries]
     intact = _intact(s, head)
     rows = []
@@ -84,7 +84,7 @@ def _extend(s: Session, tenant: str, entries: Sequence[_Entry]) -> None:
 
 
 def _locked_head(s: Session, tenant: str) -> AuditHead:
-    """The tenant's head, which nobody else changes until this transaction has ended."""
+    """The tenant's head, locked until this transaction has ended."""
     query = select(AuditHead).where(AuditHead.tenant_id == tenant).with_for_update()
     query = query.execution_options(populate_existing=True)
     head = s.execute(query).scalar_one_or_none()
@@ -97,7 +97,7 @@ def _locked_head(s: Session, tenant: str) -> AuditHead:
 def _add_head(s: Session, tenant: str) -> None:
     last = select(func.max(AuditEntry.number)).where(AuditEntry.tenant_id == tenant)
     count = s.execute(last).scalar_one() or 0
-    # Entries without a head: somebody took it away.
+    # Entries without a head: it was deleted.
     mac = _BROKEN if count else None
     into = postgresql.insert if s.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {"tenant_id": tenant, "count": count, "hash": GENESIS, "mac": mac, "anchored": 0}

@@ -1,7 +1,7 @@
-"""Envelope encryption: each job and each file has a data key of its own, kept only wrapped by the master key.
+"""Envelope encryption: each job and each file has a data key of its own, stored only wrapped by the master key.
 
-AES-256-GCM throughout (NIST SP 800-38D). Deleting a wrapped key makes everything under it unreadable, copies in
-backups of the object store included.
+AES-256-GCM throughout (NIST SP 800-38D). Deleting a wrapped key makes everything under it unreadable, even copies in
+backups of the object store.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PURPOSES = ("api-key", "cursor", "audit", "signing-key", "subject")
 
 
 class DecryptionError(Exception):
-    """The data was changed, belongs elsewhere, or was encrypted under another key."""
+    """The data was changed, moved to another place, or encrypted under another key."""
 
 
 @dataclass(frozen=True)
@@ -36,90 +36,90 @@ class WrappedKey:
 
 
 Masters = Sequence[bytes]
-"""Master keys: the first wraps whatever is new, all of them unwrap."""
+"""Master keys. The first one wraps; all of them unwrap."""
 
 
 class Keyring:
     """The master keys and everything derived from them.
 
-    `news` is asked before a key is made, and when one is not known: it gives the masters if they have changed.
+    `reload` returns the master keys if they have changed. It is called before a key is made and for an unknown key.
     """
 
-    def __init__(self, *masters: bytes, news: Callable[[], Masters | None] | None = None) -> None:
-        self._news = news or _no_news
-        self._now = _State.of(masters)
+    def __init__(self, *masters: bytes, reload: Callable[[], Masters | None] | None = None) -> None:
+        self._reload = reload or _unchanged
+        self._keys = _Keys.of(masters)
         self._macs: dict[str, bytes] = {}
 
     @property
     def key_id(self) -> bytes:
-        """Names the master key that wraps; the first bytes of all that it wrapped."""
-        return self._now.key_id
+        """The id of the master key that wraps. Every wrapped key begins with it."""
+        return self._keys.key_id
 
     @property
     def pinned(self) -> bool:
-        """Whether the keys of `mac` are those that the database holds."""
+        """Whether `mac` uses the keys of the database."""
         return self._macs.keys() >= set(PURPOSES)
 
     def pin(self, macs: Mapping[str, WrappedKey]) -> None:
-        """From now on, `mac` uses these keys: they stay when the master key changes."""
-        self._macs = {purpose: self._reveal(wrapped) for purpose, wrapped in macs.items()}
+        """Let `mac` use these keys, which stay the same when the master key changes."""
+        self._macs = {purpose: self._unwrap(wrapped) for purpose, wrapped in macs.items()}
 
     def new_data_key(self) -> WrappedKey:
-        """A fresh data key."""
+        """A new data key."""
         self.refresh()
         return self._wrap(AESGCM.generate_key(KEY_BYTES * 8))
 
     def first_mac_key(self, purpose: str) -> WrappedKey:
-        """The key of a purpose for an installation that has none yet."""
-        return self._wrap(self._now.first_macs[purpose])
+        """The key of a purpose for an installation that has none in its database yet."""
+        return self._wrap(self._keys.derived_macs[purpose])
 
     def rewrap(self, wrapped: WrappedKey) -> WrappedKey:
-        """The same data key, under the master key that wraps now. Raises `DecryptionError`."""
-        return self._wrap(self._reveal(wrapped))
+        """The same data key, wrapped by the present master key. Raises `DecryptionError`."""
+        return self._wrap(self._unwrap(wrapped))
 
     def encrypt(self, wrapped: WrappedKey, data: bytes, aad: str) -> bytes:
-        """`data` encrypted; `aad` names its place, and only under that name can it be decrypted."""
-        return _seal(AESGCM(self._reveal(wrapped)), data, aad.encode())
+        """Encrypt `data`. `aad` names the place of the data: it can be decrypted only with the same `aad`."""
+        return _seal(AESGCM(self._unwrap(wrapped)), data, aad.encode())
 
     def decrypt(self, wrapped: WrappedKey, blob: bytes, aad: str) -> bytes:
-        """Undo `encrypt`. Raises `DecryptionError` for anything that is not exactly what was encrypted."""
-        return _unseal(AESGCM(self._reveal(wrapped)), blob, aad.encode())
+        """Reverse `encrypt`. Raises `DecryptionError` if anything was changed."""
+        return _unseal(AESGCM(self._unwrap(wrapped)), blob, aad.encode())
 
     def mac(self, purpose: str, data: bytes) -> bytes:
         """HMAC-SHA256 under the key of a purpose, one of `PURPOSES`."""
-        key = self._macs.get(purpose) or self._now.first_macs[purpose]
+        key = self._macs.get(purpose) or self._keys.derived_macs[purpose]
         return hmac.digest(key, data, hashlib.sha256)
 
     def refresh(self) -> None:
-        """Take up master keys that have changed."""
-        masters = self._news()
+        """Use the present master keys, if they have changed."""
+        masters = self._reload()
         if masters is not None:
-            self._now = _State.of(masters)
+            self._keys = _Keys.of(masters)
 
     def _wrap(self, key: bytes) -> WrappedKey:
-        now = self._now
-        return WrappedKey(now.key_id + _seal(now.wrappers[now.key_id], key, now.key_id))
+        keys = self._keys
+        return WrappedKey(keys.key_id + _seal(keys.wrappers[keys.key_id], key, keys.key_id))
 
-    def _reveal(self, wrapped: WrappedKey) -> bytes:
+    def _unwrap(self, wrapped: WrappedKey) -> bytes:
         key_id, sealed = wrapped.blob[:KEY_ID_BYTES], wrapped.blob[KEY_ID_BYTES:]
-        if key_id not in self._now.wrappers:
+        if key_id not in self._keys.wrappers:
             self.refresh()
-        wrapper = self._now.wrappers.get(key_id)
+        wrapper = self._keys.wrappers.get(key_id)
         if wrapper is None:
             raise DecryptionError("the data was encrypted under another master key")
         return _unseal(wrapper, sealed, key_id)
 
 
 @dataclass(frozen=True)
-class _State:
-    """What follows from the master keys, replaced as a whole: other threads use it meanwhile."""
+class _Keys:
+    """The keys derived from the master keys. Replaced as a whole, since other threads use them meanwhile."""
 
     key_id: bytes
     wrappers: Mapping[bytes, AESGCM]
-    first_macs: Mapping[str, bytes]
+    derived_macs: Mapping[str, bytes]
 
     @classmethod
-    def of(cls, masters: Masters) -> _State:
+    def of(cls, masters: Masters) -> _Keys:
         if not masters or any(len(master) < MIN_MASTER_BYTES for master in masters):
             raise ValueError(f"a master key must have at least {MIN_MASTER_BYTES} characters")
         ids = [_derive(master, "id", KEY_ID_BYTES) for master in masters]
@@ -128,7 +128,7 @@ class _State:
         return cls(ids[0], dict(zip(ids, ciphers, strict=True)), macs)
 
 
-def _no_news() -> None:
+def _unchanged() -> None:
     return None
 
 

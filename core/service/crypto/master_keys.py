@@ -17,7 +17,7 @@ def open_keyring(settings: Settings) -> Keyring:
     if settings.master_key is not None:
         return Keyring(settings.master_key.get_secret_value().encode(), *more)
     file = KeyFile(key_file(settings), more)
-    return Keyring(*file.read(may_create=settings.master_key_file is None), news=file.news)
+    return Keyring(*file.read(may_create=settings.master_key_file is None), reload=file.changed)
 
 
 def key_file(settings: Settings) -> Path:
@@ -26,29 +26,29 @@ def key_file(settings: Settings) -> Path:
 
 
 def new_master_key() -> str:
-    """A new key; 384 bits of chance."""
+    """A new key with 384 random bits."""
     return secrets.token_urlsafe(48)
 
 
 class KeyFile:
-    """A file with a key on each line, and keys from elsewhere behind them."""
+    """A file with one key on each line. `more`: keys from elsewhere, appended to those of the file."""
 
     def __init__(self, path: Path, more: Masters) -> None:
         self._path, self._more = path, list(more)
-        self._seen: tuple[int, int, int] | None = None
+        self._last_read: tuple[int, int, int] | None = None
 
     def read(self, *, may_create: bool = False) -> Masters:
-        """The keys. A file that is not there is made, with one, if it may be."""
+        """The keys. With `may_create` a missing file is created with one new key."""
         if may_create:
             read_or_create(self._path, new_master_key)
-        self._seen = self._state()
+        self._last_read = self._version()
         lines = self._path.read_text(encoding="utf-8").splitlines()
         return [*(line.strip().encode() for line in lines if line.strip()), *self._more]
 
-    def news(self) -> Masters | None:
-        """The keys, if the file has changed since it was read."""
-        return None if self._state() == self._seen else self.read()
+    def changed(self) -> Masters | None:
+        """The keys, if the file has changed since it was last read; else None."""
+        return None if self._version() == self._last_read else self.read()
 
-    def _state(self) -> tuple[int, int, int]:
-        found = self._path.stat()
-        return found.st_mtime_ns, found.st_size, found.st_ino
+    def _version(self) -> tuple[int, int, int]:
+        stat = self._path.stat()
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino

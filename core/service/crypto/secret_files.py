@@ -1,4 +1,4 @@
-"""Small secrets in files that only their owner may read."""
+"""Secrets in files that only their owner may read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 def read_or_create(path: Path, make: Callable[[], str]) -> str:
     """The content of `path`; where there is no such file, `make()`, written with mode 0600.
 
-    Of several processes that start at once one writes, and all read the same.
+    If several processes start at the same time, one of them writes, and all read the same.
     """
     with contextlib.suppress(FileNotFoundError):
         return path.read_text(encoding="utf-8").strip()
@@ -23,14 +23,14 @@ def read_or_create(path: Path, make: Callable[[], str]) -> str:
 
 
 def replace(path: Path, content: str) -> None:
-    """Put another content in place of a file's, at once and with mode 0600."""
+    """Replace the content of a file atomically, with mode 0600."""
     with _draft(path, content) as draft:
         os.replace(draft, path)
 
 
 @contextlib.contextmanager
 def _draft(path: Path, content: str) -> Iterator[Path]:
-    """A file beside `path`, safely on disk; gone at the end, unless it was moved."""
+    """A temporary file beside `path`, synced to disk; deleted at the end unless it was moved."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

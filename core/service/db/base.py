@@ -1,4 +1,4 @@
-"""The declarative base: names for every constraint, so that migrations can refer to them."""
+"""The declarative base of every table. It names each constraint, so that migrations can refer to it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMING_CONVENTION = {
 
 
 class Base(DeclarativeBase):
-    """Every table."""
+    """The base class of every table."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
     type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcDateTime, dict[str, Any]: JsonB, list[str]: JsonB}

@@ -1,7 +1,7 @@
-"""Counters that live in the database, so that they are right whichever process counts, and however often it restarts.
+"""Counters in the database: they are right whichever process counts, and however often it restarts.
 
-What a write session counts is added in one statement just before its commit, in the order of the names: two
-transactions never wait for each other's counters crosswise.
+What a write session counts is added in one statement just before its commit, in the order of the names, so that two
+transactions never deadlock over their counters.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from sqlalchemy.orm import Session
 from core.service.db.tables.metrics import Counter
 
 SUM = "sum"
-"""Stands in a histogram's `le` for the sum of what was observed."""
+"""The value of `le` under which the sum of a histogram's observations is stored."""
 
 
 def count(s: Session, name: str, labels: Mapping[str, str], by: float = 1.0) -> None:
-    """Add to a counter once the write session commits. Labels come from small sets that the code knows."""
+    """Add to a counter when the write session commits. The values of labels must come from small fixed sets."""
     s.info["counts"][name, json.dumps(dict(labels), sort_keys=True)] += by
 
 
 def observe(s: Session, name: str, labels: Mapping[str, str], value: float, bounds: Sequence[float]) -> None:
     """Add an observation to a histogram with these upper bounds."""
-    place = bisect_left(bounds, value)
-    count(s, name, {**labels, "le": str(bounds[place]) if place < len(bounds) else "+Inf"})
+    bucket = bisect_left(bounds, value)
+    count(s, name, {**labels, "le": str(bounds[bucket]) if bucket < len(bounds) else "+Inf"})
     count(s, name, {**labels, "le": SUM}, value)
 
 
 def write(s: Session) -> None:
-    """Add what the session counted. The last thing that it does."""
+    """Add what the session has counted. Called as the last statement of its transaction."""
     counts: Tally[tuple[str, str]] = s.info["counts"]
     if not counts:
         return
@@ -47,7 +47,7 @@ def write(s: Session) -> None:
 
 
 def read(s: Session, name: str) -> Iterator[tuple[Mapping[str, str], float]]:
-    """Labels and value of everything that was counted under a name."""
+    """Labels and value of every counter of this name."""
     for labels, value in s.execute(select(Counter.labels, Counter.value).where(Counter.name == name)):
-        found: dict[str, Any] = json.loads(labels)
-        yield found, value
+        parsed: dict[str, Any] = json.loads(labels)
+        yield parsed, value

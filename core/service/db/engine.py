@@ -1,7 +1,7 @@
-"""Sessions, the advisory lock and the database clock.
+"""Sessions, advisory locks and the database's clock.
 
-On SQLite a write session takes the lock as it begins; a read session cannot write on either database. Leases use the
-database's own clock where workers may disagree about the time, and this machine's otherwise.
+On SQLite a write session takes the write lock as it begins. On both databases a read session cannot write. Leases use
+the clock of PostgreSQL, since workers on several machines may disagree about the time; on SQLite that of this machine.
 """
 
 from __future__ import annotations
@@ -34,28 +34,28 @@ _PRAGMAS = (
     "synchronous=NORMAL",
     "foreign_keys=ON",
     f"busy_timeout={BUSY_TIMEOUT_MS}",
-    # What is deleted is overwritten: a destroyed key is gone from the file, too.
+    # Deleted content is overwritten with zeros: a destroyed key is gone from the file, too.
     "secure_delete=ON",
 )
 
 
 class Database:
-    """The database of one process; make it after any fork. Connects lazily.
+    """The database of one process, to be created after any fork. Connects lazily.
 
-    A session carries the process's keyring and limits in `Session.info`. After a write session has committed, what was
-    given to `after_commit` is done, and `doorbell` is called with the id of each job that the session queued.
+    A session carries the process's keyring and limits in `Session.info`. After a write session has committed, the
+    actions of `after_commit` run, and `doorbell` is called with the id of each job that the session has queued.
     """
 
     def __init__(self, url: str, *, keyring: Keyring | None = None, max_running_jobs: int | None = None) -> None:
         self.url = url
-        self.doorbell: Callable[[str], None] = _nobody_listens
-        self.forgetting = False
+        self.doorbell: Callable[[str], None] = _no_doorbell
+        self.wal_pending = False
         self._info = {"keyring": keyring, "max_running_jobs": max_running_jobs}
         engine = _engine(url)
         self._reader = engine.execution_options(postgresql_readonly=True)
         self._writer = engine.execution_options(**{_WRITES: True})
         sqlite = engine.dialect.name == "sqlite"
-        self._glancer = self._reader if sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._autocommit = self._reader if sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -64,42 +64,42 @@ class Database:
             yield session
 
     @contextmanager
-    def glance(self) -> Iterator[Connection]:
-        """For single `SELECT`s that need not agree with each other: no transaction to begin and end around them."""
-        with self._glancer.connect() as connection:
+    def autocommit(self) -> Iterator[Connection]:
+        """A connection for single `SELECT`s, which saves the round trips of a transaction around them."""
+        with self._autocommit.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session that commits at the end, or rolls back if an exception leaves the block."""
-        own: dict[str, Any] = {"before_commit": [], "after_commit": [], "rings": [], "counts": Counter()}
-        with Session(self._writer, info={**self._info, **own}, expire_on_commit=False) as session, session.begin():
+        state: dict[str, Any] = {"before_commit": [], "after_commit": [], "rings": [], "counts": Counter()}
+        with Session(self._writer, info={**self._info, **state}, expire_on_commit=False) as session, session.begin():
             yield session
-            for action in own["before_commit"]:
+            for action in state["before_commit"]:
                 action()
             counters.write(session)
-        for action in own["after_commit"]:
+        for action in state["after_commit"]:
             action()
-        for job_id in dict.fromkeys(own["rings"]):
+        for job_id in dict.fromkeys(state["rings"]):
             self.doorbell(job_id)
 
     def dispose(self) -> None:
         """Close every connection."""
         self._writer.dispose()
 
-    def forget(self) -> None:
-        """On SQLite, empty the log in which deleted values may still stand. `forgetting` while a reader needs it."""
+    def truncate_wal(self) -> None:
+        """Empty SQLite's write-ahead log, which may hold deleted values. `wal_pending`: a reader still needed it."""
         if self._writer.dialect.name != "sqlite":
             return
-        self.forgetting = True
+        self.wal_pending = True
         with closing(self._writer.raw_connection()) as connection:
             cursor = connection.cursor()
-            # Nobody waits for a reader here: the sweep tries again.
+            # Do not wait for readers: the sweep tries again.
             cursor.execute("PRAGMA busy_timeout=0")
             try:
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 (busy, *_) = cursor.fetchone() or (1,)
-                self.forgetting = bool(busy)
+                self.wal_pending = bool(busy)
             except sqlite3.OperationalError:
                 return
             finally:
@@ -111,7 +111,7 @@ class Database:
             session.execute(text("SELECT 1"))
 
     def revision(self) -> str | None:
-        """The migration that the database is at; None where there is no table yet."""
+        """The revision of the database; None if it has no tables yet."""
         try:
             with self.read() as session:
                 return cast("str | None", session.execute(text("SELECT version_num FROM alembic_version")).scalar())
@@ -121,17 +121,17 @@ class Database:
 
 
 def before_commit(session: Session, action: Callable[[], object]) -> None:
-    """Do this as the last thing of the write session's transaction."""
+    """Run `action` at the end of the write session's transaction."""
     session.info["before_commit"].append(action)
 
 
 def after_commit(session: Session, action: Callable[[], object]) -> None:
-    """Do this once the write session has committed; never if it does not."""
+    """Run `action` after the write session has committed; never if it is rolled back."""
     session.info["after_commit"].append(action)
 
 
 def keyring_of(session: Session) -> Keyring:
-    """The keyring of the process that opened the session, with the keys that this database has for its digests."""
+    """The keyring of the process, which uses the digest keys that this database holds."""
     keyring = session.info["keyring"]
     if not isinstance(keyring, Keyring):
         raise RuntimeError("this database was opened without a keyring")
@@ -140,7 +140,7 @@ def keyring_of(session: Session) -> Keyring:
     return keyring
 
 
-def _nobody_listens(_: str) -> None:
+def _no_doorbell(_: str) -> None:
     pass
 
 
@@ -148,7 +148,7 @@ def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         engine = create_engine(parsed, connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS})
-        event.listen(engine, "checkin", _note_use)
+        event.listen(engine, "checkin", _record_use)
         event.listen(engine, "checkout", partial(_ping_after_idling, engine))
         return engine
     engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
@@ -157,12 +157,12 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _note_use(_: Any, record: ConnectionPoolEntry) -> None:
+def _record_use(_: Any, record: ConnectionPoolEntry) -> None:
     record.info["used"] = time.monotonic()
 
 
 def _ping_after_idling(engine: Engine, connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
-    """As `pool_pre_ping`, but a connection that was in use a moment ago is not asked whether it still is one."""
+    """As `pool_pre_ping`, without the ping if the connection was in use within the last second."""
     if time.monotonic() - record.info.get("used", float("inf")) < PING_AFTER_SECONDS:
         return
     try:
@@ -172,7 +172,7 @@ def _ping_after_idling(engine: Engine, connection: Any, record: ConnectionPoolEn
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
-    # The driver must not begin transactions of its own: it would begin late, and fail where it should have waited.
+    # The driver's own transactions begin late, and fail where they should wait for the lock.
     connection.isolation_level = None
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
@@ -184,17 +184,17 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def alone(session: Session, at: str) -> None:
-    """Wait until no other transaction is at this. Lasts as long as the transaction; on SQLite every writer is alone."""
+def lock(session: Session, name: str) -> None:
+    """Hold an advisory lock until the transaction ends. On SQLite there is only one writer at a time anyway."""
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(at, 0))))
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 
 def db_now(session: Session) -> datetime:
-    """The present moment. On PostgreSQL the transaction's, by the server's clock."""
+    """The present time; on PostgreSQL the start of the transaction by the server's clock."""
     if session.get_bind().dialect.name != "postgresql":
         return clock.now()
-    # Asking for the time must not write what is only half changed.
+    # Reading the time must not flush objects that the caller is still changing.
     with session.no_autoflush:
         moment: datetime = session.execute(select(func.now())).scalar_one()
     return moment.astimezone(UTC)

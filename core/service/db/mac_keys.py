@@ -1,4 +1,4 @@
-"""The keys of `Keyring.mac`, kept in the database under the master key: what they made outlives a master key."""
+"""The keys of `Keyring.mac`, stored in the database under the master key, so that digests outlive a master key."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from core.service.errors import Unavailable
 
 
 def pin_mac_keys(s: Session, keyring: Keyring, *, may_add: bool) -> None:
-    """Give the keyring the database's keys. Those that are missing are added, if this session may write.
+    """Let the keyring use the keys of the database. With `may_add`, in a write session, missing keys are added.
 
-    Raises `Unavailable` where they are under a master key that is not at hand.
+    Raises `Unavailable` if the keys are under a master key that the keyring lacks.
     """
     with s.no_autoflush:
-        found = _keys(s)
+        stored = _keys(s)
         try:
-            keyring.pin(found)
+            keyring.pin(stored)
         except DecryptionError:
             raise Unavailable("The master key is not the one that this database was written under.") from None
-        missing = [purpose for purpose in PURPOSES if purpose not in found]
+        missing = [purpose for purpose in PURPOSES if purpose not in stored]
         if missing and may_add:
-            # Pinned when next asked for: this transaction may be rolled back.
+            # They are pinned at the next call: this transaction may be rolled back.
             _add(s, {purpose: keyring.first_mac_key(purpose) for purpose in missing})
 
 

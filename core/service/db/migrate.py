@@ -1,6 +1,6 @@
-"""Bringing a database to the newest revision, from code or from a command line.
+"""Upgrades a database to the newest revision.
 
-Alembic is imported when it is needed: most processes that use a database neither migrate it nor ask for its revision.
+Alembic is imported only when it is needed: most processes neither migrate a database nor ask for its revision.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def alembic_config(url: str) -> Config:
     return config
 
 
-def migrate(url: str, revision: str = "head") -> None:
-    """Upgrade a database. Several processes may call this at once: one migrates, the others wait and find it done."""
+def migrate(url: str) -> None:
+    """Upgrade a database. Several processes may call this at once: one migrates, the others wait for it."""
     from alembic import command
 
     with _ALEMBIC:
-        command.upgrade(alembic_config(url), revision)
+        command.upgrade(alembic_config(url), "head")
 
 
 def head_revision() -> str:

@@ -12,17 +12,17 @@ from sqlalchemy.types import TypeDecorator
 
 JsonB = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 BigIntKey = BigInteger().with_variant(Integer, "sqlite")
-"""SQLite counts rows up only in a column that is exactly `INTEGER`."""
+"""SQLite assigns increasing values only to a column of exactly the type `INTEGER`."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment, kept in UTC. SQLite has no time zones, so naive values are refused and read back as UTC."""
+    """A time with a zone, stored in UTC. Naive values are refused; those that SQLite returns are read as UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, _: Dialect) -> datetime | None:
-        """Refuses naive values."""
+        """Raises `ValueError` for naive values."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -30,7 +30,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: Any, _: Dialect) -> datetime | None:
-        """Gives aware values in UTC."""
+        """Returns aware values in UTC."""
         if value is None:
             return None
         moment: datetime = value

@@ -1,6 +1,6 @@
-"""The Celery application that API and worker share, and how a queued job's id reaches a worker.
+"""The Celery application that API and worker share. It carries the id of a queued job to a worker.
 
-Only ids travel. A lost message costs seconds: the sweep rings again for every job that is still queued.
+A message holds nothing but the id. A lost message costs seconds: the sweep rings again for jobs that are still queued.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from core.service.settings import Settings
 
 RUN_JOB = "lethe.run_job"
 RING_LASTS = 60.0
-"""Seconds; later the sweep has rung again, and messages do not pile up while every worker is busy."""
+"""Seconds after which a message expires. By then the sweep has rung again, so messages do not pile up while workers are
+busy."""
 QUEUE = "lethe"
 GB = 10**9
 CLASSES_GB = (2, 4, 8, 12, 16, 24, 32, 40, 48, 80, 96, 144, 192)
-"""Classes of GPU memory, each with a queue: what cards come with."""
+"""The memory sizes of GPUs. There is a queue for each."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +50,7 @@ def make_celery(settings: Settings) -> Celery:
 
 
 def queue_of(gpu_memory: int | None) -> str:
-    """The queue of jobs that need so much: the smallest class that holds them. Unknown needs go to everybody."""
+    """The queue of jobs that need so many bytes: the smallest class that fits; for None the queue of all workers."""
     if gpu_memory is None:
         return QUEUE
     size = next((size for size in CLASSES_GB if gpu_memory <= size * GB), CLASSES_GB[-1])
@@ -57,9 +58,9 @@ def queue_of(gpu_memory: int | None) -> str:
 
 
 def queues_for(kind: str, memory: int) -> list[str]:
-    """Those that a worker listens to: of all jobs that are sure to fit, and of the smallest ones in any case.
+    """The queues of a worker: those of the jobs that fit into its memory, and in any case that of the smallest jobs.
 
-    Without a GPU a job takes at most twice as much, since its model is held in single precision.
+    Without a GPU a job takes up to twice as much memory, since its model is in single precision.
     """
     share = memory if kind == "gpu" else memory // 2
     fitting = [size for size in CLASSES_GB if size * GB <= share] or [CLASSES_GB[0]]
@@ -67,13 +68,13 @@ def queues_for(kind: str, memory: int) -> list[str]:
 
 
 def open_doorbell(settings: Settings, db: Database, celery: Celery) -> Callable[[str], None]:
-    """Rings for a job where workers listen that have room for it. One worker, as in embedded mode, hears everything."""
+    """A function that rings for a job in the queue of its size. In embedded mode there is one worker and one queue."""
     if settings.mode == "embedded":
         return partial(ring, celery)
 
     def ring_in_class(job_id: str) -> None:
         try:
-            with db.glance() as connection:
+            with db.autocommit() as connection:
                 need = connection.execute(select(Job.gpu_memory).where(Job.id == job_id)).scalar_one_or_none()
         except SQLAlchemyError as error:
             log.warning("doorbell_failed", job_id=job_id, error=type(error).__name__)
@@ -84,7 +85,7 @@ def open_doorbell(settings: Settings, db: Database, celery: Celery) -> Callable[
 
 
 def ring(celery: Celery, job_id: str, queue: str = QUEUE) -> None:
-    """Tell a worker that a job is queued. Best effort: a broker that is away is logged, never raised."""
+    """Tell a worker that a job is queued. An unreachable broker is logged, not raised."""
     try:
         celery.send_task(RUN_JOB, args=[job_id], queue=queue, ignore_result=True, retry=False, expires=RING_LASTS)
     except (KombuError, OSError) as error:
@@ -92,7 +93,7 @@ def ring(celery: Celery, job_id: str, queue: str = QUEUE) -> None:
 
 
 def ping(celery: Celery) -> None:
-    """Raises where the broker cannot be reached."""
+    """Raises if the broker cannot be reached."""
     with celery.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, timeout=2)
 

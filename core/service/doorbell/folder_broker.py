@@ -1,4 +1,4 @@
-"""A folder as a message broker, for an installation without Redis: kombu's filesystem transport, made atomic."""
+"""A folder as the message broker of an installation without Redis: kombu's filesystem transport, made atomic."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ TRANSPORT = f"{__name__}:Transport"
 
 
 class Channel(filesystem.Channel):
-    """Messages appear whole and are taken once.
+    """A message appears complete and is taken by one reader only.
 
-    kombu's own `_put` lets a reader see a file that is still empty, and its `_get` moves through the system's temporary
-    folder, which may be another file system.
+    With kombu's own `_put` a reader may see a file that is still empty. Its `_get` moves files to the temporary folder
+    of the system, which may be on another file system.
     """
 
     def _put(self, queue: str, payload: Any, **_: Any) -> None:  # type: ignore[override]
@@ -36,13 +36,13 @@ class Channel(filesystem.Channel):
         raise Empty
 
     def _take(self, message: Path) -> str | None:
-        mine = Path(self.processed_folder) / message.name
+        taken = Path(self.processed_folder) / message.name
         try:
-            os.rename(message, mine)
+            os.rename(message, taken)
         except FileNotFoundError:
             return None
-        payload = mine.read_text(encoding="utf-8")
-        mine.unlink()
+        payload = taken.read_text(encoding="utf-8")
+        taken.unlink()
         return payload
 
 
@@ -53,14 +53,14 @@ class Transport(filesystem.Transport):
 
 
 def folder_options(folder: Path) -> dict[str, Any]:
-    """Creates the folders that the transport needs, readable by nobody else, and says where they are."""
-    places = {name: folder / name for name in ("messages", "taken", "control")}
-    for place in places.values():
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Create the folders that the transport needs, readable by their owner only. Returns the transport's options."""
+    folders = {name: folder / name for name in ("messages", "taken", "control")}
+    for each in folders.values():
+        each.mkdir(parents=True, exist_ok=True, mode=0o700)
     return {
-        "data_folder_in": str(places["messages"]),
-        "data_folder_out": str(places["messages"]),
-        "processed_folder": str(places["taken"]),
-        "control_folder": str(places["control"]),
+        "data_folder_in": str(folders["messages"]),
+        "data_folder_out": str(folders["messages"]),
+        "processed_folder": str(folders["taken"]),
+        "control_folder": str(folders["control"]),
         "polling_interval": 0.2,
     }

@@ -26,7 +26,7 @@ def erase_inputs(services: Services, s: Session, job: Job) -> None:
     s.flush()
     erase_content(services, s, detach(s, job.id))
     after_commit(s, partial(erase_prefix, services.storage, input_prefix(job.id)))
-    after_commit(s, services.db.forget)
+    after_commit(s, services.db.truncate_wal)
 
 
 def erase_job(services: Services, s: Session, job: Job) -> None:
@@ -35,7 +35,7 @@ def erase_job(services: Services, s: Session, job: Job) -> None:
     What its sender wrote in free text goes too: it may be about a person.
     """
     erase_inputs(services, s, job)
-    idempotency.forget(s, job.id)
+    idempotency.redact(s, job.id)
     outbox.forget(s, job.id)
     job.erased_artifacts = {row.name: row.sha256 for row in of_jobs(s, [job.id])[job.id]}
     s.execute(delete(Artifact).where(Artifact.job_id == job.id))

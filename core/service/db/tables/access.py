@@ -11,7 +11,7 @@ from core.service.db.base import Base
 
 
 class Tenant(Base):
-    """Whose data it is. Every other row belongs to one."""
+    """An owner of data. Jobs, files, keys and webhooks belong to a tenant."""
 
     __tablename__ = "tenants"
 

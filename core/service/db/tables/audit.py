@@ -13,7 +13,7 @@ from core.service.db.types import BigIntKey
 
 
 class AuditEntry(Base):
-    """Who did what to which resource, and when. Triggers refuse every change but a new row; see `audit.chain`."""
+    """Who did what to which resource, and when. Triggers refuse updates and deletes; see `audit.chain`."""
 
     __tablename__ = "audit_entries"
     __table_args__ = (Index(None, "tenant_id", "resource", "number"),)
@@ -29,9 +29,9 @@ class AuditEntry(Base):
 
 
 class AuditHead(Base):
-    """The end of a tenant's chain. `mac` is null for a log from before the chain, until its next entry.
+    """The head of a tenant's chain. `mac` is null for a log that is older than the chain, until its next entry.
 
-    `anchored` entries are vouched for in the object store too.
+    The first `anchored` entries are also covered by an anchor in the object store.
     """
 
     __tablename__ = "audit_heads"

@@ -19,7 +19,7 @@ _UNDELETED = where("deleted_at IS NULL")
 
 
 class Job(Base):
-    """A forget request and what became of it."""
+    """A forget request, its state and its result."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -136,7 +136,7 @@ class JobEvent(Base):
 
 
 class Artifact(Base):
-    """A file that a successful attempt left. Rows appear in the transaction that ends the job, and not before."""
+    """A file of a job that succeeded. Its row is inserted by the transaction that ends the job."""
 
     __tablename__ = "artifacts"
     __table_args__ = (UniqueConstraint("storage_key"),)
@@ -151,7 +151,7 @@ class Artifact(Base):
 
 
 class Checkpoint(Base):
-    """A piece of what an unfinished job has come to, encrypted under its key. Gone when the job has ended."""
+    """A part of the state of an unfinished job, encrypted under its key. Deleted when the job has ended."""
 
     __tablename__ = "checkpoints"
     __table_args__ = (UniqueConstraint("storage_key"),)

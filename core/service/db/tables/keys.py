@@ -11,7 +11,7 @@ from core.service.db.base import Base
 
 
 class MacKey(Base):
-    """A key for digests, e.g. of API keys. It must stay when the master key, under which it is wrapped, changes."""
+    """A key for digests, e.g. of API keys. It stays the same when the master key that wraps it changes."""
 
     __tablename__ = "mac_keys"
 
@@ -20,7 +20,7 @@ class MacKey(Base):
 
 
 class SigningKey(Base):
-    """A public key that patches and certificates are, or were, signed with. `mac` tells it from one slipped in."""
+    """A public key of patches and certificates, present or past. `mac` proves that the service has added it."""
 
     __tablename__ = "signing_keys"
 

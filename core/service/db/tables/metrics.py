@@ -21,7 +21,7 @@ class Counter(Base):
 
 
 class Worker(Base):
-    """A worker that is, or was an hour ago, alive. Sizes are bytes."""
+    """A worker that has reported within the last hour. Sizes are in bytes."""
 
     __tablename__ = "workers"
 

@@ -1,7 +1,7 @@
-"""The tables of OpenDSR: which job serves which request, and the callbacks that are due.
+"""OpenDSR: which job serves which request, and the callbacks to send.
 
-Nothing of the subject is here: the request itself is the job's encrypted input, and the callback URLs, which are the
-sender's own, are encrypted under the job's key.
+Nothing about the subject is stored here: the request itself is the job's encrypted input, and the callback URLs are
+encrypted under the job's key.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class OpendsrRequest(Base):
 
 
 class OpendsrCallback(Base):
-    """A change of a request's status that one of its callback URLs is to hear of."""
+    """A change of a request's status that is to be sent to one of its callback URLs."""
 
     __tablename__ = "opendsr_callbacks"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""The tables of webhooks: endpoints, what is to be delivered to them (the outbox), and every attempt at it."""
+"""Webhooks: endpoints, the deliveries to them (the outbox), and every attempt at a delivery."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PENDING = where("status = 'pending'")
 
 
 class WebhookEndpoint(Base):
-    """Where a tenant wants to hear about its jobs. Whoever holds its lease is the only one to deliver to it."""
+    """A URL to which events about a tenant's jobs are sent. Only the holder of its lease delivers to it."""
 
     __tablename__ = "webhook_endpoints"
     __table_args__ = (
@@ -73,7 +73,7 @@ class WebhookDelivery(Base):
 
 
 class WebhookAttempt(Base):
-    """What came of sending a delivery once."""
+    """One attempt at a delivery, and its outcome."""
 
     __tablename__ = "webhook_attempts"
 

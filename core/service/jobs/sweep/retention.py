@@ -71,8 +71,8 @@ def erase(services: Services) -> Erased:
         idempotency_keys=_idempotency_keys(services),
         deliveries=deliveries.purge(services),
     )
-    if services.db.forgetting or not erased.nothing:
-        services.db.forget()
+    if services.db.wal_pending or not erased.nothing:
+        services.db.truncate_wal()
     return erased
 
 

@@ -18,7 +18,7 @@ from core.service.access.bootstrap import SETTING_UP
 from core.service.access.keys import list_keys
 from core.service.access.tenants import ensure_tenant
 from core.service.context import Services
-from core.service.db.engine import alone
+from core.service.db.engine import lock
 from core.service.db.migrate import migrate
 from core.service.settings import Settings
 from tests.servers.postgres import Postgres
@@ -129,7 +129,7 @@ def test_servers_that_start_at_once_on_a_new_database_set_it_up_once(cluster: di
     migrate(settings.resolved_database_url)
     with Services.open(settings) as services, ThreadPoolExecutor(2) as pool:
         with services.db.write() as session:
-            alone(session, SETTING_UP)
+            lock(session, SETTING_UP)
             ensure_tenant(session, "default")
             others = [pool.submit(prepare, services) for _ in range(2)]
             _until_somebody_waits(services)

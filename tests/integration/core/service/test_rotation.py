@@ -91,7 +91,7 @@ def test_a_new_master_key_while_the_service_runs(settings: Settings) -> None:
         assert who(services, secret) == "acme"
         later = submit(services, [png(8)]).id
         assert wrapped(services, later)[:8] == wrapped(services, job)[:8] == services.keyring.key_id
-        assert rotation.left(services) == 0
+        assert rotation.count_outdated(services) == 0
         refused = admin(settings, "rotate-master-key", "--retire")
         assert (refused.returncode, "wait a minute" in refused.stderr) == (1, True)
         path = key_file(settings)
@@ -131,10 +131,10 @@ def test_a_rotation_that_was_stopped_goes_on(settings: Settings, monkeypatch: py
         with pytest.raises(KeyboardInterrupt):
             rotation.rewrap(services)
         monkeypatch.setattr(rotation, "_store", store)
-        assert rotation.left(services) > 0
+        assert rotation.count_outdated(services) > 0
         assert [read(services, job) for job in jobs] == before
         assert rotation.rewrap(services).unreadable == 0
-        assert rotation.left(services) == 0
+        assert rotation.count_outdated(services) == 0
         assert rotation.rewrap(services) == rotation.Rewrapped(0, 0)
     replace(path, path.read_text().split()[0])
     with Services.open(settings) as services:
@@ -147,14 +147,14 @@ def test_a_key_destroyed_meanwhile_does_not_come_back(settings: Settings, monkey
         job = submit(services).id
         path = key_file(settings)
         replace(path, f"{new_master_key()}\n{path.read_text().strip()}")
-        again = rotation._again
+        again = rotation._rewrapped
 
         def destroy_first(*arguments: Any) -> bytes | None:
             with services.db.write() as s:
                 s.execute(update(Job).values(wrapped_key=None))
             return again(*arguments)
 
-        monkeypatch.setattr(rotation, "_again", destroy_first)
+        monkeypatch.setattr(rotation, "_rewrapped", destroy_first)
         rotation.rewrap(services)
         with services.db.read() as s:
             assert s.get_one(Job, job).wrapped_key is None
@@ -195,9 +195,9 @@ def test_the_key_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     path.write_text("a" * 32 + "\n\n  " + "b" * 32 + "\n")
     file = KeyFile(path, [b"c" * 32])
     assert file.read() == [b"a" * 32, b"b" * 32, b"c" * 32]
-    assert file.news() is None
+    assert file.changed() is None
     replace(path, "d" * 32)
-    assert file.news() == [b"d" * 32, b"c" * 32]
+    assert file.changed() == [b"d" * 32, b"c" * 32]
     with pytest.raises(FileNotFoundError):
         open_keyring(Settings(data_dir=tmp_path, master_key_file=tmp_path / "absent"))
 

@@ -103,8 +103,8 @@ def test_use_is_noted_to_the_minute(services: Services) -> None:
     first = who(services, secret)
     assert first.stale
     with services.db.write() as s:
-        keys.note_use(s, first, now())
-        keys.note_use(s, first, now() + timedelta(seconds=5))
+        keys.record_use(s, first, now())
+        keys.record_use(s, first, now() + timedelta(seconds=5))
     assert not who(services, secret).stale
     with services.db.read() as s:
         (row,) = keys.list_keys(s, "acme")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -189,8 +190,8 @@ def test_a_log_set_back_to_an_older_state_is_found(services: Services, unguarded
     with services.db.read() as s:
         older = {name: getattr(s.get_one(AuditHead, "acme"), name) for name in ("count", "hash", "mac")}
     write(services, 2)
-    assert audit.anchor(services, at_once=True) == 1
-    assert audit.anchor(services, at_once=True) == 0
+    assert audit.anchor(services) == 1
+    assert audit.anchor(services) == 0
     assert audit.verify(services).anchors == 1
     unguarded(delete(AuditEntry).where(AuditEntry.number > 3))
     unguarded(update(AuditHead).values(**older, anchored=0))
@@ -202,7 +203,7 @@ def test_a_log_set_back_to_an_older_state_is_found(services: Services, unguarded
 
 def test_a_head_without_its_seal_is_found(services: Services, unguarded: Callable[[Any], None]) -> None:
     write(services, 3)
-    audit.anchor(services, at_once=True)
+    audit.anchor(services)
     unguarded(update(AuditHead).values(mac=None))
     assert problems(services) == ["the seal of the head was taken away"]
     unguarded(delete(AuditHead))
@@ -212,7 +213,7 @@ def test_a_head_without_its_seal_is_found(services: Services, unguarded: Callabl
 
 def test_a_forged_anchor_is_found(services: Services) -> None:
     write(services, 3)
-    audit.anchor(services, at_once=True)
+    audit.anchor(services)
     (key,) = services.storage.list("audit/")
     said = json.loads(services.storage.read(key))
     for forged in (json.dumps({**said, "count": 2}).encode(), b"{}", b"\xff"):
@@ -220,12 +221,13 @@ def test_a_forged_anchor_is_found(services: Services) -> None:
         assert problems(services) == ["an anchor in the store was not written by this service"]
 
 
-def test_anchors_wait_a_minute_for_company(services: Services) -> None:
+def test_anchors_wait_a_minute_for_company(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     write(services, 1)
     assert audit.anchor(services) == 1
     write(services, 1)
     assert audit.anchor(services) == 0
-    assert audit.anchor(services, at_once=True) == 1
+    monkeypatch.setattr("core.service.audit.anchors.EVERY", timedelta(0))
+    assert audit.anchor(services) == 1
 
 
 def test_pages_and_filters(services: Services) -> None:

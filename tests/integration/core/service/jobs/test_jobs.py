@@ -249,7 +249,7 @@ def test_delete_leaves_a_tombstone_and_nothing_else(services: Services) -> None:
         for look in (views.get_job, list_artifacts, events.list_events, lifecycle.cancel):
             with pytest.raises(NotFound):
                 look(s, "acme", job.id)
-    with services.db.glance() as connection:
+    with services.db.autocommit() as connection:
         for glance in (views.glance, views.glance_state):
             with pytest.raises(NotFound):
                 glance(connection, "acme", job.id)

@@ -29,6 +29,7 @@ from core.service.jobs.create import create_job
 from core.service.jobs.sweep import due, retention
 from core.service.jobs.sweep.sweep import sweep
 from core.service.kit.clock import now
+from core.service.kit.deadline import due_at
 from core.service.metrics.live import requests_unmet
 from core.service.settings import Settings
 from tests.support.service import (
@@ -153,10 +154,10 @@ def test_a_reader_does_not_keep_the_sweep_from_its_work(tmp_path: Path) -> None:
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM jobs").fetchone()
             assert sweep(services).inputs_erased == 1
-            assert services.db.forgetting
+            assert services.db.wal_pending
         reader.close()
         sweep(services)
-        assert not services.db.forgetting
+        assert not services.db.wal_pending
         assert (tmp_path / "lethe.db-wal").stat().st_size == 0
 
 
@@ -172,7 +173,7 @@ def told(services: Services, job_id: str) -> list[dict[str, object]]:
 
 def test_a_due_date_is_on_the_job_and_warned_of_once(services: Services) -> None:
     job = submit(services)
-    assert job.due_at == due.due_at(job.created_at)
+    assert job.due_at == due_at(job.created_at)
     assert sweep(services).warned == 0
     make_due(services, 6, job.id)
     counts: list[int] = []
@@ -217,7 +218,7 @@ def test_the_clock_starts_when_the_subject_asked(services: Services) -> None:
     asked = now() - timedelta(days=20)
     with services.db.write() as s:
         job = create_job(services, s, PRINCIPAL, request(), plan=PLAN, received_at=asked)
-    assert job.due_at == due.due_at(asked)
+    assert job.due_at == due_at(asked)
 
 
 def test_the_warning_uses_its_index(tmp_path: Path) -> None:
