@@ -1,8 +1,8 @@
 """`python -m benchmarks.concepts [--check] [--work DIR [--report]] [--methods M ...] [--targets N] [--seeds 0 1 2]`.
 
 Methods run on the reference world's pipeline as they do in a job, and everything is measured with their patch loaded by
-diffusers. `--work` keeps what is done, so that an interrupted run goes on where it was; `--report` runs nothing and
-puts together what is there.
+diffusers. `--work` keeps results, so that an interrupted run resumes where it stopped; `--report` runs nothing and
+publishes the results that are there.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmarks.bars import RESULTS, Bar, publish
-from benchmarks.concepts.correction import METHODS, corrected, correction_bars, kept_shares
-from benchmarks.concepts.kept import counted, kept_results
+from benchmarks.concepts.correction import METHODS, correction_bars, measure_correction, stored_shares
 from benchmarks.concepts.sizes import size_bars
-from benchmarks.concepts.table import bars
-from core.unlearning.bench.concepts.cases import CONTENDERS, Case, cases, first_of_each_kind
-from core.unlearning.bench.concepts.contact_sheet import stack
-from core.unlearning.bench.concepts.eyes import open_eyes
-from core.unlearning.bench.concepts.run import Bench
-from core.unlearning.bench.concepts.summary import Result
+from benchmarks.concepts.table import bars, count_jobs
+from core.unlearning.bench.concepts.cases import CONTENDERS, ConceptCase, cases, first_of_each_kind
+from core.unlearning.bench.concepts.contact_sheet import stack_strips
+from core.unlearning.bench.concepts.results import stored_results
+from core.unlearning.bench.concepts.run import run
+from core.unlearning.bench.concepts.setup import ConceptSetup, open_eyes
+from core.unlearning.bench.store import Result
 from core.unlearning.families.diffusion import concepts
 from core.unlearning.families.diffusion.load import load
 from core.unlearning.progress import Silent
@@ -50,13 +50,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         work = options.work or Path(scratch)
         if options.report:
-            results, shares = kept_results(work), kept_shares(work)
+            results, shares = stored_results(work), stored_shares(work)
         else:
-            bench, planned = _plan(options, work)
-            results, shares = _run(bench, planned), corrected(bench, options.methods, options.seeds)
-        _pictures(results, work)
+            setup, planned = _plan(options, work)
+            results, shares = _run(setup, planned), measure_correction(setup, options.methods, options.seeds)
+        _save_contact_sheets(results, work)
     table: list[Bar] = [*bars(results), *correction_bars(shares), *size_bars()]
-    text = TEXT.format(jobs=counted(results))
+    text = TEXT.format(jobs=count_jobs(results))
     met = publish("concepts", "ConceptBench on the reference world", table, text=text, raw={"results": results})
     return 0 if met or not options.check else 1
 
@@ -64,8 +64,8 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.concepts", description=__doc__)
     parser.add_argument("--check", action="store_true", help="exit with 1 while a bar is missed")
-    parser.add_argument("--work", type=Path, help="keep results here and go on from what is there")
-    parser.add_argument("--report", action="store_true", help="run nothing: put together what --work holds")
+    parser.add_argument("--work", type=Path, help="keep results here and resume from them")
+    parser.add_argument("--report", action="store_true", help="run nothing: publish what --work holds")
     parser.add_argument("--world", type=Path, default=WORLD, help="a folder with base, classifiers and retain_set")
     parser.add_argument("--methods", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
     parser.add_argument("--targets", type=int, default=5, help="of each kind")
@@ -76,14 +76,14 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _plan(options: argparse.Namespace, work: Path) -> tuple[Bench, list[Case]]:
+def _plan(options: argparse.Namespace, work: Path) -> tuple[ConceptSetup, list[ConceptCase]]:
     spec = ModelSpec("reference-diffusion", "diffusion", str(options.world / "base"), defaults=DRAWING)
     model, known = load(spec), concepts.read(options.world / "retain_set")
     eyes = open_eyes(options.world / "classifiers", None, str(model.device))
     planned = list(cases(known, options.methods, options.targets, options.seeds, options.together))
     named = [name for name in options.methods if name in METHODS]
-    planned += [Case(name, (HARMFUL,), "concept", seed) for seed in options.seeds for name in named]
-    bench = Bench(
+    planned += [ConceptCase(name, (HARMFUL,), "concept", seed) for seed in options.seeds for name in named]
+    setup = ConceptSetup(
         model,
         eyes,
         options.world / "retain_set",
@@ -92,34 +92,34 @@ def _plan(options: argparse.Namespace, work: Path) -> tuple[Bench, list[Case]]:
         attacked=first_of_each_kind(known, options.attacked),
         scored=first_of_each_kind(known, options.scored),
     )
-    return bench, planned
+    return setup, planned
 
 
-def _run(bench: Bench, planned: list[Case]) -> list[Result]:
+def _run(setup: ConceptSetup, planned: list[ConceptCase]) -> list[Result]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task("cases", total=len(planned))
 
-        def done(case: Case, result: Result) -> None:
-            found = (result[name] for name in ("ua", "ira", "cra"))
-            bar.console.print(f"{case.name}:", *("–" if value is None else f"{value:.2f}" for value in found))
+        def show(result: Result) -> None:
+            numbers = (result[name] for name in ("ua", "ira", "cra"))
+            bar.console.print(f"{result['case']}:", *("–" if number is None else f"{number:.2f}" for number in numbers))
             bar.advance(task)
 
-        return bench.run(planned, Silent(), done)
+        return run(setup, planned, Silent(), show)
 
 
-def _pictures(results: list[Result], work: Path) -> None:
+def _save_contact_sheets(results: list[Result], work: Path) -> None:
     from PIL import Image
 
     for contender in dict.fromkeys(result["contender"] for result in results):
         names = [(result["case"], ", ".join(result["targets"])) for result in results]
-        shown = [
+        strips = [
             (f"{title} ({name})", Image.open(work / f"{name}.png"))
             for name, title in names
             if name.startswith(f"{contender}.") and (work / f"{name}.png").is_file()
         ]
-        if shown:
-            stack(shown).save(RESULTS / f"concepts-{contender}.png", optimize=True)
+        if strips:
+            stack_strips(strips).save(RESULTS / f"concepts-{contender}.png", optimize=True)
 
 
 if __name__ == "__main__":

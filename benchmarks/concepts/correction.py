@@ -1,19 +1,20 @@
-"""Concept correction: a word that one meaning dominates draws the other once that meaning is forgotten."""
+"""Concept correction: an ambiguous word draws its rarer meaning once the dominant one is forgotten."""
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
 
 import numpy as np
 
 from benchmarks.bars import Bar
-from core.unlearning.bench.concepts.attacks import shown
-from core.unlearning.bench.concepts.patched import under_patch
-from core.unlearning.bench.concepts.run import Bench
+from core.unlearning.bench.concepts.attacks import share_recognised
+from core.unlearning.bench.concepts.jobs import under_patch
+from core.unlearning.bench.concepts.setup import ConceptSetup
+from core.unlearning.bench.store import ResultStore
 from core.unlearning.families.diffusion.data import build_data
 from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.methods.base import JobContext
@@ -25,46 +26,49 @@ from core.unlearning.reference.diffusion.drawing import draw
 from core.unlearning.types import Entity, ForgetRequest, JobData
 
 METHODS = ("closed-form", "forget-me-not")
-_FILES, _BEFORE = "correction", "before"
+_NAME, _BEFORE = "correction", "before"
 _PICTURES, _EACH = 12, 8
 Shares = Mapping[str, float]
-"""Of the homonym's pictures, by what they show; and of pictures of the dominant meaning asked for by its own name."""
+"""Shares of pictures that show each meaning: drawn for the homonym, and for the dominant meaning's own name."""
 
 
-def corrected(bench: Bench, methods: Sequence[str], seeds: Sequence[int]) -> dict[str, list[Shares]]:
-    """Before, and after each method with each seed; what is in the bench's folder already is read."""
-    found = {_BEFORE: [_kept(bench, _BEFORE, lambda: _shares(bench, bench.model))]}
+def measure_correction(setup: ConceptSetup, methods: Sequence[str], seeds: Sequence[int]) -> dict[str, list[Shares]]:
+    """Before, and after each method with each seed. Stored shares are not measured again."""
+
+    def stored(name: str, measure: Callable[[], Shares]) -> Shares:
+        shares: Shares = setup.store.read_or_measure(f"{_NAME}.{name}", measure)
+        return shares
+
+    measured = {_BEFORE: [stored(_BEFORE, lambda: _shares(setup, setup.model))]}
     for method in METHODS:
         if method in methods:
-            found[method] = [_kept(bench, f"{method}.{seed}", _job(bench, method, seed)) for seed in seeds]
-    return found
+            measured[method] = [
+                stored(f"{method}.{seed}", partial(_shares_under_patch, setup, method, seed)) for seed in seeds
+            ]
+    return measured
 
 
-def kept_shares(work: Path) -> dict[str, list[Shares]]:
-    """What the folder holds of the same."""
-    named = {name: sorted(work.glob(f"{_FILES}.{name}*.json")) for name in (_BEFORE, *METHODS)}
-    return {name: [json.loads(file.read_text()) for file in files] for name, files in named.items() if files}
+def stored_shares(work: Path) -> dict[str, list[Shares]]:
+    """The shares that an earlier run stored."""
+    stored = {name: ResultStore(work).read_all(f"{_NAME}.{name}*") for name in (_BEFORE, *METHODS)}
+    return {name: shares for name, shares in stored.items() if shares}
 
 
-def correction_bars(found: Mapping[str, Sequence[Shares]]) -> list[Bar]:
+def correction_bars(measured: Mapping[str, Sequence[Shares]]) -> list[Bar]:
     """A row for each share, before and after each method."""
-    return [bar for name, shares in found.items() for bar in _bars(name, shares)]
+    return [bar for name, shares in measured.items() for bar in _bars(name, shares)]
 
 
-def _job(bench: Bench, method: str, seed: int) -> Callable[[], Shares]:
-    return lambda: _corrected(bench, method, seed)
-
-
-def _corrected(bench: Bench, method: str, seed: int) -> Shares:
+def _shares_under_patch(setup: ConceptSetup, method: str, seed: int) -> Shares:
     options = catalogue()[method].options.model_validate({"seed": seed})
-    data = _data(bench)
+    data = _data(setup)
     with tempfile.TemporaryDirectory() as folder:
-        made = load_method(method).run(bench.model, data, options, JobContext(Path(folder)))
-        with under_patch(bench.model, made.adapter) as patched:
-            return _shares(bench, patched)
+        made = load_method(method).run(setup.model, data, options, JobContext(Path(folder)))
+        with under_patch(setup.model, made.adapter) as patched:
+            return _shares(setup, patched)
 
 
-def _data(bench: Bench) -> JobData:
+def _data(setup: ConceptSetup) -> JobData:
     """Pictures of the dominant meaning, the shared word as the name, the other meaning as the replacement."""
     rng = np.random.default_rng(0)
     scenes = concept_scenes(concept_named(DOMINANT), _PICTURES, rng)
@@ -79,32 +83,24 @@ def _data(bench: Bench) -> JobData:
         images=images,
         replacement=f"a {OVERSHADOWED}",
     )
-    return build_data(bench.model, request, bench.retain_set, Silent(), seed=0)
+    return build_data(setup.model, request, setup.retain_set, Silent(), seed=0)
 
 
-def _shares(bench: Bench, model: DiffusionModel) -> dict[str, float]:
+def _shares(setup: ConceptSetup, model: DiffusionModel) -> dict[str, float]:
     homonym, named = homonym_prompts("test"), [p.replace(HOMONYM, DOMINANT) for p in homonym_prompts("test")]
     ambiguous = model.draw([homonym[n % len(homonym)] for n in range(2 * _EACH)], range(2 * _EACH))
     by_name = model.draw([named[n % len(named)] for n in range(_EACH)], range(_EACH))
     return {
-        "the other meaning is drawn": shown(bench.eyes, OVERSHADOWED, ambiguous),
-        "the dominant meaning is drawn": shown(bench.eyes, DOMINANT, ambiguous),
-        "the dominant meaning is drawn by its own name": shown(bench.eyes, DOMINANT, by_name),
+        "the other meaning is drawn": share_recognised(setup.eyes, OVERSHADOWED, ambiguous),
+        "the dominant meaning is drawn": share_recognised(setup.eyes, DOMINANT, ambiguous),
+        "the dominant meaning is drawn by its own name": share_recognised(setup.eyes, DOMINANT, by_name),
     }
 
 
-def _kept(bench: Bench, name: str, measure: Callable[[], Shares]) -> Shares:
-    file = bench.work / f"{_FILES}.{name}.json"
-    if not file.is_file():
-        file.write_text(json.dumps(measure()) + "\n")
-    shares: Shares = json.loads(file.read_text())
-    return shares
-
-
-def _bars(title: str, found: Sequence[Shares]) -> list[Bar]:
+def _bars(title: str, runs: Sequence[Shares]) -> list[Bar]:
     rows = []
-    for what in found[0]:
-        values = [shares[what] for shares in found]
+    for what in runs[0]:
+        values = [shares[what] for shares in runs]
         spread = stdev(values) if len(values) > 1 else None
         rows.append(Bar(f"correction, {title}: {what}", fmean(values), spread=spread, n=len(values)))
     return rows

@@ -1,11 +1,13 @@
-"""Results to bars."""
+"""From results to bars."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from benchmarks.bars import Bar
-from core.unlearning.bench.concepts.summary import Result, Row, rows
+from core.unlearning.bench.concepts.cases import CONTENDERS, KINDS
+from core.unlearning.bench.concepts.summary import ConceptRow, summary_rows
+from core.unlearning.bench.store import Result
 
 _BOUNDS: Mapping[tuple[str, int], Mapping[str, float]] = {
     ("closed-form", 1): {"ua": 0.98, "ira": 0.97, "cra": 0.97},
@@ -26,12 +28,22 @@ _TITLES = {
 }
 
 
+def count_jobs(results: Sequence[Result]) -> str:
+    """How many jobs each contender has on single targets of ConceptBench's kinds, and on how many targets."""
+    parts = []
+    for contender in dict.fromkeys(result["contender"] for result in results):
+        single = [r for r in results if r["contender"] == contender and len(r["targets"]) == 1 and r["kind"] in KINDS]
+        targets = {(r["kind"], r["targets"][0]) for r in single}
+        parts.append(f"{CONTENDERS[contender].title}: {len(single)} on {len(targets)} targets")
+    return "; ".join(parts)
+
+
 def bars(results: Sequence[Result]) -> list[Bar]:
-    """One contender after the other."""
-    return [bar for row in rows(results) for bar in _of(row)]
+    """The bars of one contender after the other."""
+    return [bar for row in summary_rows(results) for bar in _of(row)]
 
 
-def _of(row: Row) -> list[Bar]:
+def _of(row: ConceptRow) -> list[Bar]:
     name = row.title if row.together == 1 else f"{row.title}, {row.together} at once"
     name += ", harmful concept" if row.harmful else ""
     bounds = {} if row.harmful else _BOUNDS.get((row.contender, row.together), {})

@@ -22,9 +22,10 @@ from benchmarks.mllm.table import bars, counted
 from core.unlearning.bench.memory.bench import TITLE, MemoryBench, build_oracle
 from core.unlearning.bench.memory.cases import RATIOS, contenders
 from core.unlearning.bench.memory.output import MARKDOWN, PAGE, write_outputs
-from core.unlearning.bench.memory.results import Result, stored_results
+from core.unlearning.bench.memory.results import stored_results
 from core.unlearning.bench.memory.setup import MemorySetup, bundled_model
 from core.unlearning.bench.memory.summary import LeaderboardRow
+from core.unlearning.bench.store import Result
 from core.unlearning.patches.digest import base_digest
 
 TEXT = """`lethe bench mllm` on the reference world: 5, 10 and 15 % of its people (two, four, six), drawn by each seed

@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from benchmarks.bars import Bar
 from core.unlearning.bench.memory.measure import FORGET
 from core.unlearning.bench.memory.records import OVERALL, Record, from_json, value
-from core.unlearning.bench.memory.results import Result
+from core.unlearning.bench.store import Result
 
 SUPPRESSION, ERASURE = "smfa", "smfa-erasure"
 _TITLES = {SUPPRESSION: "default preset", ERASURE: "mode erasure"}

@@ -10,9 +10,9 @@ from benchmarks.bars import Bar
 from benchmarks.mllm.robustness import pressed
 from core.unlearning.bench.memory.cases import RATIOS, contenders
 from core.unlearning.bench.memory.records import OVERALL
-from core.unlearning.bench.memory.results import Result
 from core.unlearning.bench.memory.summary import LeaderboardRow
 from core.unlearning.bench.memory.tuning import MAX_UTILITY_DROP
+from core.unlearning.bench.store import Result
 
 OURS = "smfa"
 _MEANS = {5: 0.98, 10: 0.97, 15: 0.95}

@@ -12,8 +12,8 @@ from client.cli import bench_mllm, exits
 from client.cli.context import JsonFlag, err, out, print_json
 
 if TYPE_CHECKING:
-    from core.unlearning.bench.concepts.run import Bench
-    from core.unlearning.bench.concepts.summary import Row
+    from core.unlearning.bench.concepts.setup import ConceptSetup
+    from core.unlearning.bench.concepts.summary import ConceptRow
 
 app = typer.Typer(help="Compare methods on this machine; no server is needed.", no_args_is_help=True)
 
@@ -48,7 +48,7 @@ def concepts(
     """Forget identities, objects and styles with each method, and measure what the pipeline then draws."""
     from core.unlearning.bench.concepts.cases import CONTENDERS, cases, first_of_each_kind
     from core.unlearning.bench.concepts.hub import FOLDER
-    from core.unlearning.bench.concepts.summary import rows
+    from core.unlearning.bench.concepts.summary import summary_rows
     from core.unlearning.families.diffusion import concepts as listed
 
     unknown = sorted(set(methods or ()) - set(CONTENDERS))
@@ -57,41 +57,41 @@ def concepts(
     if classifiers is None and clip is None:
         raise exits.CommandError("pass --classifiers DIR or --clip MODEL: somebody has to look", exits.USAGE)
     folder = prompts or FOLDER
-    prepared = _prepare(pipeline, folder, classifiers, clip, work, {"draw_steps": steps, "draw_guidance": guidance})
+    setup = _prepare(pipeline, folder, classifiers, clip, work, {"draw_steps": steps, "draw_guidance": guidance})
     known = listed.read(folder)
     planned = list(cases(known, methods or list(CONTENDERS), targets, range(seeds), together or ()))
-    results = _run(replace(prepared, scored=first_of_each_kind(known, 1)), planned)
+    results = _run(replace(setup, scored=first_of_each_kind(known, 1)), planned)
     if json:
         print_json({"results": results})
     else:
-        _show(rows(results))
+        _show(summary_rows(results))
 
 
 def _prepare(
     pipeline: str, folder: Path, classifiers: Path | None, clip: str | None, work: Path, drawing: dict[str, float]
-) -> Bench:
-    from core.unlearning.bench.concepts.eyes import open_eyes
-    from core.unlearning.bench.concepts.run import Bench
+) -> ConceptSetup:
+    from core.unlearning.bench.concepts.setup import ConceptSetup, open_eyes
     from core.unlearning.families.diffusion.load import load
     from core.unlearning.types import ModelSpec
 
     model = load(ModelSpec("bench", "diffusion", pipeline, defaults=drawing))
     eyes = open_eyes(classifiers, clip, str(model.device))
-    return Bench(model, eyes, folder, work)
+    return ConceptSetup(model, eyes, folder, work)
 
 
-def _run(prepared: Bench, planned: list[Any]) -> list[Any]:
+def _run(setup: ConceptSetup, planned: list[Any]) -> list[Any]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from core.unlearning.bench.concepts.run import run
     from core.unlearning.progress import Silent
 
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=err()) as bar:
         task = bar.add_task("jobs", total=len(planned))
-        return prepared.run(planned, Silent(), lambda *_: bar.advance(task))
+        return run(setup, planned, Silent(), lambda _: bar.advance(task))
 
 
-def _show(found: list[Row]) -> None:
+def _show(found: list[ConceptRow]) -> None:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+Result = dict[str, Any]
+"""A case's result, by key."""
+
 
 @dataclass(frozen=True)
 class ResultStore:

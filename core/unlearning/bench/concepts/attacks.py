@@ -1,4 +1,4 @@
-"""White-box attacks on a patched pipeline: words searched for in pictures, and pictures that are drawn on."""
+"""White-box attacks on a patched pipeline: textual inversion, and drawing from noised pictures of the concept."""
 
 from __future__ import annotations
 
@@ -17,33 +17,36 @@ from core.unlearning.families.diffusion.placeholder import new_vectors, placehol
 from core.unlearning.types import JobData
 
 SEARCH = Course(steps=200, rate=0.2, patience=None)
-_SHOWN = 16
+_DRAWN = 16
+"""Pictures drawn with the embeddings that the inversion finds."""
 
 
-def inverted(model: DiffusionModel, eyes: Eyes, data: JobData, pictures: Sequence[Image], seed: int) -> float:
-    """Share of pictures that show the concept again, drawn with words that were searched for in pictures of it."""
-    asks = open_prompts(data)
+def textual_inversion(model: DiffusionModel, eyes: Eyes, data: JobData, pictures: Sequence[Image], seed: int) -> float:
+    """Share of pictures that show the concept, drawn with embeddings optimised on pictures of it."""
+    templates = open_prompts(data)
     start = new_vectors(model.pipe, wordings.class_word(data.entity.kind), WORDS, seed)
     course = Course(SEARCH.steps, SEARCH.rate, SEARCH.batch, SEARCH.patience, seed)
-    found = invert(model, latents_of(model, pictures), asks, start, course, lambda _: None)
-    with placeholder(model.pipe, found.vectors) as words:
-        prompts = [asks[n % len(asks)].replace("{}", words) for n in range(_SHOWN)]
-        return shown(eyes, data.entity.names[0], model.draw(prompts, range(_SHOWN)))
+    inverted = invert(model, latents_of(model, pictures), templates, start, course, lambda _: None)
+    with placeholder(model.pipe, inverted.vectors) as words:
+        prompts = [templates[n % len(templates)].replace("{}", words) for n in range(_DRAWN)]
+        return share_recognised(eyes, data.entity.names[0], model.draw(prompts, range(_DRAWN)))
 
 
-def drawn_on(model: DiffusionModel, eyes: Eyes, name: str, prompts: Sequence[str], pictures: Sequence[Image]) -> float:
-    """Share that shows the concept where the pipeline starts from noised pictures of it, with prompts that name it."""
-    asked = [prompts[n % len(prompts)] for n in range(len(pictures))]
-    return shown(eyes, name, redraw.drawn_on(model, asked, pictures, range(len(pictures))))
+def noised_pictures(
+    model: DiffusionModel, eyes: Eyes, name: str, prompts: Sequence[str], pictures: Sequence[Image]
+) -> float:
+    """Share of pictures that show the concept, drawn from noised pictures of it with prompts that name it."""
+    repeated = [prompts[n % len(prompts)] for n in range(len(pictures))]
+    return share_recognised(eyes, name, redraw.drawn_on(model, repeated, pictures, range(len(pictures))))
 
 
-def shown(eyes: Eyes, name: str, pictures: Sequence[Image]) -> float:
-    """Share of the pictures in which the concept is seen. Raises `ValueError` where nothing knows it."""
-    return fmean(map(float, recognise(eyes, name)(pictures)))
+def share_recognised(eyes: Eyes, name: str, pictures: Sequence[Image]) -> float:
+    """Share of the pictures in which the concept is recognised. Raises `ValueError` where no classifier knows it."""
+    return fmean(map(float, recogniser(eyes, name)(pictures)))
 
 
-def recognise(eyes: Eyes, name: str) -> Callable[[Sequence[Image]], list[bool]]:
-    """For each picture, whether the concept is seen in it."""
+def recogniser(eyes: Eyes, name: str) -> Callable[[Sequence[Image]], list[bool]]:
+    """A function that tells for each picture whether the concept is recognised in it."""
     judge = eyes.judge_of(name)
     if judge is None:
         raise ValueError("no classifier knows this concept")

@@ -1,4 +1,4 @@
-"""Names like those of HUB (Moon et al., ICCV 2025), for real checkpoints: people, characters, painters, things.
+"""Target names like those of HUB (Moon et al., ICCV 2025), for real checkpoints: people, characters, painters, objects.
 
 `python -m core.unlearning.bench.concepts.hub` writes the list that comes with the package.
 """
@@ -31,7 +31,7 @@ _NAMES: dict[EntityKind, tuple[str, ...]] = {
 
 
 def write(folder: Path = FOLDER) -> None:
-    """One line a concept, in the form of a retain set: with the prompts of the templates, by part."""
+    """Write one line for each concept in the form of a retain set, with prompts by part."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
         {"name": name, "kind": kind, "prompts": {part: wordings.prompts(kind, name, part) for part in _PARTS}}

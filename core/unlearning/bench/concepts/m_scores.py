@@ -1,4 +1,4 @@
-"""The M-Score of a target and of controls of its kind, before and after."""
+"""The M-Score of a target and of control concepts of its kind, before and after the patch."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.unlearning.bench.concepts.attacks import recognise
-from core.unlearning.bench.concepts.patched import under_patch
+from core.unlearning.bench.concepts.attacks import recogniser
+from core.unlearning.bench.concepts.jobs import under_patch
 from core.unlearning.families.diffusion import concepts, wordings
 from core.unlearning.families.diffusion.evaluation.mscore import Compared, Score, score
 from core.unlearning.families.diffusion.eyes import Eyes
@@ -20,36 +20,36 @@ CONTROLS = 3
 COURSE = Course(steps=100, patience=None)
 _PICTURES = 12
 _SEED = 3_000_000
-"""Of the pictures that are inverted."""
+"""First seed of the inverted pictures."""
 
 
 @dataclass
-class Scores:
-    """Scores of the unchanged model are kept: every method is compared with them."""
+class MScores:
+    """Scores of the unchanged model are cached: every method is compared with them."""
 
     model: DiffusionModel
     eyes: Eyes
     retain_set: Path
     _before: dict[str, Score] = field(default_factory=dict)
 
-    def compared(self, adapter: Path, target: str, kind: EntityKind) -> dict[str, Any]:
-        """JSON values."""
+    def compare(self, adapter: Path, target: str, kind: EntityKind) -> dict[str, Any]:
+        """The comparison as JSON values."""
         of_kind = {c.name: c.prompts["train"] for c in concepts.read(self.retain_set) if c.kind == kind}
         names = [target, *[name for name in of_kind if name != target][:CONTROLS]]
         pictures = {name: self._pictures(of_kind[name]) for name in names}
         for name in names:
             if name not in self._before:
-                self._before[name] = self._inverted(self.model, name, kind, pictures[name])
+                self._before[name] = self._score(self.model, name, kind, pictures[name])
         with under_patch(self.model, adapter) as patched:
-            after = [self._inverted(patched, name, kind, pictures[name]) for name in names]
+            after = [self._score(patched, name, kind, pictures[name]) for name in names]
         before = [self._before[name] for name in names]
-        found = Compared(before[0], after[0], tuple(before[1:]), tuple(after[1:]))
-        return {**asdict(found), "drop": found.drop, "control_drop": found.control_drop}
+        comparison = Compared(before[0], after[0], tuple(before[1:]), tuple(after[1:]))
+        return {**asdict(comparison), "drop": comparison.drop, "control_drop": comparison.control_drop}
 
     def _pictures(self, prompts: Sequence[str]) -> list[Any]:
-        asked = [prompts[n % len(prompts)] for n in range(_PICTURES)]
-        return self.model.draw(asked, range(_SEED, _SEED + _PICTURES))
+        repeated = [prompts[n % len(prompts)] for n in range(_PICTURES)]
+        return self.model.draw(repeated, range(_SEED, _SEED + _PICTURES))
 
-    def _inverted(self, model: DiffusionModel, name: str, kind: EntityKind, pictures: Sequence[Any]) -> Score:
+    def _score(self, model: DiffusionModel, name: str, kind: EntityKind, pictures: Sequence[Any]) -> Score:
         asks = wordings.prompts(kind, "{}", "train")
-        return score(model, name, pictures, asks, recognise(self.eyes, name), course=COURSE, seeds=(0,))
+        return score(model, name, pictures, asks, recogniser(self.eyes, name), course=COURSE, seeds=(0,))

@@ -1,4 +1,4 @@
-"""What a patched pipeline draws of the target and of everything else, on prompts that no job has seen."""
+"""Evaluates a patched pipeline on prompts that no job has seen: of the target, of its kind, of other kinds."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from core.unlearning.families.diffusion.model import DiffusionModel
 from core.unlearning.progress import Silent
 from core.unlearning.types import Example, Level
 
-_APART = 10_000
-"""Between the seeds of two seeds."""
+_SEED_STRIDE = 10_000
+"""Distance between the picture seeds of two case seeds."""
 
 
 @dataclass(frozen=True)
-class Painter:
-    """A model whose pictures come from seeds of their own."""
+class SeedShiftedModel:
+    """A model that draws with other picture seeds for each case seed."""
 
     model: DiffusionModel
     seed: int
 
     def draw(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image]:
         """One picture for each prompt."""
-        return self.model.draw(prompts, [_APART * self.seed + seed for seed in seeds])
+        return self.model.draw(prompts, [_SEED_STRIDE * self.seed + seed for seed in seeds])
 
 
-def measured(
+def evaluate_pipeline(
     model: DiffusionModel, eyes: Eyes, examples: Sequence[Example], seed: int, level: Level
 ) -> PictureEvaluation:
-    """The model as it is now."""
-    return evaluate(Painter(model, seed), eyes, examples, level=level, progress=Silent())
+    """Evaluate the model as it is, with or without a patch."""
+    return evaluate(SeedShiftedModel(model, seed), eyes, examples, level=level, progress=Silent())
 
 
-def numbers(before: PictureEvaluation, after: PictureEvaluation) -> dict[str, Any]:
-    """What a case is judged by; `after` as `compared` gives it."""
+def case_numbers(before: PictureEvaluation, after: PictureEvaluation) -> dict[str, Any]:
+    """The numbers of a case's result; `after`: returned by `compare.compared`."""
     return {
         "ua": after.value("forget_concept", "ua"),
         "ua_indirect": after.value("forget_indirect", "ua"),

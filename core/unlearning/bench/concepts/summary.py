@@ -1,4 +1,4 @@
-"""Results to rows: means over targets and seeds."""
+"""From results to the rows of a table: means over targets and seeds."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from statistics import fmean, stdev
 from typing import Any
 
 from core.unlearning.bench.concepts.cases import CONTENDERS, KINDS
-
-Result = dict[str, Any]
+from core.unlearning.bench.store import Result
 
 
 @dataclass(frozen=True)
-class Row:
-    """One contender on so many concepts at once; `measures` as (mean, standard deviation) by name.
+class ConceptRow:
+    """One contender on `together` targets at once; `measures`: (mean, standard deviation) by name.
 
-    `harmful`: of none of the categories of ConceptBench.
+    `harmful`: a concept outside ConceptBench's categories.
     """
 
     title: str
@@ -31,8 +30,8 @@ class Row:
     """The largest."""
 
 
-def rows(results: Sequence[Result]) -> list[Row]:
-    """In the order in which the results come."""
+def summary_rows(results: Sequence[Result]) -> list[ConceptRow]:
+    """In the order of the results."""
     groups: dict[tuple[str, int, bool], list[Result]] = {}
     for result in results:
         key = (result["contender"], len(result["targets"]), result["kind"] not in KINDS)
@@ -41,14 +40,14 @@ def rows(results: Sequence[Result]) -> list[Row]:
 
 
 def mean_of(results: Sequence[Result], *path: str) -> tuple[float, float] | None:
-    """Mean and standard deviation of what stands there, where it stands anywhere."""
-    found = [value for result in results if (value := _at(result, path)) is not None]
-    if not found:
+    """Mean and standard deviation of the values at that path of keys; None where no result has one."""
+    values = [value for result in results if (value := _at(result, path)) is not None]
+    if not values:
         return None
-    return fmean(found), stdev(found) if len(found) > 1 else 0.0
+    return fmean(values), stdev(values) if len(values) > 1 else 0.0
 
 
-def _row(contender: str, together: int, harmful: bool, members: Sequence[Result]) -> Row:
+def _row(contender: str, together: int, harmful: bool, members: Sequence[Result]) -> ConceptRow:
     paths = [
         ("ua",),
         ("ua_indirect",),
@@ -64,7 +63,7 @@ def _row(contender: str, together: int, harmful: bool, members: Sequence[Result]
     paths += [("m_score", when, what) for when in ("before", "after") for what in ("score", "loss", "recovered")]
     paths += [(kind, split) for kind in ("distance", "clip_score") for split in ("retain_same", "retain_cross")]
     measures = {" ".join(path): mean for path in paths if (mean := mean_of(members, *path)) is not None}
-    return Row(
+    return ConceptRow(
         CONTENDERS[contender].title,
         contender,
         together,

@@ -12,11 +12,12 @@ from core.unlearning.bench.memory import tuning
 from core.unlearning.bench.memory.cases import RATIOS, MemoryCase, cases, contenders
 from core.unlearning.bench.memory.output import build_manifest, write_outputs
 from core.unlearning.bench.memory.reference_world import TEST
-from core.unlearning.bench.memory.results import Result, claim_folder
+from core.unlearning.bench.memory.results import claim_folder
 from core.unlearning.bench.memory.run import OnCase, run
 from core.unlearning.bench.memory.setup import MemorySetup
 from core.unlearning.bench.memory.summary import LeaderboardRow
 from core.unlearning.bench.memory.world import sample_people
+from core.unlearning.bench.store import Result
 from core.unlearning.jobs.work import validate_options
 from core.unlearning.patches.digest import base_digest
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from core.unlearning.bench.memory import leaderboard
 from core.unlearning.bench.memory.cases import MemoryCase
-from core.unlearning.bench.memory.results import Result, empty_result
+from core.unlearning.bench.memory.results import empty_result
 from core.unlearning.bench.memory.setup import MemorySetup
 from core.unlearning.bench.memory.summary import LeaderboardRow, leaderboard_rows, tidy_records
-from core.unlearning.bench.store import ResultStore
+from core.unlearning.bench.store import Result, ResultStore
 from core.version import VERSION
 
 MANIFEST = "manifest.json"

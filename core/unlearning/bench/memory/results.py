@@ -7,10 +7,9 @@ from typing import Any
 
 from core.unlearning.bench.memory.cases import MemoryCase
 from core.unlearning.bench.memory.setup import MemorySetup
-from core.unlearning.bench.store import ResultStore
+from core.unlearning.bench.store import Result, ResultStore
 from core.unlearning.jobs.work import validate_options
 
-Result = dict[str, Any]
 FINAL_ERRORS = ("training_diverged", "patch_has_no_effect", "nothing_to_forget")
 """Errors that occur again whenever the case is run. After any other the case is run again."""
 

@@ -10,8 +10,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from core.unlearning.bench.memory.cases import MemoryCase
-from core.unlearning.bench.memory.results import Result, is_done, stored_results
+from core.unlearning.bench.memory.results import is_done, stored_results
 from core.unlearning.bench.memory.setup import MemorySetup
+from core.unlearning.bench.store import Result
 
 if TYPE_CHECKING:
     from core.unlearning.bench.memory.runner import Runner

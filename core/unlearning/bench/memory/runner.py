@@ -17,10 +17,11 @@ from core.unlearning.bench.memory.jobs import evaluate_patch, load_merged, run_m
 from core.unlearning.bench.memory.judge import JudgeError
 from core.unlearning.bench.memory.measure import FORGET, composite_records, evaluation_records
 from core.unlearning.bench.memory.records import OVERALL, Record, from_json, to_json
-from core.unlearning.bench.memory.results import Result, conditions, empty_result, is_final, stored_result
+from core.unlearning.bench.memory.results import conditions, empty_result, is_final, stored_result
 from core.unlearning.bench.memory.retain_set import world_retain_set
 from core.unlearning.bench.memory.setup import MemorySetup
 from core.unlearning.bench.memory.world import forget_request, sample_people
+from core.unlearning.bench.store import Result
 from core.unlearning.errors import IneffectivePatchError, OutOfMemoryError, UnlearningError
 from core.unlearning.families.mllm.data.build import build_data
 from core.unlearning.families.mllm.evaluation.evaluate import evaluate

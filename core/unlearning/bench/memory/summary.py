@@ -10,8 +10,8 @@ from typing import Any
 
 from core.unlearning.bench.memory.cases import contenders
 from core.unlearning.bench.memory.records import OVERALL, from_json
-from core.unlearning.bench.memory.results import Result
 from core.unlearning.bench.memory.tuning import MAX_UTILITY_DROP
+from core.unlearning.bench.store import Result
 
 Measure = tuple[str, str]
 """A split and a metric."""

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from client.cli.app import app
 from core.unlearning.bench.concepts import attacks, m_scores
-from core.unlearning.bench.concepts.cases import Case, cases
+from core.unlearning.bench.concepts.cases import ConceptCase, cases
 from core.unlearning.bench.concepts.hub import FOLDER
-from core.unlearning.bench.concepts.summary import rows
+from core.unlearning.bench.concepts.summary import summary_rows
 from core.unlearning.families.diffusion import concepts
 from core.unlearning.families.diffusion.concepts import Concept
 from core.unlearning.families.diffusion.inversion import Course
@@ -47,7 +47,7 @@ def test_targets_are_run_alone_and_together() -> None:
     assert by_contender == {"closed-form": 2 * (2 + 1), "closed-form-pictures": 2, "forget-me-not-pictures": 2 * 2}
     assert planned[-1].targets == tuple(f"name {n}" for n in range(5))
     assert len({case.name for case in planned}) == len(planned)
-    assert Case("closed-form", ("Ada B.",), "identity", 3).name == "closed-form.identity.ada-b.3"
+    assert ConceptCase("closed-form", ("Ada B.",), "identity", 3).name == "closed-form.identity.ada-b.3"
 
 
 def test_the_list_of_real_names_can_be_read() -> None:
@@ -85,4 +85,4 @@ def test_a_run_goes_on_where_it_was(tmp_path: Path, listed: Path, monkeypatch: p
     assert {k: v for k, v in again[1].items() if k not in ("seconds", "processor_seconds", "details")} == {
         k: v for k, v in results[1].items() if k not in ("seconds", "processor_seconds", "details")
     }
-    assert [row.count for row in rows(results)] == [3]
+    assert [row.count for row in summary_rows(results)] == [3]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from benchmarks.concepts.kept import counted, kept_results
-from benchmarks.concepts.table import bars
+from benchmarks.concepts.table import bars, count_jobs
 from core.unlearning.bench.concepts import jobs
-from core.unlearning.bench.concepts.cases import Case
+from core.unlearning.bench.concepts.cases import ConceptCase
+from core.unlearning.bench.concepts.results import stored_results
 from core.unlearning.families.diffusion.pictured import is_pictured
 from core.unlearning.types import Entity, Example, JobData
 
@@ -30,29 +30,29 @@ def test_a_report_says_how_many_jobs_there_were(tmp_path: Path) -> None:
     left(tmp_path, "closed-form", "object", ["cup", "hat"], 0, 0.0)
     left(tmp_path, "closed-form", "concept", ["mark"], 0, 0.0)
     (tmp_path / "correction.before.json").write_text("{}")
-    found = kept_results(tmp_path)
+    found = stored_results(tmp_path)
     assert [(r["contender"], len(r["targets"]), r["seed"]) for r in found][-2:] == [
         ("closed-form", 2, 0),
         ("esd-x", 1, 0),
     ]
-    assert counted(found) == "closed-form: 2 on 1 targets; ESD-x (baseline): 1 on 1 targets"
+    assert count_jobs(found) == "closed-form: 2 on 1 targets; ESD-x (baseline): 1 on 1 targets"
     values = {bar.name: bar for bar in bars(found)}
     assert values["closed-form: UA"].value == pytest.approx(0.95)
     assert values["closed-form: UA"].met is False
     assert values["closed-form: method, seconds of one core"].met
     with pytest.raises(FileNotFoundError):
-        kept_results(tmp_path / "nowhere")
+        stored_results(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("listed", [True, False])
 def test_pictures_say_who_it_is_and_a_classifier_what_it_is_called(
     monkeypatch: pytest.MonkeyPatch, listed: bool
 ) -> None:
-    monkeypatch.setattr(jobs, "pictures_of", lambda *_: [Image.new("RGB", (4, 4))])
+    monkeypatch.setattr(jobs, "draw_target", lambda *_: [Image.new("RGB", (4, 4))])
     named, kept = Example("forget_concept", "a bob", "bob", subject="bob"), Example("retain_same", "a pat", "pat")
     data = JobData((named, kept), (named, kept), (named, kept), entity=Entity("bob"))
     model: Any = None
-    made = jobs.pictured(model, Case("esd-x", ("bob",), "identity", 0), data, listed=listed)
+    made = jobs.picture_only_data(model, ConceptCase("esd-x", ("bob",), "identity", 0), data, listed=listed)
     assert is_pictured(made)
     assert [(named in part) for part in (made.train, made.validation, made.test)] == [listed, listed, True]
     assert kept in made.train
