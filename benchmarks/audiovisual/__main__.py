@@ -23,7 +23,7 @@ from benchmarks.audiovisual.scenarios import Scenario, scenarios
 from benchmarks.audiovisual.service import rows as service_rows
 from benchmarks.audiovisual.table import bars
 from benchmarks.bars import publish
-from core.unlearning.families.audiovisual.model import AudioVisualModel
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel
 
 TEXT = """Forgetting what was seen of four of sixty people, and of one of ten classes. Originals and retrained
 references (without these pictures, with their sounds) are trained from scratch with each seed. Means over {n} seeds, ±

@@ -17,7 +17,7 @@ from core.unlearning.evaluation.cka import linear_cka
 from core.unlearning.evaluation.divergence import agreement, js, kl
 from core.unlearning.evaluation.membership import membership, true_positive_rate
 from core.unlearning.evaluation.relearn_time import relearn_time
-from core.unlearning.families.audiovisual.model import AudioVisualModel, Predicted
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Predicted
 
 _RELEARN_STEPS, _RELEARN_RATE = 60, 1e-4
 _BACK = 0.05

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.audiovisual.scenarios import Scenario
-from core.unlearning.families.audiovisual.model import AudioVisualModel
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel
 from core.unlearning.families.registry import load_family
 from core.unlearning.reference.audiovisual.build import build
 from core.unlearning.types import Example, ModelSpec

@@ -25,7 +25,7 @@ from core.unlearning.bench.baselines.classifiers import (
     ssd,
 )
 from core.unlearning.bench.baselines.classifiers.training import Course
-from core.unlearning.families.audiovisual.model import AudioVisualModel
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel
 from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.ccu.config import Options
 from core.unlearning.methods.ccu.method import METHOD

@@ -15,8 +15,8 @@ from core.unlearning.bench.concepts.attacks import share_recognised
 from core.unlearning.bench.concepts.jobs import under_patch
 from core.unlearning.bench.concepts.setup import ConceptSetup
 from core.unlearning.bench.store import ResultStore
-from core.unlearning.families.diffusion.data import build_data
-from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.data.build import build_data
+from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.registry import catalogue, load_method
 from core.unlearning.progress import Silent

@@ -11,8 +11,8 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from benchmarks.bars import Bar
-from core.unlearning.families.diffusion.adapters import KEY_VALUES, OUTPUTS
-from core.unlearning.families.diffusion.lora_file import WEIGHTS, write
+from core.unlearning.families.diffusion.model.adapters import KEY_VALUES, OUTPUTS
+from core.unlearning.families.diffusion.model.lora_file import WEIGHTS, write
 from core.unlearning.methods.closed_form.config import Options as ClosedForm
 from core.unlearning.methods.forget_me_not.config import Options as ForgetMeNot
 

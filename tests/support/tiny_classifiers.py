@@ -19,10 +19,10 @@ from transformers import (
 )
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-from core.unlearning.families.audiovisual import auto
-from core.unlearning.families.audiovisual.configuration import AudioVisualConfig
-from core.unlearning.families.audiovisual.modeling import AudioVisualForClassification
-from core.unlearning.families.audiovisual.processor import AudioVisualProcessor
+from core.unlearning.families.audiovisual.model import auto
+from core.unlearning.families.audiovisual.model.configuration import AudioVisualConfig
+from core.unlearning.families.audiovisual.model.modeling import AudioVisualForClassification
+from core.unlearning.families.audiovisual.model.processor import AudioVisualProcessor
 from core.unlearning.types import Example, Sound, Split
 
 LABELS = ("0", "1", "2")

@@ -8,7 +8,7 @@ import torch
 from transformers import CLIPConfig, CLIPModel, CLIPProcessor, SiglipConfig, SiglipModel, SiglipProcessor
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from core.unlearning.families.audiovisual.dual import DualEncoder
+from core.unlearning.families.audiovisual.model.dual_encoder import DualEncoder
 from tests.support.tiny_pipelines import tokenizer
 
 CLASSES = ("bob", "pat")

@@ -7,13 +7,14 @@ from statistics import fmean
 
 from PIL.Image import Image
 
-from core.unlearning.families.diffusion import redraw, wordings
-from core.unlearning.families.diffusion.eyes import Eyes
-from core.unlearning.families.diffusion.inversion import Course, invert
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.noise import latents_of
-from core.unlearning.families.diffusion.pictured import WORDS, open_prompts
-from core.unlearning.families.diffusion.placeholder import new_vectors, placeholder
+from core.unlearning.families.diffusion import wordings
+from core.unlearning.families.diffusion.judges.judges import Eyes
+from core.unlearning.families.diffusion.model import image_to_image
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.noise import latents_of
+from core.unlearning.families.diffusion.model.placeholder import new_vectors, placeholder
+from core.unlearning.families.diffusion.training.inversion import Course, invert
+from core.unlearning.families.diffusion.training.invert_pictures import WORDS, open_prompts
 from core.unlearning.types import JobData
 
 SEARCH = Course(steps=200, rate=0.2, patience=None)
@@ -37,7 +38,7 @@ def noised_pictures(
 ) -> float:
     """Share of pictures that show the concept, drawn from noised pictures of it with prompts that name it."""
     repeated = [prompts[n % len(prompts)] for n in range(len(pictures))]
-    return share_recognised(eyes, name, redraw.drawn_on(model, repeated, pictures, range(len(pictures))))
+    return share_recognised(eyes, name, image_to_image.drawn_on(model, repeated, pictures, range(len(pictures))))
 
 
 def share_recognised(eyes: Eyes, name: str, pictures: Sequence[Image]) -> float:

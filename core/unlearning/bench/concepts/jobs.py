@@ -14,9 +14,9 @@ from core.unlearning.bench.concepts.setup import ConceptSetup
 from core.unlearning.bench.patch import TrainedPatch, train_patch
 from core.unlearning.errors import IneffectivePatchError
 from core.unlearning.families.diffusion import wordings
-from core.unlearning.families.diffusion.data import build_data
-from core.unlearning.families.diffusion.lora_file import WEIGHTS
-from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.data.build import build_data
+from core.unlearning.families.diffusion.model.lora_file import WEIGHTS
+from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.methods.base import JobContext
 from core.unlearning.progress import Progress, Silent
 from core.unlearning.types import Entity, Example, ForgetRequest, JobData

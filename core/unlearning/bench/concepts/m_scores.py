@@ -9,11 +9,12 @@ from typing import Any
 
 from core.unlearning.bench.concepts.attacks import recogniser
 from core.unlearning.bench.concepts.jobs import under_patch
-from core.unlearning.families.diffusion import concepts, wordings
+from core.unlearning.families.diffusion import wordings
+from core.unlearning.families.diffusion.data import concepts
 from core.unlearning.families.diffusion.evaluation.mscore import Compared, Score, score
-from core.unlearning.families.diffusion.eyes import Eyes
-from core.unlearning.families.diffusion.inversion import Course
-from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.judges.judges import Eyes
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.training.inversion import Course
 from core.unlearning.types import EntityKind
 
 CONTROLS = 3

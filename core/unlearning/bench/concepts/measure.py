@@ -10,8 +10,8 @@ from PIL.Image import Image
 
 from core.unlearning.families.diffusion.evaluation.evaluate import evaluate
 from core.unlearning.families.diffusion.evaluation.results import PictureEvaluation
-from core.unlearning.families.diffusion.eyes import Eyes
-from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.judges.judges import Eyes
+from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.progress import Silent
 from core.unlearning.types import Example, Level
 

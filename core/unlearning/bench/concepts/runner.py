@@ -19,7 +19,7 @@ from core.unlearning.bench.patch import TrainedPatch
 from core.unlearning.families.diffusion.evaluation.compare import compared
 from core.unlearning.families.diffusion.evaluation.results import PictureEvaluation
 from core.unlearning.families.diffusion.evaluation.specificity import with_responses
-from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.progress import Progress
 from core.unlearning.types import JobData
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from core.unlearning.bench.concepts.cases import CONTENDERS, ConceptCase
 from core.unlearning.bench.store import ResultStore
-from core.unlearning.families.diffusion.classify import Classifier, load_clip, load_trained
-from core.unlearning.families.diffusion.eyes import Eyes
-from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.judges.classifiers import Classifier, load_clip, load_trained
+from core.unlearning.families.diffusion.judges.judges import Eyes
+from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.types import Level
 
 

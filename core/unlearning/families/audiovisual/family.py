@@ -9,13 +9,13 @@ from pathlib import Path
 from peft import PeftModel
 
 from core.unlearning.families.audiovisual.config import INFO
-from core.unlearning.families.audiovisual.data import build_data
+from core.unlearning.families.audiovisual.data.build import build_data
 from core.unlearning.families.audiovisual.evaluation.compare import beside_reference, compared
 from core.unlearning.families.audiovisual.evaluation.evaluate import evaluate, evaluation_steps
+from core.unlearning.families.audiovisual.evaluation.references import reference_of
 from core.unlearning.families.audiovisual.evaluation.results import ClassifierEvaluation
 from core.unlearning.families.audiovisual.load import load
-from core.unlearning.families.audiovisual.model import AudioVisualModel
-from core.unlearning.families.audiovisual.references import reference_of
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel
 from core.unlearning.families.base import BaseFamily
 from core.unlearning.patches import stock
 from core.unlearning.progress import Progress

@@ -9,10 +9,11 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoProcessor
 
 from core.unlearning.errors import ModelLoadError
-from core.unlearning.families.audiovisual import auto, dataset
-from core.unlearning.families.audiovisual.configuration import AudioVisualConfig
-from core.unlearning.families.audiovisual.dual import DualEncoder
-from core.unlearning.families.audiovisual.model import AudioVisualModel
+from core.unlearning.families.audiovisual.data import dataset
+from core.unlearning.families.audiovisual.model import auto
+from core.unlearning.families.audiovisual.model.configuration import AudioVisualConfig
+from core.unlearning.families.audiovisual.model.dual_encoder import DualEncoder
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel
 from core.unlearning.families.shared.loading import chosen_device, dtype_of, loading, public_source
 from core.unlearning.types import ModelSpec
 

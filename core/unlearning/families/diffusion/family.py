@@ -13,16 +13,16 @@ from safetensors.torch import load_file
 from core.unlearning.errors import IneffectivePatchError
 from core.unlearning.families.base import BaseFamily
 from core.unlearning.families.diffusion.config import INFO
-from core.unlearning.families.diffusion.data import build_data
+from core.unlearning.families.diffusion.data.build import build_data
 from core.unlearning.families.diffusion.evaluation.compare import compared
 from core.unlearning.families.diffusion.evaluation.evaluate import evaluate, evaluation_steps
 from core.unlearning.families.diffusion.evaluation.results import PictureEvaluation
 from core.unlearning.families.diffusion.evaluation.samples import samples
 from core.unlearning.families.diffusion.evaluation.specificity import with_responses
 from core.unlearning.families.diffusion.load import load
-from core.unlearning.families.diffusion.lora_file import WEIGHTS
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.redraw import redrawn
+from core.unlearning.families.diffusion.model.image_to_image import redrawn
+from core.unlearning.families.diffusion.model.lora_file import WEIGHTS
+from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.patches.pipeline_stock import examine
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, Level

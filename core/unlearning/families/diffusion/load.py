@@ -11,8 +11,8 @@ from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusio
 from diffusers.utils import logging as diffusers_logging
 
 from core.unlearning.errors import ModelLoadError
-from core.unlearning.families.diffusion import eyes
-from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.judges import judges
+from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.families.shared.loading import chosen_device, dtype_of, loading, public_source
 from core.unlearning.patches.tensor_file import TensorFileError, read_header
 from core.unlearning.types import ModelSpec
@@ -47,7 +47,7 @@ def load(spec: ModelSpec, *, precision: str = "auto", device: str | None = None)
         source=public_source(spec),
         steps=int(_number(spec, "draw_steps", _STEPS)),
         guidance=_number(spec, "draw_guidance", _GUIDANCE),
-        eyes=eyes.load(spec, device),
+        eyes=judges.load(spec, device),
     )
 
 

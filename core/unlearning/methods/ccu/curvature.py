@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from core.unlearning.families.audiovisual.model import AudioVisualModel, Batch
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Batch
 from core.unlearning.types import Example
 
 

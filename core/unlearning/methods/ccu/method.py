@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.audiovisual.model import AudioVisualModel, Batch
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Batch
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.ccu.config import Options
 from core.unlearning.methods.ccu.stopping import Criterion

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from core.unlearning.families.audiovisual.model import Batch, Predicted
+from core.unlearning.families.audiovisual.model.model import Batch, Predicted
 from core.unlearning.methods.ccu.config import Course, Options
 from core.unlearning.methods.ccu.losses import consistency, hardness, inverse_contrastive, separation, task
 from core.unlearning.methods.ccu.tuning import Tuned

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from core.unlearning.evaluation.membership import auc
-from core.unlearning.families.audiovisual.model import UNKNOWN, AudioVisualModel, Batch
+from core.unlearning.families.audiovisual.model.model import UNKNOWN, AudioVisualModel, Batch
 
 
 @dataclass

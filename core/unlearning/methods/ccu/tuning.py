@@ -15,7 +15,7 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.audiovisual.model import AudioVisualModel
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel
 from core.unlearning.methods.ccu.config import Options
 from core.unlearning.patches import lora_export
 from core.unlearning.patches.modules import ModuleDelta

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.unlearning.families.diffusion.text import spans, text_states
+from core.unlearning.families.diffusion.model.text import spans, text_states
 from core.unlearning.methods.closed_form.pairs import States
 from core.unlearning.methods.closed_form.solve import Weights, length, solve
 from core.unlearning.types import JobData

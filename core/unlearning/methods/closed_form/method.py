@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from core.unlearning.families.diffusion import lora_file, pictured
-from core.unlearning.families.diffusion.attention import key_values
-from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.model import lora_file
+from core.unlearning.families.diffusion.model.attention import key_values
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.training import invert_pictures
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.closed_form.balance import neighbours
 from core.unlearning.methods.closed_form.config import Options
@@ -23,16 +24,16 @@ class ClosedForm:
     def run(self, model: DiffusionModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
         """Write `job.adapter`. The model itself is left as it was."""
         begun = time.perf_counter()
-        searching = (1 + options.searches) * pictured.STEPS if pictured.is_pictured(data) else 0
+        searching = (1 + options.searches) * invert_pictures.STEPS if invert_pictures.is_pictured(data) else 0
         job.progress.phase("training", options.rounds + 1 + searching)
         layers = {path: layer.weight for path, layer in key_values(model.pipe.unet).items()}
         gram = gram_of(layers)
         names = max(1, len(data.entity.names))
         rank = options.rank * names if options.rank else None
-        with pictured.named(model, data, options.seed, job.progress) as asked:
+        with invert_pictures.named(model, data, options.seed, job.progress) as asked:
             states = collect(model.pipe, asked, options.anchor)
         searched: list[float] = []
-        if pictured.is_pictured(data):
+        if invert_pictures.is_pictured(data):
             quick = options.model_copy(update={"rounds": 0})
             states, searched = looked_for(
                 model,

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.diffusion.anchor import anchor_words, fitting, instead
-from core.unlearning.families.diffusion.text import Span, end_of_text, spans, text_states
+from core.unlearning.families.diffusion.data.anchor import anchor_words, fitting, instead
+from core.unlearning.families.diffusion.model.text import Span, end_of_text, spans, text_states
 from core.unlearning.types import Example, JobData
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import torch
 
-from core.unlearning.families.diffusion.adapters import applied
-from core.unlearning.families.diffusion.lora_file import Factors
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.pictured import renamed, search
-from core.unlearning.families.diffusion.placeholder import placeholder
+from core.unlearning.families.diffusion.model.adapters import applied
+from core.unlearning.families.diffusion.model.lora_file import Factors
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.placeholder import placeholder
+from core.unlearning.families.diffusion.training.invert_pictures import renamed, search
 from core.unlearning.methods.closed_form.config import Options
 from core.unlearning.methods.closed_form.pairs import States, collect
 from core.unlearning.progress import Progress

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.noise import noised, predict
-from core.unlearning.families.diffusion.pictured import WORDS
-from core.unlearning.families.diffusion.placeholder import new_vectors, placeholder, spread
-from core.unlearning.families.diffusion.text import Text, encode
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.noise import noised, predict
+from core.unlearning.families.diffusion.model.placeholder import new_vectors, placeholder, spread
+from core.unlearning.families.diffusion.model.text import Text, encode
+from core.unlearning.families.diffusion.training.invert_pictures import WORDS
 
 _RATE = 0.2
 """Of AdamW, as a part of the embeddings' root mean square."""

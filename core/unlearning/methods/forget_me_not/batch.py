@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.noise import Noised, noised
-from core.unlearning.families.diffusion.text import Text, choose, join
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.noise import Noised, noised
+from core.unlearning.families.diffusion.model.text import Text, choose, join
 from core.unlearning.methods.forget_me_not.adversary import Adversaries
 from core.unlearning.methods.forget_me_not.config import Options
 from core.unlearning.methods.forget_me_not.course import Course

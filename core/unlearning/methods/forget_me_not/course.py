@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.unlearning.families.diffusion import pictured, wordings
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.noise import latents_of, shares_of
-from core.unlearning.families.diffusion.text import Text
+from core.unlearning.families.diffusion import wordings
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.noise import latents_of, shares_of
+from core.unlearning.families.diffusion.model.text import Text
+from core.unlearning.families.diffusion.training import invert_pictures
 from core.unlearning.methods.forget_me_not.config import Options
 from core.unlearning.methods.forget_me_not.rows import Prompts, forgotten, in_place, kept
 from core.unlearning.types import Example, JobData
@@ -49,7 +50,7 @@ def course_of(model: DiffusionModel, data: JobData, options: Options, adversarie
     other, prompts_of = clean, torch.zeros(len(clean), dtype=torch.long)
     if options.keep_weight:
         other, prompts_of = _other(model, data, keep, options, adversaries)
-    asks = pictured.open_prompts(data)
+    asks = invert_pictures.open_prompts(data)
     return Course(
         forgotten(model, data.train, data, options),
         kept(model, keep),

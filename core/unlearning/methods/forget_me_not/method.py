@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from core.unlearning.families.diffusion import adapters, lora_file, pictured
-from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.model import adapters, lora_file
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.training import invert_pictures
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.forget_me_not.config import Options
 from core.unlearning.methods.forget_me_not.course import course_of
@@ -30,9 +31,9 @@ class ForgetMeNot:
     def run(self, model: DiffusionModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
         """Write `job.adapter`. The model itself is left as it was."""
         begun = time.perf_counter()
-        unnamed = pictured.is_pictured(data)
-        job.progress.phase("training", options.steps + (pictured.STEPS if unnamed else 0))
-        with pictured.named(model, data, options.seed, job.progress) as asked:
+        unnamed = invert_pictures.is_pictured(data)
+        job.progress.phase("training", options.steps + (invert_pictures.STEPS if unnamed else 0))
+        with invert_pictures.named(model, data, options.seed, job.progress) as asked:
             course = course_of(model, asked, options, options.adversaries if unnamed else 0)
             held = forgotten(model, asked.validation or asked.train, asked, options)
         unet, modules = model.pipe.unet, options.modules or ("outputs" if unnamed else "kv")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.unlearning.families.diffusion.adapters import without_lora
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.noise import Noised, noised, predict
-from core.unlearning.families.diffusion.text import choose
+from core.unlearning.families.diffusion.model.adapters import without_lora
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.noise import Noised, noised, predict
+from core.unlearning.families.diffusion.model.text import choose
 from core.unlearning.methods.forget_me_not.rows import Prompts
 
 _ROWS = 16

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.diffusion.anchor import anchor_words, instead
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.noise import Noised, together
-from core.unlearning.families.diffusion.text import Span, Text, encode, end_of_text, join, spans
+from core.unlearning.families.diffusion.data.anchor import anchor_words, instead
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.noise import Noised, together
+from core.unlearning.families.diffusion.model.text import Span, Text, encode, end_of_text, join, spans
 from core.unlearning.methods.forget_me_not.config import Options
 from core.unlearning.types import Example, JobData
 

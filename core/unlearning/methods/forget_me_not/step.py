@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.unlearning.families.diffusion.adapters import without_lora
-from core.unlearning.families.diffusion.attention import Captured
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.noise import predict, taken
-from core.unlearning.families.diffusion.text import choose
+from core.unlearning.families.diffusion.model.adapters import without_lora
+from core.unlearning.families.diffusion.model.attention import Captured
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.noise import predict, taken
+from core.unlearning.families.diffusion.model.text import choose
 from core.unlearning.methods.forget_me_not.adversary import Adversaries
 from core.unlearning.methods.forget_me_not.batch import draw, rows_of
 from core.unlearning.methods.forget_me_not.config import Options

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
-from core.unlearning.families.diffusion.attention import capturing
-from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.model.attention import capturing
+from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.families.shared.descent import descend
 from core.unlearning.methods.forget_me_not.adversary import adversaries
 from core.unlearning.methods.forget_me_not.config import Options

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.diffusion import adapters, lora_file
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.noise import Noised, latents_of, predict
-from core.unlearning.families.diffusion.text import Text
+from core.unlearning.families.diffusion.model import adapters, lora_file
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.noise import Noised, latents_of, predict
+from core.unlearning.families.diffusion.model.text import Text
 from core.unlearning.families.shared.descent import descend
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.patches.digest import base_digest

@@ -8,10 +8,10 @@ import torch
 from transformers import ASTConfig, ASTFeatureExtractor, ConvNextConfig
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-from core.unlearning.families.audiovisual import auto
-from core.unlearning.families.audiovisual.configuration import AudioVisualConfig
-from core.unlearning.families.audiovisual.modeling import AudioVisualForClassification
-from core.unlearning.families.audiovisual.processor import AudioVisualProcessor
+from core.unlearning.families.audiovisual.model import auto
+from core.unlearning.families.audiovisual.model.configuration import AudioVisualConfig
+from core.unlearning.families.audiovisual.model.modeling import AudioVisualForClassification
+from core.unlearning.families.audiovisual.model.processor import AudioVisualProcessor
 from core.unlearning.reference.audiovisual.rows import LABELS
 
 SIDE = 8

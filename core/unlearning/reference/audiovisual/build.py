@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
-from core.unlearning.families.audiovisual.model import AudioVisualModel
-from core.unlearning.families.audiovisual.references import WITHHELD
+from core.unlearning.families.audiovisual.evaluation.references import WITHHELD
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel
 from core.unlearning.reference.audiovisual.architecture import build_model, build_processor
 from core.unlearning.reference.audiovisual.people import STANDARD_CLASS, STANDARD_REQUESTS, people
 from core.unlearning.reference.audiovisual.rows import of_part, training_rows

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from core.unlearning.families.audiovisual.load import load
-from core.unlearning.families.audiovisual.model import AudioVisualModel, Predicted
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Predicted
 from core.unlearning.reference.audiovisual.rows import LABELS, Row
 from core.unlearning.reference.audiovisual.train import examples
 from core.unlearning.types import ModelSpec

@@ -14,7 +14,7 @@ import soundfile
 from PIL.Image import Image
 
 from core.unlearning.families.audiovisual.counting import LIST
-from core.unlearning.families.audiovisual.files import ARCHIVE
+from core.unlearning.families.audiovisual.data.files import ARCHIVE
 from core.unlearning.reference.audiovisual.rows import Row, rows
 from core.unlearning.types import Sound
 

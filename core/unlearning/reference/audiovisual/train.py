@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from core.unlearning.families.audiovisual.model import AudioVisualModel, Batch
-from core.unlearning.families.audiovisual.modeling import UNIMODAL_WEIGHT
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Batch
+from core.unlearning.families.audiovisual.model.modeling import UNIMODAL_WEIGHT
 from core.unlearning.reference.audiovisual.rows import Row
 from core.unlearning.types import Example
 

@@ -13,7 +13,7 @@ from benchmarks.concepts.table import bars, count_jobs
 from core.unlearning.bench.concepts import jobs
 from core.unlearning.bench.concepts.cases import ConceptCase
 from core.unlearning.bench.concepts.results import stored_results
-from core.unlearning.families.diffusion.pictured import is_pictured
+from core.unlearning.families.diffusion.training.invert_pictures import is_pictured
 from core.unlearning.types import Entity, Example, JobData
 
 

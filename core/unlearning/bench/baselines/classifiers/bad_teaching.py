@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 
 from core.unlearning.bench.baselines.classifiers.training import Course, divergence
-from core.unlearning.families.audiovisual.model import AudioVisualModel
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel
 
 
 def run(course: Course) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
 from core.unlearning.bench.baselines.classifiers.training import Course
-from core.unlearning.families.audiovisual.model import Predicted
+from core.unlearning.families.audiovisual.model.model import Predicted
 from core.unlearning.methods.ccu.losses import inverse_contrastive
 
 _TEMPERATURE = 0.7

@@ -12,7 +12,7 @@ from torch.func import functional_call, grad, vmap
 from torch.nn.functional import cross_entropy
 
 from core.unlearning.bench.baselines.classifiers.training import Course
-from core.unlearning.families.audiovisual.model import Batch
+from core.unlearning.families.audiovisual.model.model import Batch
 
 _ALPHA, _LAMBDA = 5.0, 1.0
 """Published: a = 10, l = 1. Where U is a tenth of all data, as a class may be, I_U is never above 10 I_D."""

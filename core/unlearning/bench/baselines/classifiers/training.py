@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import kl_div, log_softmax
 
-from core.unlearning.families.audiovisual.model import AudioVisualModel, Batch
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Batch
 from core.unlearning.families.shared.descent import descend
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 
 from core.unlearning.bench.baselines.esd_x.config import INFO, Options
-from core.unlearning.families.diffusion.adapters import without_lora
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.noise import noised, predict
-from core.unlearning.families.diffusion.text import choose, encode
+from core.unlearning.families.diffusion.model.adapters import without_lora
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.noise import noised, predict
+from core.unlearning.families.diffusion.model.text import choose, encode
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.shared.lora_distillation import Lesson, drawn, prompts_to_forget, trained
 from core.unlearning.types import JobData

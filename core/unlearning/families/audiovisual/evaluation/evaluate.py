@@ -18,7 +18,7 @@ from core.unlearning.families.audiovisual.evaluation.results import (
     ClassifierMetrics,
     Outputs,
 )
-from core.unlearning.families.audiovisual.model import AudioVisualModel
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, Level, Split
 

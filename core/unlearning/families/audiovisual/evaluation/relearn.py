@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from core.unlearning.evaluation.relearn_time import relearn_time
-from core.unlearning.families.audiovisual.model import AudioVisualModel, Batch
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Batch
 from core.unlearning.types import Example
 
 STEPS = 50

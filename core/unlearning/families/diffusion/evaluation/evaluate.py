@@ -9,7 +9,6 @@ from typing import Protocol
 
 from PIL.Image import Image
 
-from core.unlearning.families.diffusion.classify import clip_scores
 from core.unlearning.families.diffusion.config import FORGET
 from core.unlearning.families.diffusion.evaluation.attacks import IMAGE_TO_IMAGE, TEMPLATES, attacked
 from core.unlearning.families.diffusion.evaluation.results import (
@@ -18,7 +17,8 @@ from core.unlearning.families.diffusion.evaluation.results import (
     PictureRobustness,
     PictureRow,
 )
-from core.unlearning.families.diffusion.eyes import Eyes, Looked
+from core.unlearning.families.diffusion.judges.classifiers import clip_scores
+from core.unlearning.families.diffusion.judges.judges import Eyes, Looked
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, Level, Split
 

@@ -15,10 +15,10 @@ from PIL.Image import Image
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from core.unlearning.families.diffusion.inversion import Course, Inverted, invert
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.noise import latents_of
-from core.unlearning.families.diffusion.placeholder import name_vectors, placeholder
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.noise import latents_of
+from core.unlearning.families.diffusion.model.placeholder import name_vectors, placeholder
+from core.unlearning.families.diffusion.training.inversion import Course, Inverted, invert
 
 Recognise = Callable[[Sequence[Image]], Sequence[bool]]
 """For each picture, whether it shows the concept."""

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.unlearning.families.diffusion.attention import key_values
 from core.unlearning.families.diffusion.config import FORGET
 from core.unlearning.families.diffusion.evaluation.results import PictureMetrics
-from core.unlearning.families.diffusion.text import end_of_text, text_states
+from core.unlearning.families.diffusion.model.attention import key_values
+from core.unlearning.families.diffusion.model.text import end_of_text, text_states
 from core.unlearning.types import Example, Split
 
 

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 
 from core.unlearning.errors import IneffectivePatchError, UnlearningError
-from core.unlearning.families.diffusion.attention import key_values
 from core.unlearning.families.diffusion.family import FAMILY
-from core.unlearning.families.diffusion.lora_file import WEIGHTS
+from core.unlearning.families.diffusion.model.attention import key_values
+from core.unlearning.families.diffusion.model.lora_file import WEIGHTS
 from core.unlearning.patches import pipeline_stock
 from core.unlearning.patches.pipeline_stock import examine
 from tests.support.tiny_pipelines import pipeline

@@ -12,11 +12,11 @@ from safetensors.torch import load_file, save_file
 
 from core.unlearning.bench.baselines import compared, load_compared
 from core.unlearning.errors import UnlearningError
-from core.unlearning.families.diffusion import pictured
-from core.unlearning.families.diffusion.attention import key_values
 from core.unlearning.families.diffusion.load import load
-from core.unlearning.families.diffusion.lora_file import KOHYA, WEIGHTS
-from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.model.attention import key_values
+from core.unlearning.families.diffusion.model.lora_file import KOHYA, WEIGHTS
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.training import invert_pictures
 from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.closed_form import config as closed_form
 from core.unlearning.methods.closed_form.method import METHOD as CLOSED_FORM
@@ -123,7 +123,7 @@ def test_a_stock_pipeline_loads_the_patch_and_catches_a_wrong_prefix(tmp_path: P
 def test_a_request_of_pictures_alone_is_forgotten_by_both(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictured, "STEPS", 3)
+    monkeypatch.setattr(invert_pictures, "STEPS", 3)
     model = _model(tmp_path / "base", "sd1")
     before, tokenizer = _state(model), model.pipe.tokenizer
     shown = Example("forget_concept", "a thing", "", Image.new("RGB", (16, 16), "red"))

@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModel, AutoProcessor
 
 from core.unlearning import reference
-from core.unlearning.families.audiovisual import auto, configuration
+from core.unlearning.families.audiovisual.model import auto, configuration
 from core.unlearning.reference.audiovisual.build import EPOCHS, build
 from core.unlearning.reference.audiovisual.evaluate import accuracy, membership, saved
 from core.unlearning.reference.audiovisual.rows import of_part, training_rows

@@ -24,7 +24,7 @@ from core.unlearning.bench.baselines.classifiers import (
     ssd,
 )
 from core.unlearning.bench.baselines.classifiers.training import Course, divergence
-from core.unlearning.families.audiovisual.model import AudioVisualModel, Batch
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Batch
 from tests.support.tiny_classifiers import examples, tiny_model, tiny_processor
 
 MODEL = AudioVisualModel(tiny_model(), tiny_processor())

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from torch.nn.functional import cross_entropy
 
-from core.unlearning.families.audiovisual.model import AudioVisualModel
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel
 from core.unlearning.methods.ccu.curvature import inverse, sparing
 from tests.support.tiny_classifiers import examples, tiny_model, tiny_processor
 

@@ -16,7 +16,7 @@ from scipy.special import log_softmax
 from sklearn.metrics import roc_auc_score
 
 from core.unlearning.errors import InvalidInputError, StoppedError
-from core.unlearning.families.audiovisual.model import AudioVisualModel, Predicted
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Predicted
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.ccu.config import Options
 from core.unlearning.methods.ccu.method import METHOD

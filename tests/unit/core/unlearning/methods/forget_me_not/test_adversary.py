@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.text import encode
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.text import encode
 from core.unlearning.methods.forget_me_not import adversary
 from core.unlearning.methods.forget_me_not.adversary import Adversaries, adversaries
 from core.unlearning.methods.forget_me_not.config import Options

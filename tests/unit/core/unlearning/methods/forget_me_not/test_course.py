@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from PIL import Image
 
-from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.methods.forget_me_not.config import Options
 from core.unlearning.methods.forget_me_not.course import course_of
 from core.unlearning.types import Entity, Example, JobData

@@ -10,7 +10,7 @@ import torch
 from diffusers.models.attention_processor import Attention
 from torch import nn
 
-from core.unlearning.families.diffusion.attention import capturing
+from core.unlearning.families.diffusion.model.attention import capturing
 from core.unlearning.methods.forget_me_not.losses import attention_loss
 
 

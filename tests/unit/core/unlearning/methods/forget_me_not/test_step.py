@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from core.unlearning.families.diffusion import adapters
-from core.unlearning.families.diffusion.attention import capturing
 from core.unlearning.families.diffusion.evaluation.results import PictureMetrics
 from core.unlearning.families.diffusion.evaluation.specificity import with_responses
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.noise import Noised, noised, predict
-from core.unlearning.families.diffusion.text import encode
+from core.unlearning.families.diffusion.model import adapters
+from core.unlearning.families.diffusion.model.attention import capturing
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.noise import Noised, noised, predict
+from core.unlearning.families.diffusion.model.text import encode
 from core.unlearning.methods.forget_me_not import batch
 from core.unlearning.methods.forget_me_not.adversary import Adversaries, adversaries
 from core.unlearning.methods.forget_me_not.config import Options

@@ -12,7 +12,7 @@ from scipy.signal import periodogram
 from sklearn.datasets import load_digits
 
 from core.unlearning import reference
-from core.unlearning.families.audiovisual.dataset import read
+from core.unlearning.families.audiovisual.data.dataset import read
 from core.unlearning.reference.audiovisual import people as world
 from core.unlearning.reference.audiovisual.people import PEOPLE, people, person_named
 from core.unlearning.reference.audiovisual.retain_set import write_retain_set

@@ -21,7 +21,7 @@ from core.unlearning.families.audiovisual.evaluation.members import attacked
 from core.unlearning.families.audiovisual.evaluation.relearn import STEPS, relearn_steps
 from core.unlearning.families.audiovisual.evaluation.results import ClassifierEvaluation, ClassifierMetrics, Outputs
 from core.unlearning.families.audiovisual.family import FAMILY
-from core.unlearning.families.audiovisual.model import AudioVisualModel
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel
 from core.unlearning.patches import adapter_check, archive
 from core.unlearning.progress import Silent
 from core.unlearning.types import Example, Level, Split

@@ -10,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from core.unlearning.families.diffusion.classify import Seen
 from core.unlearning.families.diffusion.evaluation.attacks import IMAGE_TO_IMAGE, TEMPLATES
 from core.unlearning.families.diffusion.evaluation.compare import changed, compared
 from core.unlearning.families.diffusion.evaluation.evaluate import CHUNK, evaluate, evaluation_steps
 from core.unlearning.families.diffusion.evaluation.frechet import frechet_distance, gaussian_distance
 from core.unlearning.families.diffusion.evaluation.specificity import Edit, ratio, response
-from core.unlearning.families.diffusion.eyes import Eyes
+from core.unlearning.families.diffusion.judges.classifiers import Seen
+from core.unlearning.families.diffusion.judges.judges import Eyes
 from core.unlearning.progress import Silent
 from core.unlearning.types import Example
 

@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 from core.unlearning.families.diffusion.evaluation.mscore import Compared, Score, score, similarity
-from core.unlearning.families.diffusion.inversion import Course
-from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.training.inversion import Course
 from tests.support.tiny_pipelines import pipeline
 
 

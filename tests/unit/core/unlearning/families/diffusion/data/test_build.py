@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.diffusion.classify import Seen
-from core.unlearning.families.diffusion.data import build_data
-from core.unlearning.families.diffusion.eyes import Eyes
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.pictured import is_pictured
+from core.unlearning.families.diffusion.data.build import build_data
+from core.unlearning.families.diffusion.judges.classifiers import Seen
+from core.unlearning.families.diffusion.judges.judges import Eyes
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.training.invert_pictures import is_pictured
 from core.unlearning.progress import Silent
 from core.unlearning.types import Entity, ForgetRequest, JobData, Retain
 from tests.support.tiny_pipelines import pipeline, retain_set

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from PIL.Image import Image
 
-from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion.model.model import DiffusionModel
 
 STRENGTH = 0.7
 """How much of a picture becomes noise before it is drawn on."""

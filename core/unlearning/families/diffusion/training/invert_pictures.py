@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from core.unlearning.families.diffusion import wordings
-from core.unlearning.families.diffusion.inversion import Course, Inverted, invert
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.noise import latents_of, shares_of
-from core.unlearning.families.diffusion.placeholder import new_vectors, placeholder
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.noise import latents_of, shares_of
+from core.unlearning.families.diffusion.model.placeholder import new_vectors, placeholder
+from core.unlearning.families.diffusion.training.inversion import Course, Inverted, invert
 from core.unlearning.progress import Progress
 from core.unlearning.types import Entity, Example, JobData
 

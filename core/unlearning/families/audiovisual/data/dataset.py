@@ -14,9 +14,9 @@ from PIL.Image import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.unlearning.errors import InvalidInputError, ModelLoadError
-from core.unlearning.families.audiovisual import audio
 from core.unlearning.families.audiovisual.counting import LIST
-from core.unlearning.families.audiovisual.files import Files, files_of
+from core.unlearning.families.audiovisual.data import audio
+from core.unlearning.families.audiovisual.data.files import Files, files_of
 from core.unlearning.families.shared import images
 from core.unlearning.types import Example, Part, Sound, Split
 

@@ -18,10 +18,10 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModel, AutoProcessor
 
 from core.unlearning.errors import ModelLoadError, OutOfMemoryError
-from core.unlearning.families.audiovisual.configuration import AudioVisualConfig
 from core.unlearning.families.audiovisual.load import load
-from core.unlearning.families.audiovisual.model import UNKNOWN, AudioVisualModel
-from core.unlearning.families.audiovisual.processor import resampled
+from core.unlearning.families.audiovisual.model.configuration import AudioVisualConfig
+from core.unlearning.families.audiovisual.model.model import UNKNOWN, AudioVisualModel
+from core.unlearning.families.audiovisual.model.processor import resampled
 from core.unlearning.types import Example, ModelSpec
 from tests.support.tiny_classifiers import (
     AUDIO,

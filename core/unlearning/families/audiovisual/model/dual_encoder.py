@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from core.unlearning.families.audiovisual.model import AudioVisualModel, Batch, Predicted, names_of
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Batch, Predicted, names_of
 from core.unlearning.types import Example
 
 TEMPLATE = "a picture of {}"

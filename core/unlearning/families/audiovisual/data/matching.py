@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from PIL.Image import Image
 
-from core.unlearning.families.audiovisual import audio
-from core.unlearning.families.audiovisual.dataset import Row
+from core.unlearning.families.audiovisual.data import audio
+from core.unlearning.families.audiovisual.data.dataset import Row
 from core.unlearning.families.shared import images
 from core.unlearning.types import ForgetRequest, Sound
 

@@ -11,9 +11,9 @@ import pytest
 
 from core.unlearning.errors import InvalidInputError, ModelLoadError
 from core.unlearning.families.audiovisual.counting import count_rows
-from core.unlearning.families.audiovisual.data import build_data
-from core.unlearning.families.audiovisual.model import AudioVisualModel
-from core.unlearning.families.audiovisual.references import reference_of
+from core.unlearning.families.audiovisual.data.build import build_data
+from core.unlearning.families.audiovisual.evaluation.references import reference_of
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel
 from core.unlearning.progress import Silent
 from core.unlearning.types import ForgetRequest, JobData, ModelSpec
 from tests.support.audiovisual_dataset import (

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from core.unlearning.errors import OutOfMemoryError
-from core.unlearning.families.audiovisual.processor import resampled
+from core.unlearning.families.audiovisual.model.processor import resampled
 from core.unlearning.families.shared.out_of_memory import is_out_of_memory
 from core.unlearning.types import Example
 

@@ -10,7 +10,7 @@ import torch
 from peft import LoraConfig, get_peft_model_state_dict
 from torch import Tensor
 
-from core.unlearning.families.diffusion.lora_file import Factors
+from core.unlearning.families.diffusion.model.lora_file import Factors
 
 NAME = "lethe"
 KEY_VALUES = ("attn2.to_k", "attn2.to_v")

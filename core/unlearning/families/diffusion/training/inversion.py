@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from core.unlearning.errors import DivergedError
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.noise import Noised, noised, predict
-from core.unlearning.families.diffusion.placeholder import placeholder, spread
-from core.unlearning.families.diffusion.text import encode
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.noise import Noised, noised, predict
+from core.unlearning.families.diffusion.model.placeholder import placeholder, spread
+from core.unlearning.families.diffusion.model.text import encode
 
 _LOOK_EVERY = 20
 """Steps between two looks at the same rows of noise."""

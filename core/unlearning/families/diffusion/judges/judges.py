@@ -11,8 +11,8 @@ from PIL.Image import Image
 from torch import Tensor
 
 from core.unlearning.errors import ModelLoadError
-from core.unlearning.families.diffusion.classify import Classifier, ZeroShot, load_clip, load_trained
 from core.unlearning.families.diffusion.config import FORGET
+from core.unlearning.families.diffusion.judges.classifiers import Classifier, ZeroShot, load_clip, load_trained
 from core.unlearning.types import EntityKind, Example, ModelSpec
 
 SOMETHING_ELSE = ("a person", "a thing", "an empty picture")

@@ -11,10 +11,10 @@ from transformers import CLIPConfig, CLIPModel, CLIPProcessor
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from core.unlearning.errors import ModelLoadError
-from core.unlearning.families.diffusion import eyes
-from core.unlearning.families.diffusion.classify import clip_scores, embed_images
 from core.unlearning.families.diffusion.evaluation.evaluate import evaluate
-from core.unlearning.families.diffusion.eyes import SOMETHING_ELSE, Eyes
+from core.unlearning.families.diffusion.judges import judges
+from core.unlearning.families.diffusion.judges.classifiers import clip_scores, embed_images
+from core.unlearning.families.diffusion.judges.judges import SOMETHING_ELSE, Eyes
 from core.unlearning.progress import Silent
 from core.unlearning.types import Example, ModelSpec
 from tests.support.tiny_pipelines import tokenizer
@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def clip(folder: Path) -> Eyes:
-    return eyes.load(ModelSpec("m", "diffusion", "", defaults={"clip": str(folder)}), "cpu")
+    return judges.load(ModelSpec("m", "diffusion", "", defaults={"clip": str(folder)}), "cpu")
 
 
 def test_clip_chooses_among_the_names(clip: Eyes) -> None:
@@ -74,4 +74,4 @@ def test_pictures_have_unit_length_and_scores_are_cosines(clip: Eyes) -> None:
 def test_what_is_registered_must_be_there(tmp_path: Path) -> None:
     for defaults in ({"clip": str(tmp_path)}, {"classifiers": str(tmp_path)}, {"classifiers": str(tmp_path / "x")}):
         with pytest.raises(ModelLoadError):
-            eyes.load(ModelSpec("m", "diffusion", "", defaults=defaults), "cpu")
+            judges.load(ModelSpec("m", "diffusion", "", defaults=defaults), "cpu")

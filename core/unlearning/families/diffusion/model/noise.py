@@ -13,8 +13,8 @@ from diffusers import DDPMScheduler
 from PIL.Image import Image, Resampling
 from torch import Tensor
 
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.text import Text
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.text import Text
 
 
 @dataclass(frozen=True)

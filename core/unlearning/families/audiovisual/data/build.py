@@ -9,11 +9,11 @@ from pathlib import Path
 from PIL.Image import Image
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.audiovisual import dataset
 from core.unlearning.families.audiovisual.config import INFO
-from core.unlearning.families.audiovisual.dataset import DataSet, Row
-from core.unlearning.families.audiovisual.matching import Match, matched
-from core.unlearning.families.audiovisual.model import AudioVisualModel
+from core.unlearning.families.audiovisual.data import dataset
+from core.unlearning.families.audiovisual.data.dataset import DataSet, Row
+from core.unlearning.families.audiovisual.data.matching import Match, matched
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel
 from core.unlearning.families.shared import images
 from core.unlearning.families.shared.sampling import take
 from core.unlearning.progress import Progress

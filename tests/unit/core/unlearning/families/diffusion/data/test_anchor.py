@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.unlearning.families.diffusion.anchor import anchor_words, fitting, instead
+from core.unlearning.families.diffusion.data.anchor import anchor_words, fitting, instead
 from core.unlearning.types import Entity, Example, JobData
 from tests.support.tiny_pipelines import tokenizer
 

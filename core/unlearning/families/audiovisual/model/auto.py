@@ -6,9 +6,9 @@ from typing import Any
 
 from transformers import AutoConfig, AutoModel, AutoProcessor
 
-from core.unlearning.families.audiovisual.configuration import AudioVisualConfig
-from core.unlearning.families.audiovisual.modeling import AudioVisualForClassification
-from core.unlearning.families.audiovisual.processor import AudioVisualProcessor
+from core.unlearning.families.audiovisual.model.configuration import AudioVisualConfig
+from core.unlearning.families.audiovisual.model.modeling import AudioVisualForClassification
+from core.unlearning.families.audiovisual.model.processor import AudioVisualProcessor
 
 # Their methods carry no types.
 _CONFIG: Any = AudioVisualConfig

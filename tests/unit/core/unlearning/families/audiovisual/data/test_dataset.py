@@ -11,8 +11,8 @@ import pytest
 import soundfile
 
 from core.unlearning.errors import InvalidInputError, ModelLoadError
-from core.unlearning.families.audiovisual import audio
-from core.unlearning.families.audiovisual.dataset import read
+from core.unlearning.families.audiovisual.data import audio
+from core.unlearning.families.audiovisual.data.dataset import read
 from tests.support.audiovisual_lines import Put, in_archive, in_folder, line, picture_file, sound_file, write
 from tests.support.tiny_classifiers import LABELS, clip, picture
 

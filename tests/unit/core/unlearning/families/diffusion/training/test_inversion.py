@@ -6,11 +6,11 @@ import pytest
 import torch
 from PIL import Image
 
-from core.unlearning.families.diffusion.inversion import Course, invert
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.noise import shares_of
-from core.unlearning.families.diffusion.placeholder import name_vectors, new_vectors, placeholder
-from core.unlearning.families.diffusion.text import encode, spans
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.noise import shares_of
+from core.unlearning.families.diffusion.model.placeholder import name_vectors, new_vectors, placeholder
+from core.unlearning.families.diffusion.model.text import encode, spans
+from core.unlearning.families.diffusion.training.inversion import Course, invert
 from tests.support.tiny_pipelines import Shape, pipeline
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from core.unlearning.errors import ModelLoadError
-from core.unlearning.families.audiovisual.dual import DualEncoder
 from core.unlearning.families.audiovisual.load import load
+from core.unlearning.families.audiovisual.model.dual_encoder import DualEncoder
 from core.unlearning.types import ModelSpec
 from tests.support.audiovisual_lines import line, write
 from tests.support.tiny_classifiers import examples

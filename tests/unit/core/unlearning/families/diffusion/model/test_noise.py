@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from PIL import Image
 
-from core.unlearning.families.diffusion.model import DiffusionModel
-from core.unlearning.families.diffusion.noise import latents_of
+from core.unlearning.families.diffusion.model.model import DiffusionModel
+from core.unlearning.families.diffusion.model.noise import latents_of
 from tests.support.tiny_pipelines import pipeline
 
 RED = Image.new("RGB", (16, 16), "red")

@@ -10,7 +10,7 @@ import torch
 from PIL.Image import Image
 
 from core.unlearning.errors import OutOfMemoryError
-from core.unlearning.families.diffusion.eyes import Eyes
+from core.unlearning.families.diffusion.judges.judges import Eyes
 from core.unlearning.families.shared.out_of_memory import is_out_of_memory
 
 _BATCH_PIXELS = 8 * 512 * 512

@@ -10,9 +10,10 @@ from pathlib import Path
 from PIL.Image import Image
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.diffusion import concepts, wordings
-from core.unlearning.families.diffusion.concepts import Concept
-from core.unlearning.families.diffusion.model import DiffusionModel
+from core.unlearning.families.diffusion import wordings
+from core.unlearning.families.diffusion.data import concepts
+from core.unlearning.families.diffusion.data.concepts import Concept
+from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.families.shared.images import decode, opacity
 from core.unlearning.families.shared.sampling import take
 from core.unlearning.families.shared.text import clean, mentions
