@@ -25,10 +25,9 @@ from benchmarks.concepts.random_pipeline import build
 from core.unlearning.bench.concepts.hub import FOLDER
 from core.unlearning.errors import UnlearningError
 from core.unlearning.jobs.forget import run_job
-from core.unlearning.jobs.work import PATCH, REPORT
+from core.unlearning.jobs.work import PATCH, REPORT, JobSetup
 from core.unlearning.patches.signing import Signer
 from core.unlearning.patches.verify import verify
-from core.unlearning.progress import Silent
 from core.unlearning.types import Entity, ForgetRequest, ModelSpec
 
 TEXT = """Pipelines of the shapes of Stable Diffusion 1.5 and XL with random weights, half precision: whole jobs, from
@@ -79,17 +78,8 @@ def measured(shape: str, base: Path, trial: Trial, *, steps: int = 30) -> list[B
     title, bound = f"{shape}, {trial.title}", trial.bound if torch.cuda.is_available() else None
     spec = ModelSpec(shape, "diffusion", str(base), retain_set=FOLDER, defaults={"draw_steps": steps})
     with tempfile.TemporaryDirectory() as folder:
-        run_job(
-            _request(_side(base)),
-            spec,
-            trial.method,
-            trial.options,
-            Path(folder),
-            Silent(),
-            signer=Signer(Ed25519PrivateKey.generate()),
-            job_id=shape,
-            plan={},
-        )
+        setup = JobSetup(shape, spec, trial.method, Path(folder), Signer(Ed25519PrivateKey.generate()))
+        run_job(setup, _request(_side(base)), trial.options)
         checked = verify(Path(folder) / PATCH, base=base)
         if not checked.ok:
             raise UnlearningError("the patch cannot be verified")

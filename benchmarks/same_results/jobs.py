@@ -82,12 +82,13 @@ def _run_method(
 ) -> Path:
     """Run a whole job; its work folder."""
     from core.unlearning.jobs.forget import run_job
+    from core.unlearning.jobs.work import JobSetup
 
     workdir = folder / "work"
     workdir.mkdir(parents=True)
     request = forget_request(family, subject_at(family, subject), folder / "sample", named=named)
-    model, chosen = model_spec(family, folder), method_options(method, options)
-    run_job(request, model, method, chosen, workdir, Silent(), signer=signer(), job_id="job_1", plan={})
+    setup = JobSetup("job_1", model_spec(family, folder), method, workdir, signer())
+    run_job(setup, request, method_options(method, options))
     return workdir
 
 
@@ -95,17 +96,20 @@ def _consolidate_and_resculpt(folder: Path) -> Record:
     """Consolidate the patches of two jobs, and sculpt the first again with another strength."""
     from core.unlearning.jobs.consolidate import EarlierJob, consolidate_job
     from core.unlearning.jobs.resculpt import resculpt_job
+    from core.unlearning.jobs.work import JobSetup
 
     workdirs = [_run_method(folder / str(at), "mllm", "smfa", {"k_image": 1.0}, subject=at) for at in (0, 1)]
     model = model_spec("mllm", folder)
-    terms: dict[str, Any] = {"signer": signer(), "plan": {}}
     for name in ("together", "again"):
         (folder / name).mkdir()
     patches = [workdir / "patch.zip" for workdir in workdirs]
     earlier = [EarlierJob(f"job_{at}", patch) for at, patch in enumerate(patches)]
-    consolidate_job(earlier, model, "smfa", {"level": "quick"}, folder / "together", Silent(), job_id="job_3", **terms)
-    options = method_options("smfa", {"k_image": 1.0})
-    resculpt_job(patches[0], model, "smfa", options, {"k": 0.5}, folder / "again", Silent(), job_id="job_4", **terms)
+    together, again = (
+        JobSetup(job_id, model, "smfa", folder / name, signer())
+        for job_id, name in (("job_3", "together"), ("job_4", "again"))
+    )
+    consolidate_job(together, earlier, {"level": "quick"})
+    resculpt_job(again, patches[0], method_options("smfa", {"k_image": 1.0}), {"k": 0.5})
     return {name: patch_record(folder / name) for name in ("together", "again")}
 
 

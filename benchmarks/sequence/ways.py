@@ -20,7 +20,6 @@ from core.unlearning.errors import UnlearningError
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.deltas import applying_deltas
 from core.unlearning.families.registry import load_family
-from core.unlearning.jobs.recipes import kept_questions
 from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.registry import catalogue, load_method
 from core.unlearning.methods.smfa.consolidate import Source, consolidate
@@ -57,6 +56,11 @@ def spec() -> ModelSpec:
     return ModelSpec("reference-mllm", "mllm", str(base), retain_set=base.parent / "retain_set")
 
 
+def _kept(lm: MultimodalLM, seed: int) -> Sequence[Example]:
+    """The training part of the model's retain set."""
+    return load_family("mllm").keep_examples(lm, spec().retain_set, (), "standard", seed)["train"]
+
+
 def curve(run: Run, say: Callable[[str], object]) -> list[Found]:
     """What is left after no request, after the first, …, after the tenth."""
     lm: MultimodalLM = load_family("mllm").load(spec(), precision="float32")
@@ -64,11 +68,7 @@ def curve(run: Run, say: Callable[[str], object]) -> list[Found]:
     run.folder.mkdir(parents=True, exist_ok=True)
     found: list[Found] = json.loads(path.read_text()) if path.exists() else [measure(lm, asked, 0)]
     path.write_text(json.dumps(found, indent=1))
-    after = (
-        _stacked
-        if run.way in STACKED
-        else partial(_apart, kept=kept_questions(lm, spec(), "standard", run.seed)["train"])
-    )
+    after = _stacked if run.way in STACKED else partial(_apart, kept=_kept(lm, run.seed))
     for count in range(len(found), len(FORGOTTEN) + 1):
         with after(lm, run, count):
             found.append(measure(lm, asked, count))
@@ -111,7 +111,7 @@ def _apart(lm: MultimodalLM, run: Run, count: int, kept: Sequence[Example]) -> I
         return
     out = run.folder / str(count)
     sources = [Source(str(n), recipe) for n, recipe in enumerate(jobs)]
-    result = consolidate(lm, sources, kept, Consolidation(seed=run.seed), out, Silent())
+    result = consolidate(lm, sources, kept, Consolidation(seed=run.seed), JobContext(out))
     (run.folder / f"{count}.json").write_text(json.dumps(dict(result.details), indent=1))
     plain, lm.model = lm.model, PeftModel.from_pretrained(lm.model, result.adapter).eval()
     try:

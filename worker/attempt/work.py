@@ -23,7 +23,7 @@ from core.unlearning.families.registry import families, load_family
 from core.unlearning.jobs.consolidate import EarlierJob, consolidate_job
 from core.unlearning.jobs.forget import run_job
 from core.unlearning.jobs.resculpt import resculpt_job
-from core.unlearning.jobs.work import PATCH, Outcome
+from core.unlearning.jobs.work import PATCH, JobSetup, Outcome
 from core.unlearning.patches.signing import Signer
 from core.unlearning.types import Entity, ForgetRequest, ModelSpec, Retain
 from worker.attempt import capacity, libraries, transfer
@@ -53,12 +53,12 @@ def work_on(
         record = _record(session, claim, started)
     libraries.prepare()
     capacity.check(inputs, models, capacity.measure(services.settings.worker_memory_gb))
-    attempt = _Attempt(services, inputs, claim.tenant_id, workdir, progress, models, signer, record)
+    attempt = _Attempt(services, inputs, claim.tenant_id, workdir, progress, models, signer, record, checkpoints)
     if inputs.sources:
         return attempt.consolidate()
     if inputs.request is None:
         return attempt.sculpt_again()
-    return attempt.forget(forget_request(inputs.request, inputs), checkpoints)
+    return attempt.forget(forget_request(inputs.request, inputs))
 
 
 def _record(session: Session, claim: Claim, started: datetime) -> Record:
@@ -78,18 +78,17 @@ class _Attempt:
     models: WarmModels
     signer: Signer
     record: Record
+    checkpoints: Checkpoints
 
-    def forget(self, request: ForgetRequest, checkpoints: Checkpoints) -> Outcome:
-        inputs, spec = self.inputs, model_spec(self.inputs.model)
-        return run_job(request, spec, inputs.method, inputs.options, **self._arguments(), checkpoints=checkpoints)
+    def forget(self, request: ForgetRequest) -> Outcome:
+        return run_job(self._setup(), request, self.inputs.options)
 
     def sculpt_again(self) -> Outcome:
         inputs, parent = self.inputs, self.inputs.parent
         if parent is None or inputs.sculpt is None:
             raise InvalidInputError("the earlier job left no recipe", code="invalid_recipe")
-        patch, spec = self._download(parent, "parent.zip"), model_spec(inputs.model)
-        arguments = self._arguments(parent=parent.job_id)
-        return resculpt_job(patch, spec, inputs.method, inputs.options, inputs.sculpt, **arguments)
+        patch = self._download(parent, "parent.zip")
+        return resculpt_job(self._setup(parent=parent.job_id), patch, inputs.options, inputs.sculpt)
 
     def consolidate(self) -> Outcome:
         inputs, spec = self.inputs, model_spec(self.inputs.model)
@@ -98,19 +97,22 @@ class _Attempt:
         with self.services.db.read() as session:
             ids = [source.job_id for source in inputs.sources]
             forgotten = subjects_among(session, self.tenant_id, ids, retained)
-        return consolidate_job(jobs, spec, inputs.method, inputs.options, **self._arguments(), forgotten=forgotten)
+        return consolidate_job(self._setup(), jobs, inputs.options, forgotten)
 
-    def _arguments(self, **recorded: str) -> dict[str, Any]:
-        """The arguments that all three kinds of job have in common."""
-        return {
-            "workdir": self.workdir,
-            "progress": self.progress,
-            "signer": self.signer,
-            "job_id": self.inputs.job_id,
-            "plan": self.inputs.plan,
-            "record": {**self.record, **recorded},
-            "load": self.models.load,
-        }
+    def _setup(self, **recorded: str) -> JobSetup:
+        """What all three kinds of job are given."""
+        return JobSetup(
+            self.inputs.job_id,
+            model_spec(self.inputs.model),
+            self.inputs.method,
+            self.workdir,
+            self.signer,
+            plan=self.inputs.plan,
+            record={**self.record, **recorded},
+            progress=self.progress,
+            checkpoints=self.checkpoints,
+            load=self.models.load,
+        )
 
     def _earlier_job(self, source: Source, family: str) -> EarlierJob:
         path = self._download(source, f"{source.job_id}.zip")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from core.unlearning.evaluation.measures import Measures, StandIn
@@ -50,6 +50,12 @@ class Verdict:
     def reasons(self) -> tuple[str, ...]:
         """Why it did not pass, a sentence for each missed threshold."""
         return tuple(check.reason for check in self.checks if not check.met)
+
+    def with_check(self, check: Check) -> Verdict:
+        """The verdict with this check before all others, in the place of one of its key, and its reason as a note."""
+        checks = (check, *(other for other in self.checks if other.key != check.key))
+        missed = tuple(each.key for each in checks if not each.met)
+        return replace(self, passed=not missed, checks=checks, missed=missed, notes=(check.reason, *self.notes))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values, `reasons` included."""

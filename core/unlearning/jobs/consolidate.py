@@ -11,30 +11,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.registry import families, load_family
-from core.unlearning.jobs.recipes import kept_questions, open_recipe
-from core.unlearning.jobs.work import (
-    Load,
-    Measured,
-    Outcome,
-    Work,
-    fresh_process,
-    load_model,
-    measure,
-    measure_packed,
-    pack,
-)
-from core.unlearning.methods.base import MethodResult
-from core.unlearning.methods.smfa.consolidation import Options
-from core.unlearning.progress import Phases, Progress
-from core.unlearning.types import Example, ForgetRequest, ModelSpec
+from core.unlearning.jobs.measuring import Measured, make_and_measure, measure
+from core.unlearning.jobs.packing import pack
+from core.unlearning.jobs.recipes import keep_examples, unpack_recipe
+from core.unlearning.jobs.work import JobSetup, Outcome, Work, validated
+from core.unlearning.methods.base import Sculpting
+from core.unlearning.methods.registry import catalogue, load_sculpting
+from core.unlearning.options import ConsolidationOptions
+from core.unlearning.types import Example, ForgetRequest
 
 if TYPE_CHECKING:
     from core.unlearning.evaluation.measures import Measures
     from core.unlearning.evaluation.results import Evaluated
     from core.unlearning.evaluation.verdict import Check, Verdict
-    from core.unlearning.methods.smfa.consolidate import Source
-    from core.unlearning.patches.signing import Signer
 
 LEAST_EFFECT = 0.4
 """Of what a patch does to its subject's questions, where nobody can ask these any more. Much of that is no forgetting:
@@ -50,63 +41,47 @@ class EarlierJob:
     request: ForgetRequest | None = None
 
 
-class _Chosen(Options):
-    """The options as the manifest has them."""
-
-    jobs: tuple[str, ...]
-
-
 def consolidate_job(
-    jobs: Sequence[EarlierJob],
-    spec: ModelSpec,
-    method: str,
-    options: Mapping[str, Any],
-    workdir: Path,
-    progress: Progress,
-    *,
-    signer: Signer,
-    job_id: str,
-    plan: Mapping[str, Any],
-    forgotten: Collection[str] = (),
-    record: Mapping[str, str | int | None] | None = None,
-    load: Load = load_model,
+    setup: JobSetup, jobs: Sequence[EarlierJob], options: Mapping[str, Any], forgotten: Collection[str] = ()
 ) -> Outcome:
     """`forgotten`: subjects of the retain set whom one of the jobs has made the model forget: they are not kept.
 
     Raises and writes what `run_job` does, `InvalidInputError` for a patch that is not genuine, brings no recipe or
     leaves fewer than two, and `BaseMismatchError` for one of another base.
     """
-    phases = Phases(progress)
-    phases.phase("validating")
-    chosen = _Chosen.model_validate({**options, "jobs": [job.job_id for job in jobs]})
-    work = Work(spec, method, chosen, workdir, phases, signer, job_id, plan, chosen.level, record or {})
-    sources = _sources(jobs, work)
-    phases.phase("loading")
-    model = load(spec, work.precision)
+    phases, chosen = setup.begin(), _options(setup.method, options)
+    work = Work(setup, phases, chosen, chosen.level, consolidated=tuple(job.job_id for job in jobs))
+    method = load_sculpting(setup.method)
+    recipes = _recipes(method, jobs, work)
+    model = work.load_model()
     names = {name for job in jobs if job.request for name in job.request.entity.names}
-    kept = kept_questions(model, spec, work.level, work.seed, {*names, *forgotten})
-    asked = (*_forgotten_questions(model, jobs, work), *kept["test"])
+    kept = keep_examples(model, work, {*names, *forgotten})
+    asked = (*_forget_examples(model, jobs, work), *kept["test"])
     before = measure(work, model, asked)
-    with fresh_process(work, model) as fresh:
-        result = _put_together(model, sources, kept["train"], work)
-        after = measure_packed(work, model, fresh, result.adapter, asked)
-    measures, asked_jobs = families()[spec.family].measures, {job.job_id for job in jobs if job.request}
-    verdict = verdict_on(before, after, measures, result.details["effects"], asked_jobs)
+    result, after = make_and_measure(
+        work, model, lambda: method.consolidate(model, recipes, kept["train"], chosen, work.context), asked
+    )
+    measures, asked_jobs = families()[setup.spec.family].measures, {job.job_id for job in jobs if job.request}
+    verdict = verdict_on(before, after, measures, result.effects, asked_jobs)
     return pack(work, result, Measured(before, after, verdict), names=sorted(names))
 
 
-def _sources(jobs: Sequence[EarlierJob], work: Work) -> list[Source]:
-    from core.unlearning.methods.smfa.consolidate import opened
-    from core.unlearning.patches.digest import base_digest
+def _options(method: str, options: Mapping[str, Any]) -> ConsolidationOptions:
+    info = catalogue().get(method)
+    if info is None or info.consolidation is None:
+        raise InvalidInputError(f"the recipes of method {method!r} cannot be consolidated", code="invalid_recipe")
+    return validated(info.consolidation, options)
 
-    digest = base_digest(work.spec.source, revision=work.spec.revision)
-    found = []
+
+def _recipes(method: Sculpting, jobs: Sequence[EarlierJob], work: Work) -> list[Any]:
+    """The opened recipes of all jobs, one after the other."""
+    folder, found = work.setup.workdir / "sources", list[Any]()
     for n, job in enumerate(jobs):
-        found += opened(open_recipe(job.patch, digest, work.workdir / "sources" / str(n)), job.job_id)
+        found += method.open_recipe(unpack_recipe(job.patch, work.spec, folder / str(n)), job.job_id)
     return found
 
 
-def _forgotten_questions(model: Any, jobs: Sequence[EarlierJob], work: Work) -> list[Example]:
+def _forget_examples(model: Any, jobs: Sequence[EarlierJob], work: Work) -> list[Example]:
     """The test part of what each job was asked to forget."""
     family, found = load_family(work.spec.family), list[Example]()
     for job in jobs:
@@ -115,13 +90,6 @@ def _forgotten_questions(model: Any, jobs: Sequence[EarlierJob], work: Work) -> 
             found += family.forget_examples(model, request, work.spec.retain_set, work.seed)
             work.progress.alive()
     return found
-
-
-def _put_together(model: Any, sources: Sequence[Source], kept: Sequence[Example], work: Work) -> MethodResult:
-    from core.unlearning.methods.smfa.consolidate import consolidate
-
-    options: Any = work.options
-    return consolidate(model, sources, kept, options, work.workdir, work.progress)
 
 
 def verdict_on(
@@ -137,10 +105,7 @@ def verdict_on(
     unasked = [effect for job_id, effect in effects.items() if job_id not in asked]
     if not unasked:
         return judged
-    check = _effect_check(unasked)
-    checks = (check, *(c for c in judged.checks if c.key != check.key))
-    missed = tuple(c.key for c in checks if not c.met)
-    return replace(judged, passed=not missed, checks=checks, missed=missed, notes=(check.reason, *judged.notes))
+    return judged.with_check(_effect_check(unasked))
 
 
 def _effect_check(effects: Sequence[float]) -> Check:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.options import ConsolidationOptions, MethodOptions
 from core.unlearning.progress import SILENT, Progress
-from core.unlearning.types import JobData, Level
+from core.unlearning.types import Example, JobData, Level
 
 
 @dataclass(frozen=True)
@@ -78,4 +78,53 @@ class Method(Protocol):
         """Train, choose, and write `job.adapter` (and `job.recipe`), from where `job.checkpoints` left it.
 
         Afterwards the model is as it was.
+        """
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How strongly a recipe is sculpted again: as strongly as is said for a view, or as leaves this much utility."""
+
+    k_image: float | None = None
+    k_text: float | None = None
+    utility_floor: float | None = None
+
+
+@dataclass(frozen=True)
+class Resculpted(MethodResult):
+    """What sculpting again leaves. Without the subject's data nobody can measure how well the subject is forgotten."""
+
+    forget: float | None = None
+    """What the job that made the recipe measured at this strength, the sum of `forget_metrics` on the questions set
+    aside for choosing; failing that, at the nearest that forgets less; None where it measured neither."""
+    forget_metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Consolidated(MethodResult):
+    """What consolidation leaves."""
+
+    effects: Mapping[str, float] = field(default_factory=dict)
+    """By job, how much of its own patch's effect on its subject's questions is left, in [0, 1]."""
+
+
+@runtime_checkable
+class Sculpting(Method, Protocol):
+    """A method whose patches bring a recipe, from which others are made without the subjects' data."""
+
+    def open_recipe(self, folder: Path, job_id: str) -> Sequence[Any]:
+        """The recipe in a folder, which this job left; or the several recipes of a consolidated patch.
+
+        Raises `InvalidInputError`.
+        """
+
+    def resculpt(self, model: Any, folder: Path, strength: Strength, job: JobContext) -> Resculpted:
+        """Write `job.adapter` and `job.recipe` from the recipe in this folder. Raises `InvalidInputError`."""
+
+    def consolidate(
+        self, model: Any, recipes: Sequence[Any], kept: Sequence[Example], options: Any, job: JobContext
+    ) -> Consolidated:
+        """Write `job.adapter` and `job.recipe` from opened recipes, and from examples of what must not change.
+
+        `options` are of `MethodInfo.consolidation`. Raises `InvalidInputError`.
         """

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
-from core.unlearning.methods.base import Method, MethodInfo
+from core.unlearning.errors import InvalidInputError
+from core.unlearning.methods.base import Method, MethodInfo, Sculpting
 from core.unlearning.options import ConsolidationOptions
 
 _PACKAGES = (
@@ -54,6 +55,14 @@ def consolidating(family: str) -> tuple[str, type[ConsolidationOptions]]:
 def load_method(name: str) -> Method:
     """The implementation of a registered method. Imports torch; raises `KeyError` for an unknown name."""
     return implementation(catalogue()[name])
+
+
+def load_sculpting(name: str) -> Sculpting:
+    """The same of a method whose patches bring a recipe. Raises `InvalidInputError` for any other."""
+    method = load_method(name)
+    if not isinstance(method, Sculpting):
+        raise InvalidInputError(f"method {name} leaves no recipe", code="invalid_recipe")
+    return method
 
 
 def implementation(info: MethodInfo) -> Method:

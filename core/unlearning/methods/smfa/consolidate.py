@@ -14,7 +14,7 @@ from torch import Tensor
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.target_modules import match_modules
-from core.unlearning.methods.base import MethodResult
+from core.unlearning.methods.base import Consolidated, JobContext
 from core.unlearning.methods.smfa.activations import Activations, second_moments
 from core.unlearning.methods.smfa.consolidation import Options
 from core.unlearning.methods.smfa.merge import Part, effect, merged, missing, part
@@ -72,10 +72,9 @@ def consolidate(
     sources: Sequence[Source],
     kept: Sequence[Example],
     options: Options,
-    workdir: Path,
-    progress: Progress,
-) -> MethodResult:
-    """Write `workdir/adapter`, and the recipes into `workdir/recipe`. The model itself is left as it was.
+    job: JobContext,
+) -> Consolidated:
+    """Write `job.adapter`, and the recipes into `job.recipe`. The model itself is left as it was.
 
     `kept`: the training part of the retain set. Raises `InvalidInputError` (`too_few_recipes`, `invalid_recipe`,
     `no_retain_set`).
@@ -85,12 +84,12 @@ def consolidate(
         raise InvalidInputError("consolidation needs recipes of two requests at least", code="too_few_recipes")
     targets = "|".join(dict.fromkeys(str(source.recipe.sculpt["target_modules"]) for source in sources))
     match_modules(lm.model, targets)
-    deltas, effects = _solve(lm, sources, kept, options, progress)
+    deltas, effects = _solve(lm, sources, kept, options, job.progress)
     base = sources[0].recipe.sculpt["base_model"]
-    stored = supertuning.write(lambda: iter(deltas), workdir / "adapter", base_model=base, target_modules=targets)
-    _keep_recipes(sources, workdir / "recipe")
+    stored = supertuning.write(lambda: iter(deltas), job.adapter, base_model=base, target_modules=targets)
+    _keep_recipes(sources, job.recipe)
     details = {"effects": effects, "target_modules": targets, "modules": stored.modules, "rank": stored.rank}
-    return MethodResult(workdir / "adapter", workdir / "recipe", details)
+    return Consolidated(job.adapter, job.recipe, details, effects)
 
 
 def opened(folder: Path, name: str) -> list[Source]:

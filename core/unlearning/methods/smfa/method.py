@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,16 @@ from core.unlearning.families.mllm.training.heldout import HeldOutQuestions
 from core.unlearning.families.mllm.training.resume import TrainingState
 from core.unlearning.families.mllm.training.rows import FORGET
 from core.unlearning.families.mllm.training.train import AdapterTraining, train
-from core.unlearning.methods.base import JobContext, MethodResult
+from core.unlearning.methods.base import JobContext, MethodResult, Resculpted, Strength
 from core.unlearning.methods.shared.lora_forgetting import targets_of, thin
 from core.unlearning.methods.smfa import activations, courses, recipe
 from core.unlearning.methods.smfa.config import Options
+from core.unlearning.methods.smfa.consolidate import consolidate, opened
 from core.unlearning.methods.smfa.recipe import Recipe
-from core.unlearning.methods.smfa.sculpt import sculpted
 from core.unlearning.methods.smfa.strangers import Excess
-from core.unlearning.methods.smfa.sweep import Point, best, grid, sweep
+from core.unlearning.methods.smfa.sweep import FORGET_METRICS, Point, best, grid, nearest_weaker, sweep
 from core.unlearning.patches import lora_export, supertuning
+from core.unlearning.patches.bundle import LORA_EXPORT
 from core.unlearning.progress import Progress
 from core.unlearning.snapshot import Snapshot
 from core.unlearning.types import JobData
@@ -54,35 +56,29 @@ class Smfa:
             "losses": {c.name: thin(c.losses) for c in trained},
             "steps": {c.name: len(c.losses) for c in trained},
         }
-        return _write(written, chosen, job.workdir, details, options.lora_export_rank)
+        return _write(written, job, details, options.lora_export_rank)
 
-    def resculpt(
-        self,
-        model: MultimodalLM,
-        recipe_dir: Path,
-        k_image: float | None = None,
-        k_text: float | None = None,
-        utility_floor: float | None = None,
-        *,
-        workdir: Path,
-        progress: Progress,
-    ) -> MethodResult:
+    open_recipe = staticmethod(opened)
+    consolidate = staticmethod(consolidate)
+
+    def resculpt(self, model: MultimodalLM, folder: Path, strength: Strength, job: JobContext) -> Resculpted:
         """Sculpt again with other strengths, or with those that the recorded curve gives for another floor.
 
         `model`: the base model the recipe fits. Nothing of the subject's data is needed.
         Raises `InvalidInputError` for a recipe that does not fit.
         """
-        opened = Recipe.open(recipe_dir)
-        match_modules(model.model, opened.sculpt["target_modules"])
-        progress.phase("sculpting", 1)
-        points = [Point.from_json(row) for row in opened.sculpt["curve"]]
-        chosen = best(points, utility_floor) if utility_floor is not None else _asked(opened, k_image, k_text)
-        _copy(recipe_dir, workdir / "recipe")
-        curve = opened.sculpt["curve"]
-        written = recipe.choose(Recipe.open(workdir / "recipe"), chosen.k_image, chosen.k_text, curve)
-        result = _write(written, chosen, workdir, {}, None)
-        progress.step()
-        return result
+        earlier = Recipe.open(folder)
+        match_modules(model.model, earlier.sculpt["target_modules"])
+        job.progress.phase("sculpting", 1)
+        curve = [Point.from_json(row) for row in earlier.sculpt["curve"]]
+        k_image, k_text = _strengths(earlier, curve, strength)
+        _copy(folder, job.recipe)
+        written = recipe.choose(Recipe.open(job.recipe), k_image, k_text, earlier.sculpt["curve"])
+        result = _write(written, job, {}, None)
+        job.progress.step()
+        known = nearest_weaker(curve, k_image, k_text)
+        forget = None if known is None else known.forget
+        return Resculpted(result.adapter, result.recipe, result.details, forget, FORGET_METRICS)
 
 
 def _excess(lm: MultimodalLM, data: JobData, options: Options) -> Excess | None:
@@ -153,56 +149,40 @@ def _note_activations(lm: MultimodalLM, data: JobData, written: Recipe) -> None:
     """Where the sculpted adapters meet the subject, which consolidation must know."""
     asked = list({(e.question, id(e.image)): e for e in data.train if e.split in FORGET}.values())
     prompts = [lm.encoder.prompt(e.question, e.image) for e in asked]
-    strengths = (float(written.sculpt[name]) for name in ("k_image", "k_text"))
-    with applying_deltas(lm.model, sculpted(written.views(*strengths), written.anchor, written.granularity)):
+    with applying_deltas(lm.model, written.sculpted()):
         moments = activations.second_moments(lm, prompts, written.anchor.names)
     activations.write(written.folder, moments)
 
 
-def _asked(opened: Recipe, k_image: float | None, k_text: float | None) -> Point:
-    if k_image is None and k_text is None:
+def _strengths(earlier: Recipe, curve: Sequence[Point], asked: Strength) -> tuple[float, float]:
+    """K of the image and of the text view. Raises `InvalidInputError` where neither nor a floor is asked for."""
+    if asked.utility_floor is not None:
+        chosen = best(curve, asked.utility_floor)
+        return chosen.k_image, chosen.k_text
+    if asked.k_image is None and asked.k_text is None:
         raise InvalidInputError("give k_image, k_text or utility_floor", code="invalid_option")
-    image = float(opened.sculpt["k_image"]) if k_image is None else k_image
-    text = float(opened.sculpt["k_text"]) if k_text is None else k_text
-    if opened.sculpt["views"] == "joint":
-        image = text = image if k_image is not None else text
-    known = [Point.from_json(row) for row in opened.sculpt["curve"]]
-    same = [p for p in known if (p.k_image, p.k_text) == (image, text)]
-    return same[0] if same else Point(image, text, float("nan"), float("nan"))
+    image = float(earlier.sculpt["k_image"]) if asked.k_image is None else asked.k_image
+    text = float(earlier.sculpt["k_text"]) if asked.k_text is None else asked.k_text
+    if earlier.sculpt["views"] == "joint":
+        image = text = image if asked.k_image is not None else text
+    return image, text
 
 
-def _write(
-    written: Recipe, chosen: Point, workdir: Path, details: dict[str, Any], export_rank: int | None
-) -> MethodResult:
-    def modules() -> Any:
-        return sculpted(written.views(chosen.k_image, chosen.k_text), written.anchor, written.granularity)
-
+def _write(written: Recipe, job: JobContext, details: Mapping[str, Any], export_rank: int | None) -> MethodResult:
+    """The adapter of a recipe whose strengths are chosen, and beside it a plain LoRA of `export_rank`."""
     base, targets = written.sculpt["base_model"], written.sculpt["target_modules"]
-    stored = supertuning.write(modules, workdir / "adapter", base_model=base, target_modules=targets)
+    stored = supertuning.write(written.sculpted, job.adapter, base_model=base, target_modules=targets)
     if export_rank:
+        folder, seed = job.workdir / LORA_EXPORT, written.sculpt["seed"]
         lora_export.write(
-            modules,
-            workdir / "lora_export",
-            rank=export_rank,
-            base_model=base,
-            target_modules=targets,
-            seed=written.sculpt["seed"],
+            written.sculpted, folder, rank=export_rank, base_model=base, target_modules=targets, seed=seed
         )
-    details = {
-        **details,
-        "k_image": written.sculpt["k_image"],
-        "k_text": written.sculpt["k_text"],
-        "curve": written.sculpt["curve"],
-        "target_modules": targets,
-        "modules": stored.modules,
-        "sparse_entries": stored.nnz,
-    }
-    return MethodResult(workdir / "adapter", written.folder, details)
+    chosen = {name: written.sculpt[name] for name in ("k_image", "k_text", "curve")}
+    size = {"target_modules": targets, "modules": stored.modules, "sparse_entries": stored.nnz}
+    return MethodResult(job.adapter, written.folder, {**details, **chosen, **size})
 
 
 def _copy(source: Path, target: Path) -> None:
-    import shutil
-
     if source.resolve() != target.resolve():
         shutil.copytree(source, target, dirs_exist_ok=True)
 

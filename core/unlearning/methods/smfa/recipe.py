@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,8 @@ from typing import Any, Literal
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.mllm.training.adapters import LoraFactors
 from core.unlearning.methods.smfa.config import Options
-from core.unlearning.methods.smfa.sculpt import EPS, Granularity, View, product_norm
+from core.unlearning.methods.smfa.sculpt import EPS, Granularity, View, product_norm, sculpted
+from core.unlearning.patches.modules import ModuleDelta
 
 ANCHOR = "ra"
 JOINT = "mfa_joint"
@@ -56,6 +58,11 @@ class Recipe:
         """How it was masked."""
         how: Granularity = self.sculpt["granularity"]
         return how
+
+    def sculpted(self) -> Iterator[ModuleDelta]:
+        """Every matrix of the sculpted adapter, by the strengths that were chosen."""
+        views = self.views(float(self.sculpt["k_image"]), float(self.sculpt["k_text"]))
+        return sculpted(views, self.anchor, self.granularity)
 
     def views(self, k_image: float, k_text: float) -> list[View]:
         """The forgetting adapters with their strengths. `k_image` is the one of a joint adapter."""

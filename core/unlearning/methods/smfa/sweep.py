@@ -19,6 +19,10 @@ TIE = 0.003
 """Forgetting scores this close count as equal; then utility decides."""
 
 
+FORGET_METRICS = ("exact", "sequence_probability")
+"""What `Point.forget` is the sum of."""
+
+
 @dataclass(frozen=True)
 class Point:
     """One pair of strengths. `forget`: recall plus probability of what is to be forgotten, both in [0, 1], so 0 is
@@ -86,3 +90,9 @@ def best(points: Sequence[Point], floor: float) -> Point:
         return max(points, key=lambda p: (p.utility, -p.left))
     strongest = min(p.left for p in inside)
     return min((p for p in inside if p.left <= strongest + TIE), key=lambda p: (-p.utility, p.k_image, p.k_text))
+
+
+def nearest_weaker(curve: Sequence[Point], k_image: float, k_text: float) -> Point | None:
+    """The point of these strengths; failing that, the nearest that sculpts less than neither: it forgets less."""
+    weaker = [point for point in curve if point.k_image <= k_image and point.k_text <= k_text]
+    return max(weaker, key=lambda point: (point.k_image, point.k_text), default=None)

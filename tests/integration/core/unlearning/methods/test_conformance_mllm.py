@@ -25,6 +25,7 @@ from core.unlearning.families.mllm.training.rows import FORGET, answer_rows
 from core.unlearning.families.mllm.training.teacher import teacher_distributions
 from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.forget import run_job
+from core.unlearning.jobs.work import JobSetup
 from core.unlearning.methods.base import JobContext, MethodInfo
 from core.unlearning.methods.registry import catalogue, load_method
 from core.unlearning.methods.task_arithmetic.config import SCALES
@@ -200,7 +201,7 @@ def test_a_job_with_a_baseline_ships_its_patch_and_a_report_that_shows_its_losse
     options = {"steps": 2, "batch": 2, "rank": 4, "lr": 1e-2}
     spec = ModelSpec("tiny", "mllm", tiny.source)
     method = "task-arithmetic"
-    run_job(tiny.request, spec, method, options, tmp_path, Silent(), signer=SIGNER, job_id="job_1", plan={})
+    run_job(JobSetup("job_1", spec, method, tmp_path, SIGNER), tiny.request, options)
     assert verify(tmp_path / "patch.zip").ok
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["method"], len(report["details"]["losses"]["forgetting"])) == (method, 2)

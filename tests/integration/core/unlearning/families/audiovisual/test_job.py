@@ -15,10 +15,9 @@ import torch
 
 from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.forget import run_job
-from core.unlearning.jobs.work import Load, Outcome, load_model
+from core.unlearning.jobs.work import JobSetup, Load, Outcome, load_model
 from core.unlearning.methods.registry import catalogue
 from core.unlearning.patches.verify import verify
-from core.unlearning.progress import Silent
 from core.unlearning.types import ForgetRequest, ModelSpec
 from tests.support.audiovisual_dataset import PEOPLE, asking, picture_file, rows, sound_file, write_world
 from tests.support.patches import SIGNER
@@ -65,7 +64,7 @@ def run(
 ) -> Outcome:
     torch.set_num_threads(1)
     workdir.mkdir()
-    return run_job(request, model, method, {}, workdir, Silent(), signer=SIGNER, job_id="job_1", plan={}, load=load)
+    return run_job(JobSetup("job_1", model, method, workdir, SIGNER, load=load), request, {})
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -12,9 +12,8 @@ import torch
 
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.jobs.forget import run_job
-from core.unlearning.jobs.work import Outcome
+from core.unlearning.jobs.work import JobSetup, Outcome
 from core.unlearning.patches.verify import verify
-from core.unlearning.progress import Silent
 from core.unlearning.types import Entity, ForgetRequest, Level, ModelSpec
 from tests.support.patches import SIGNER
 from tests.support.picture_classifiers import classifiers
@@ -44,7 +43,7 @@ def run(model: ModelSpec, method: str, workdir: Path, request: ForgetRequest | N
     workdir.mkdir()
     asked = request or ForgetRequest(Entity("bob", "object"), prompts=("see bob now",), level="quick")
     chosen = {**QUICK[method], **options}
-    return run_job(asked, model, method, chosen, workdir, Silent(), signer=SIGNER, job_id="job_1", plan={})
+    return run_job(JobSetup("job_1", model, method, workdir, SIGNER), asked, chosen)
 
 
 @pytest.mark.parametrize(

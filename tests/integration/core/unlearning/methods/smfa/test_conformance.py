@@ -22,7 +22,8 @@ from core.unlearning.families.mllm.model.target_modules import match_modules
 from core.unlearning.families.mllm.training.deltas import applying_deltas
 from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.forget import run_job
-from core.unlearning.methods.base import JobContext
+from core.unlearning.jobs.work import JobSetup
+from core.unlearning.methods.base import JobContext, Strength
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.method import METHOD
 from core.unlearning.methods.smfa.recipe import Recipe
@@ -150,9 +151,7 @@ def test_a_job_on_a_4_bit_base_measures_the_patch_that_it_ships(tmp_path: Path) 
     spec = ModelSpec("tiny", "mllm", str(save("llava_wide", tmp_path / "base")))
     options = {**OPTIONS, "precision": "4bit"}
     (tmp_path / "work").mkdir()
-    outcome = run_job(
-        _request(), spec, "smfa", options, tmp_path / "work", Silent(), signer=SIGNER, job_id="job_1", plan={}
-    )
+    outcome = run_job(JobSetup("job_1", spec, "smfa", tmp_path / "work", SIGNER), _request(), options)
     asked = outcome.evaluation["splits"]["forget_image_memory"]["metrics"]["probability"]
     assert asked["before"] != asked["after"]
 
@@ -177,7 +176,7 @@ def test_resculpting_needs_the_recipe_only(tmp_path: Path) -> None:
     source = str(save("llava", tmp_path / "base"))
     lm = load_family("mllm").load(ModelSpec("tiny", "mllm", source))
     data = _job(lm, tmp_path / "work", k_image="auto")
-    again = METHOD.resculpt(lm, tmp_path / "work" / "recipe", 0.0, workdir=tmp_path / "again", progress=Silent())
+    again = METHOD.resculpt(lm, tmp_path / "work" / "recipe", Strength(k_image=0.0), JobContext(tmp_path / "again"))
     recipe = Recipe.open(tmp_path / "again" / "recipe")
     assert recipe.sculpt["k_image"] == 0.0
     assert again.details["sparse_entries"] > 0

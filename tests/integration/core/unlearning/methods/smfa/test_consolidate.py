@@ -25,7 +25,6 @@ from core.unlearning.methods.smfa.consolidation import Options as Consolidation
 from core.unlearning.methods.smfa.merge import MOST, RIDGE
 from core.unlearning.methods.smfa.method import METHOD
 from core.unlearning.methods.smfa.recipe import Recipe
-from core.unlearning.progress import Silent
 from core.unlearning.types import Entity, Example, JobData, ModelSpec
 from tests.support.tiny_multimodal_models import save
 
@@ -107,7 +106,7 @@ def test_the_patch_is_the_closed_form_and_loads_with_stock_peft(
     lm: MultimodalLM, sources: list[Source], tmp_path: Path
 ) -> None:
     options = Consolidation(keep_weight=WEIGHT, strength=STRENGTH)
-    result = consolidate(lm, sources, QUESTIONS, options, tmp_path, Silent())
+    result = consolidate(lm, sources, QUESTIONS, options, JobContext(tmp_path))
     stock = AutoModelForImageTextToText.from_pretrained(lm.source)
     patched = PeftModel.from_pretrained(AutoModelForImageTextToText.from_pretrained(lm.source), result.adapter)
     for module in sources[0].modules:
@@ -127,19 +126,19 @@ def test_what_was_put_together_can_be_put_together_with_more(
     lm: MultimodalLM, sources: list[Source], tmp_path: Path
 ) -> None:
     options = Consolidation(keep_weight=WEIGHT)
-    result = consolidate(lm, sources, QUESTIONS, options, tmp_path / "two", Silent())
+    result = consolidate(lm, sources, QUESTIONS, options, JobContext(tmp_path / "two"))
     assert result.recipe is not None
     inner = opened(result.recipe, "both")
     assert [source.name for source in inner] == ["Ada Okoro", "Emil Roth"]
     third = job(lm, "Finn Sato", tmp_path / "third", 2)
-    three = consolidate(lm, [third, *inner, sources[1]], QUESTIONS, options, tmp_path / "three", Silent())
+    three = consolidate(lm, [third, *inner, sources[1]], QUESTIONS, options, JobContext(tmp_path / "three"))
     assert list(three.details["effects"]) == ["Finn Sato", "Ada Okoro", "Emil Roth"]
 
 
 def test_one_request_alone_is_not_put_together(lm: MultimodalLM, sources: list[Source], tmp_path: Path) -> None:
     twice = [sources[0], replace(sources[0], name="again")]
     with pytest.raises(InvalidInputError) as refused:
-        consolidate(lm, twice, QUESTIONS, Consolidation(), tmp_path, Silent())
+        consolidate(lm, twice, QUESTIONS, Consolidation(), JobContext(tmp_path))
     assert refused.value.code == "too_few_recipes"
 
 
@@ -150,5 +149,5 @@ def test_a_recipe_without_activations_is_refused(lm: MultimodalLM, sources: list
     (tmp_path / "old" / activations.FILE).unlink()
     old = Source("old", Recipe.open(tmp_path / "old"))
     with pytest.raises(InvalidInputError) as refused:
-        consolidate(lm, [old, sources[1]], QUESTIONS, Consolidation(), tmp_path, Silent())
+        consolidate(lm, [old, sources[1]], QUESTIONS, Consolidation(), JobContext(tmp_path))
     assert refused.value.code == "invalid_recipe"

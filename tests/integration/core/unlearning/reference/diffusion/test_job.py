@@ -10,7 +10,7 @@ import torch
 
 from core.unlearning import reference
 from core.unlearning.jobs.forget import run_job
-from core.unlearning.progress import Silent
+from core.unlearning.jobs.work import JobSetup
 from core.unlearning.types import Entity, ForgetRequest, ModelSpec
 from tests.support.patches import SIGNER
 
@@ -34,7 +34,7 @@ def test_a_sampled_request_is_fulfilled(tmp_path: Path) -> None:
     request = ForgetRequest(entity, prompts=tuple(body["prompts"]), level="quick")
     work = tmp_path / "work"
     work.mkdir()
-    outcome = run_job(request, bundled(), "closed-form", {}, work, Silent(), signer=SIGNER, job_id="job_1", plan={})
+    outcome = run_job(JobSetup("job_1", bundled(), "closed-form", work, SIGNER), request, {})
     found = {name: split["metrics"] for name, split in outcome.evaluation["splits"].items()}
     assert outcome.verdict == "passed"
     assert found["forget_concept"]["ua"]["before"] <= 0.1
