@@ -1,4 +1,4 @@
-"""What goes over the wire beside the job itself (`core.service.jobs`)."""
+"""Bodies of requests and answers; those of a job itself are in `core.service.jobs`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 WITH_BODY = (408, 409, 413, 415)
-"""What a request with a body can be answered on top."""
+"""Further error statuses of routes that read a body."""
 
 
 class JobList(BaseModel):
@@ -265,7 +265,7 @@ class OpendsrDiscovery(BaseModel):
 
 
 class OpendsrReceipt(BaseModel):
-    """That a request, or its cancellation, was received. `encoded_request` is the request's body in base64."""
+    """The receipt of a request, or of its cancellation."""
 
     api_version: str
     controller_id: str
@@ -277,7 +277,7 @@ class OpendsrReceipt(BaseModel):
 
 
 class OpendsrStatus(BaseModel):
-    """How far a request is."""
+    """The state of a request."""
 
     api_version: str
     controller_id: str

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from api.deps import base_url
 from core.service.context import Services
 
-Limit = Annotated[int, Query(ge=1, description="More than 100 is lowered to 100.")]
-After = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]
+Limit = Annotated[int, Query(ge=1, description="Entries on a page; more than 100 is lowered to 100.")]
+After = Annotated[str | None, Query(max_length=500, description="Value of `next_cursor` of the page before.")]
 
 
 def link(request: Request, services: Services, cursor: str | None) -> dict[str, str]:

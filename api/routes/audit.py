@@ -22,11 +22,13 @@ def list_audit(
     request: Request,
     principal: AuditRead,
     services: ServicesDep,
-    action: Annotated[str | None, Query(max_length=64, description="E.g. `job.created`.")] = None,
-    resource: Annotated[str | None, Query(max_length=100, description="The id of a job, key, file or model.")] = None,
-    actor: Annotated[str | None, Query(max_length=200, description="The id of an API key, or `system`.")] = None,
-    since: Annotated[Moment | None, Query(description="RFC 3339, with a time zone.")] = None,
-    before: Annotated[Moment | None, Query(description="RFC 3339, with a time zone; not included.")] = None,
+    action: Annotated[str | None, Query(max_length=64, description="Only this action, such as `job.created`.")] = None,
+    resource: Annotated[
+        str | None, Query(max_length=100, description="Only what was done to the thing with this id.")
+    ] = None,
+    actor: Annotated[str | None, Query(max_length=200, description="Only what this API key did, or `system`.")] = None,
+    since: Annotated[Moment | None, Query(description="From this time on, RFC 3339 with a time zone.")] = None,
+    before: Annotated[Moment | None, Query(description="Before this time, RFC 3339 with a time zone.")] = None,
     limit: pages.Limit = 20,
     after: pages.After = None,
 ) -> Response:

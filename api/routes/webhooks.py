@@ -102,7 +102,7 @@ def list_deliveries(
     webhook_id: str,
     principal: WebhooksManage,
     services: ServicesDep,
-    status: Annotated[DeliveryStatus | None, Query()] = None,
+    status: Annotated[DeliveryStatus | None, Query(description="Only deliveries in this state.")] = None,
     limit: pages.Limit = 20,
     after: pages.After = None,
 ) -> JSONResponse:

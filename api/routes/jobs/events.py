@@ -41,8 +41,8 @@ async def list_events(
     job_id: str,
     principal: JobsRead,
     services: ServicesDep,
-    after: Annotated[int, Query(ge=0, le=2**53)] = 0,
-    limit: Annotated[int, Query(ge=1)] = 100,
+    after: Annotated[int, Query(ge=0, le=2**53, description="Only events with a higher `seq`.")] = 0,
+    limit: Annotated[int, Query(ge=1, description="Events in one answer.")] = 100,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Events after a sequence number. With `Accept: text/event-stream` they are streamed as they happen."""

@@ -44,7 +44,7 @@ def create_job(
     principal: JobsWrite,
     services: ServicesDep,
     intake: Annotated[JobIntake, Depends(read_job)],
-    validate_only: Annotated[bool, Query(description="Answer with the plan and store nothing.")] = False,
+    validate_only: Annotated[bool, Query(description="Answer with the plan only, and store nothing.")] = False,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Ask a model to forget. As JSON, or as multipart with the JSON in `request` and files in `images`, `audio`."""
@@ -69,10 +69,12 @@ def list_jobs(
     request: Request,
     principal: JobsRead,
     services: ServicesDep,
-    status: Annotated[Status | None, Query()] = None,
-    model: Annotated[str | None, Query(max_length=100)] = None,
-    external_id: Annotated[str | None, Query(max_length=255)] = None,
-    created_after: Annotated[Moment | None, Query(description="RFC 3339, with a time zone.")] = None,
+    status: Annotated[Status | None, Query(description="Only jobs in this state.")] = None,
+    model: Annotated[str | None, Query(max_length=100, description="Only jobs about this model.")] = None,
+    external_id: Annotated[str | None, Query(max_length=255, description="Only jobs with this id of yours.")] = None,
+    created_after: Annotated[
+        Moment | None, Query(description="Only jobs after this time, RFC 3339 with a time zone.")
+    ] = None,
     limit: pages.Limit = 20,
     after: pages.After = None,
 ) -> Response:
@@ -90,7 +92,7 @@ async def get_job(
     job_id: str,
     principal: JobsRead,
     services: ServicesDep,
-    wait: Annotated[int, Query(ge=0, description="Seconds to wait for a change, at most 60.")] = 0,
+    wait: Annotated[int, Query(ge=0, description="Seconds to wait for a change before answering, at most 60.")] = 0,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """One job, with a strong `ETag`. `?wait=` holds the answer back until the job changes or has ended."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
@@ -22,13 +22,13 @@ class AuditView(BaseModel):
     """An entry. `number` counts a tenant's entries from 1; `hash` covers this entry and the hash of the one before."""
 
     object: Literal["audit_entry"] = "audit_entry"
-    number: int
+    number: int = Field(description="Number of the entry, counted from 1 for each tenant.")
     at: datetime
-    actor: str
-    action: str
-    resource: str
-    details: dict[str, Any]
-    hash: str
+    actor: str = Field(description="Id of the API key that did it, or `system`.")
+    action: str = Field(description="What was done, such as `job.created`.")
+    resource: str = Field(description="Id of what it was done to.")
+    details: dict[str, Any] = Field(description="Ids, numbers and digests.")
+    hash: str = Field(description="Hash over this entry and the hash of the one before.")
 
 
 @dataclass(frozen=True)

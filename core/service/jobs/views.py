@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, GetPydanticSchema, PrivateAttr, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, Field, GetPydanticSchema, PrivateAttr, SerializerFunctionWrapHandler, model_serializer
 from pydantic_core.core_schema import literal_schema
 from sqlalchemy import Connection, bindparam, inspect, select
 from sqlalchemy.orm import Session
@@ -33,10 +33,10 @@ Status = Annotated[str, GetPydanticSchema(lambda *_: literal_schema([status.valu
 class ProgressView(BaseModel):
     """How far the present attempt is. `loss` is there once a step has reported one."""
 
-    step: int
-    total_steps: int | None
-    fraction: float
-    eta_at: datetime | None
+    step: int = Field(description="Steps of this phase that are done.")
+    total_steps: int | None = Field(description="Steps of this phase in all. null: not known yet.")
+    fraction: float = Field(description="How far the attempt is, 0 to 1; it never goes down within an attempt.")
+    eta_at: datetime | None = Field(description="When the attempt is expected to end. null: not known yet.")
     loss: float | None = None
 
     @model_serializer(mode="wrap")
@@ -50,10 +50,10 @@ class ProgressView(BaseModel):
 class ErrorView(BaseModel):
     """Why a job failed."""
 
-    code: str
-    message: str
-    retryable: bool
-    attempt: int
+    code: str = Field(description="Machine-readable cause.")
+    message: str = Field(description="Cause in words, without anything about the subject.")
+    retryable: bool = Field(description="Whether the same request may succeed another time.")
+    attempt: int = Field(description="Attempt that failed, counted from 1.")
 
 
 class JobArtifactView(BaseModel):
@@ -61,9 +61,9 @@ class JobArtifactView(BaseModel):
 
     name: str
     media_type: str
-    size: int
-    sha256: str
-    url: str
+    size: int = Field(description="Size in bytes.")
+    sha256: str = Field(description="SHA-256 of the content, in hexadecimal.")
+    url: str = Field(description="Where to download it.")
 
 
 class LinksView(BaseModel):
@@ -82,25 +82,31 @@ class JobView(BaseModel):
     object: Literal["job"] = "job"
     id: str
     status: Status
-    phase: Phase | None
+    phase: Phase | None = Field(description="Phase that the attempt is in, or was in last. null: none has begun.")
     progress: ProgressView
     model: str
-    method: str
-    plan: dict[str, Any]
-    attempt: int
-    parent: str | None
+    method: str = Field(description="Unlearning method.")
+    plan: dict[str, Any] = Field(
+        description="What the job does: options with all defaults, numbers of examples, estimates."
+    )
+    attempt: int = Field(description="Attempts that were begun.")
+    parent: str | None = Field(description="Job of which this one is sculpted again. null: none.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     cancel_requested_at: datetime | None
-    expires_at: datetime
-    due_at: datetime | None
-    verdict: Verdict | None
-    evaluation: dict[str, Any] | None
-    error: ErrorView | None
-    external_id: str | None
-    metadata: dict[str, str]
-    artifacts: list[JobArtifactView]
+    expires_at: datetime = Field(description="When the job, its patch and its report are deleted.")
+    due_at: datetime | None = Field(description="When the request must be answered. null: no date applies.")
+    verdict: Verdict | None = Field(
+        description="Whether the result met the thresholds. null: the job has not succeeded."
+    )
+    evaluation: dict[str, Any] | None = Field(
+        description="Metrics of each split before and after, thresholds, and which were missed. null: not measured."
+    )
+    error: ErrorView | None = Field(description="Why the job failed. null: it did not.")
+    external_id: str | None = Field(description="Your own id of the request.")
+    metadata: dict[str, str] = Field(description="Your own notes.")
+    artifacts: list[JobArtifactView] = Field(description="Files that the job left.")
     links: LinksView
 
     _version: int = PrivateAttr(default=0)
