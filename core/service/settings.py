@@ -35,9 +35,11 @@ class Settings(BaseSettings):
         description="Where artefacts and encrypted inputs are: file:///folder or s3://bucket. Default: a folder in "
         "data_dir.",
     )
-    s3_endpoint: str = Field("127.0.0.1:9000", description="host:port of the S3 server.")
+    s3_endpoint: str = Field("127.0.0.1:9000", description="Address of the S3 server, as host:port.")
     s3_public_endpoint: str | None = Field(
-        None, description="host:port of the S3 server as clients reach it, for presigned URLs. Default: none are made."
+        None,
+        description="Address of the S3 server as clients reach it, host:port, for presigned URLs. Default: none are "
+        "made.",
     )
     s3_region: str = Field("us-east-1", description="Region of the bucket.")
     s3_access_key: SecretStr | None = Field(None, description="Access key of the S3 server.")

@@ -50,8 +50,8 @@ class ProgressView(BaseModel):
 class ErrorView(BaseModel):
     """Why a job failed."""
 
-    code: str = Field(description="Machine-readable cause.")
-    message: str = Field(description="Cause in words, without anything about the subject.")
+    code: str = Field(description="Cause, for programs to read.")
+    message: str = Field(description="Cause, for people to read, without anything about the subject.")
     retryable: bool = Field(description="Whether the same request may succeed another time.")
     attempt: int = Field(description="Attempt that failed, counted from 1.")
 
@@ -85,7 +85,7 @@ class JobView(BaseModel):
     phase: Phase | None = Field(description="Phase that the attempt is in, or was in last. null: none has begun.")
     progress: ProgressView
     model: str
-    method: str = Field(description="Unlearning method.")
+    method: str = Field(description="The unlearning method.")
     plan: dict[str, Any] = Field(
         description="What the job does: options with all defaults, numbers of examples, estimates."
     )

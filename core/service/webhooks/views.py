@@ -52,7 +52,7 @@ class DeliveryView(BaseModel):
     object: Literal["webhook_delivery"] = "webhook_delivery"
     id: str = Field(description="Id of the delivery; the `webhook-id` header of every try.")
     webhook_id: str
-    type: str = Field(description="Event type.")
+    type: str = Field(description="Type of the event.")
     job_id: str
     status: DeliveryStatus
     created_at: datetime

@@ -77,8 +77,8 @@ class Options(MethodOptions):
     temperature: float = Field(0.5, gt=0, description="Temperature of both contrastive losses.")
     freeze_other: bool = Field(
         True,
-        description="true: the encoder of the other modality and its half of the head are not touched. false: they "
-        "are trained too, and held by cross-modal consistency.",
+        description="If true, the encoder of the other modality and its half of the head are not touched. If false, "
+        "they are trained too, and held by cross-modal consistency.",
     )
     epochs: int | None = Field(
         None, ge=1, description="Passes over the forget set, at most. null: 3, and 16 where a whole class is forgotten."

@@ -25,8 +25,8 @@ class Options(TrainingOptions, Targeted, Steps, Stopping, Keeping):
     fisher_rows: int = Field(64, ge=1, description="Rows of each set on which the Fisher information is estimated.")
     keep_text: bool = Field(
         True,
-        description="true: only what the model tells from pictures is forgotten, and what it tells by name is kept, "
-        "as published. false: both are forgotten.",
+        description="If true, only what the model tells from pictures is forgotten, and what it tells by name is "
+        "kept, as published. If false, both are forgotten.",
     )
     precision: WholePrecision = "auto"
 

@@ -138,8 +138,8 @@ class Options(LoraOptions, Targeted):
     )
     self_anchor: bool = Field(
         True,
-        description="true: what must stay is held to the frozen model's distribution (KL divergence). false: to the "
-        "answers (cross-entropy).",
+        description="If true, what must stay is held to the frozen model's distribution (KL divergence). If false, "
+        "to the answers (cross-entropy).",
     )
     general_anchor: bool = Field(
         True,

@@ -14,7 +14,7 @@ class Options(DiffusionOptions):
     rank: int = Field(
         8, ge=1, le=256, description="Rank of the LoRA: larger can change more, and makes a larger patch."
     )
-    steps: int = Field(200, ge=1, description="Optimiser steps.")
+    steps: int = Field(200, ge=1, description="Optimiser steps of the training.")
     lr: float = Field(1e-3, gt=0, le=1, description="Learning rate of AdamW.")
     batch: int = Field(4, ge=1, description="Pictures in a step.")
     guidance: float = Field(
