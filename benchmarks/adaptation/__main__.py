@@ -20,7 +20,7 @@ from benchmarks.adaptation.ways import Plain, Shared
 from benchmarks.bars import Bar, publish
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.rows import TrainingRow
-from core.unlearning.hardware.allocator import keep_blocks
+from core.unlearning.hardware.allocator import keep_freed_blocks
 
 IMAGES, QUESTIONS = 10, 20
 JOB = 90
@@ -47,7 +47,7 @@ def main() -> int:
     options = parser.parse_args()
     # As workers do.
     torch.set_flush_denormal(True)
-    keep_blocks()
+    keep_freed_blocks()
     table = [*_model("reference model", reference_model(), 3.0, 8), *_model(NARROW.name, random_model(NARROW), 5.0, 1)]
     text = TEXT if torch.cuda.is_available() else TEXT + NO_CARD
     met = publish("adaptation", "Speed of adaptation", [*table, *_growth(), *gpu.rows()], text=text)

@@ -19,7 +19,7 @@ from benchmarks.adaptation.ways import Way
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.adapters import activate_adapter, with_adapters
 from core.unlearning.families.mllm.training.rows import TrainingRow
-from core.unlearning.hardware.allocator import give_back
+from core.unlearning.hardware.allocator import release_free_blocks
 from core.unlearning.methods.shared.lora_forgetting import targets_of
 from core.unlearning.methods.smfa.config import Options
 
@@ -125,7 +125,7 @@ def reset_peak(device: torch.device) -> None:
         torch.cuda.reset_peak_memory_stats()
     else:
         # What is free must not count as used before, or the second way seems to need none.
-        give_back()
+        release_free_blocks()
         Path("/proc/self/clear_refs").write_text("5")
 
 

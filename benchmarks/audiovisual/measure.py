@@ -12,12 +12,12 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from benchmarks.audiovisual.scenarios import Scenario, asked
-from core.unlearning.evaluation.attacks import Seen, log_probability, worst_case
+from core.unlearning.evaluation.attacks import Predictions, log_probability, strongest_attack
 from core.unlearning.evaluation.cka import linear_cka
 from core.unlearning.evaluation.divergence import agreement, js, kl
 from core.unlearning.evaluation.membership import membership, true_positive_rate
 from core.unlearning.evaluation.relearn_time import relearn_time
-from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Predicted
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Prediction
 
 _RELEARN_STEPS, _RELEARN_RATE = 60, 1e-4
 _BACK = 0.05
@@ -28,7 +28,7 @@ _BACK = 0.05
 class Asked:
     """What a model says of each split, and the labels."""
 
-    predicted: Mapping[str, Predicted]
+    predicted: Mapping[str, Prediction]
     labels: Mapping[str, torch.Tensor]
 
     def accuracy(self, split: str, part: str = "logits") -> float:
@@ -36,11 +36,11 @@ class Asked:
         logits = getattr(self.predicted[split], part)
         return float((logits.argmax(-1) == self.labels[split]).float().mean())
 
-    def seen(self, split: str) -> Seen:
+    def seen(self, split: str) -> Predictions:
         """What an attacker has of the visual half."""
         logits = self.predicted[split].visual_logits
         assert logits is not None
-        return Seen(logits.double().numpy(), self.labels[split].numpy())
+        return Predictions(logits.double().numpy(), self.labels[split].numpy())
 
     def probabilities(self, split: str, part: str) -> Any:
         """[n, classes]."""
@@ -63,7 +63,7 @@ def measured(found: Asked) -> dict[str, Any]:
     }
     members, others = found.seen("forget_examples"), found.seen("forget_held_out")
     scores = log_probability(members).tolist(), log_probability(others).tolist()
-    loss, worst = membership(*scores), worst_case(members, others)
+    loss, worst = membership(*scores), strongest_attack(members, others)
     assert loss is not None
     assert worst is not None
     numbers |= {"auc": loss.auc, "auc low": loss.low, "auc high": loss.high}

@@ -23,7 +23,7 @@ from core.unlearning.bench.concepts.cases import CONTENDERS, ConceptCase, cases,
 from core.unlearning.bench.concepts.contact_sheet import stack_strips
 from core.unlearning.bench.concepts.results import stored_results
 from core.unlearning.bench.concepts.run import run
-from core.unlearning.bench.concepts.setup import ConceptSetup, open_eyes
+from core.unlearning.bench.concepts.setup import ConceptSetup, open_judges
 from core.unlearning.bench.store import Result
 from core.unlearning.families.diffusion.data import concepts
 from core.unlearning.families.diffusion.load import load
@@ -79,13 +79,13 @@ def _arguments() -> argparse.Namespace:
 def _plan(options: argparse.Namespace, work: Path) -> tuple[ConceptSetup, list[ConceptCase]]:
     spec = ModelSpec("reference-diffusion", "diffusion", str(options.world / "base"), defaults=DRAWING)
     model, known = load(spec), concepts.read(options.world / "retain_set")
-    eyes = open_eyes(options.world / "classifiers", None, str(model.device))
+    judges = open_judges(options.world / "classifiers", None, str(model.device))
     planned = list(cases(known, options.methods, options.targets, options.seeds, options.together))
     named = [name for name in options.methods if name in METHODS]
     planned += [ConceptCase(name, (HARMFUL,), "concept", seed) for seed in options.seeds for name in named]
     setup = ConceptSetup(
         model,
-        eyes,
+        judges,
         options.world / "retain_set",
         work,
         attacked_seeds=options.seeds[:1],

@@ -91,9 +91,9 @@ def _shares(setup: ConceptSetup, model: DiffusionModel) -> dict[str, float]:
     ambiguous = model.draw([homonym[n % len(homonym)] for n in range(2 * _EACH)], range(2 * _EACH))
     by_name = model.draw([named[n % len(named)] for n in range(_EACH)], range(_EACH))
     return {
-        "the other meaning is drawn": share_recognised(setup.eyes, OVERSHADOWED, ambiguous),
-        "the dominant meaning is drawn": share_recognised(setup.eyes, DOMINANT, ambiguous),
-        "the dominant meaning is drawn by its own name": share_recognised(setup.eyes, DOMINANT, by_name),
+        "the other meaning is drawn": share_recognised(setup.judges, OVERSHADOWED, ambiguous),
+        "the dominant meaning is drawn": share_recognised(setup.judges, DOMINANT, ambiguous),
+        "the dominant meaning is drawn by its own name": share_recognised(setup.judges, DOMINANT, by_name),
     }
 
 

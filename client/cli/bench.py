@@ -70,13 +70,13 @@ def concepts(
 def _prepare(
     pipeline: str, folder: Path, classifiers: Path | None, clip: str | None, work: Path, drawing: dict[str, float]
 ) -> ConceptSetup:
-    from core.unlearning.bench.concepts.setup import ConceptSetup, open_eyes
+    from core.unlearning.bench.concepts.setup import ConceptSetup, open_judges
     from core.unlearning.families.diffusion.load import load
     from core.unlearning.types import ModelSpec
 
     model = load(ModelSpec("bench", "diffusion", pipeline, defaults=drawing))
-    eyes = open_eyes(classifiers, clip, str(model.device))
-    return ConceptSetup(model, eyes, folder, work)
+    judges = open_judges(classifiers, clip, str(model.device))
+    return ConceptSetup(model, judges, folder, work)
 
 
 def _run(setup: ConceptSetup, planned: list[Any]) -> list[Any]:

@@ -64,7 +64,7 @@ def share(rows: list[dict[str, str]], kind: str, when: str) -> float:
 def assert_forked_not_started(running: Running) -> None:
     """The process that checks patches comes from one that has the worker's libraries, where that can be."""
     (worker,) = psutil.Process(running.process.pid).children()
-    wanted = possible() and not accelerator.may_be_here()
+    wanted = possible() and not accelerator.may_have_gpu()
     assert [child.cmdline() for child in worker.children()] == [worker.cmdline()] * wanted
 
 

@@ -37,7 +37,7 @@ def measure(limit_gb: float | None) -> Capacity:
     if parents := os.environ.get(_FROM_PARENT):
         kind, _, size = parents.partition(":")
         return Capacity("gpu" if kind == "gpu" else "cpu", int(size))
-    if accelerator.may_be_here():
+    if accelerator.may_have_gpu():
         import torch
 
         if torch.cuda.is_available():
@@ -48,7 +48,7 @@ def measure(limit_gb: float | None) -> Capacity:
 
 def measure_in_child(settings: Settings) -> Capacity:
     """The capacity of this process's children, measured by one of them: CUDA must not be initialised here."""
-    if not accelerator.may_be_here():
+    if not accelerator.may_have_gpu():
         return measure(settings.worker_memory_gb)
     command = [sys.executable, "-m", __name__, str(settings.worker_memory_gb or "")]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)  # noqa: S603 - our own module

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import import_module
 
 from core.imports import importing
-from core.unlearning.hardware.allocator import keep_blocks
+from core.unlearning.hardware.allocator import keep_freed_blocks
 
 _SHARED = ("core.unlearning.jobs.forget", "core.unlearning.evaluation.html", "transformers.modeling_utils", "peft")
 """What the jobs of all families need. What only one family needs, such as diffusers, is imported by its first job."""
@@ -19,7 +19,7 @@ def prepare() -> None:
     from transformers.utils.logging import disable_progress_bar
 
     torch.set_flush_denormal(True)
-    keep_blocks()
+    keep_freed_blocks()
     disable_progress_bar()  # type: ignore[no-untyped-call]
 
 

@@ -25,7 +25,7 @@ from core.service.jobs.sweep.cleaning import clean_attempts
 from core.service.storage.port import StoreError
 from core.service.telemetry import logs, tracing
 from core.unlearning.errors import UnlearningError
-from core.unlearning.hardware.allocator import give_back
+from core.unlearning.hardware.allocator import release_free_blocks
 from core.unlearning.jobs.work import Outcome
 from core.unlearning.patches.signing import Signer
 from worker.attempt import transfer
@@ -105,7 +105,7 @@ class Runner:
         finally:
             progress.close()
             shutil.rmtree(workdir, ignore_errors=True)
-            give_back()
+            release_free_blocks()
 
     def _outcome(self, claim: Claim, progress: JobProgress, stop: StopFlag, workdir: Path) -> Callable[[Session], None]:
         """Do the work, and return the transaction that ends the job."""

@@ -19,7 +19,7 @@ _TINY = 1e-30
 
 
 @dataclass(frozen=True)
-class Seen:
+class Predictions:
     """What a model says of samples: logits [n, classes], and their labels [n]."""
 
     logits: Floats
@@ -27,7 +27,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Worst:
+class StrongestAttack:
     """The attack whose AUC is farthest from 1/2, on whichever side; the best of all rates at 1 % false positives."""
 
     attack: str
@@ -43,26 +43,26 @@ def log_softmax(logits: Floats) -> Floats:
     return log_p
 
 
-def log_probability(seen: Seen) -> Floats:
+def log_probability(seen: Predictions) -> Floats:
     """Log p_y: the negative loss (Yeom et al., 2018)."""
     chosen: Floats = np.take_along_axis(log_softmax(seen.logits), seen.labels[:, None], axis=1)[:, 0]
     return chosen
 
 
-def confidence(seen: Seen) -> Floats:
+def confidence(seen: Predictions) -> Floats:
     """Max p: needs no label (Salem et al., 2019)."""
     largest: Floats = np.exp(log_softmax(seen.logits).max(axis=1))
     return largest
 
 
-def negative_entropy(seen: Seen) -> Floats:
+def negative_entropy(seen: Predictions) -> Floats:
     """Sum p log p: needs no label either."""
     log_p = log_softmax(seen.logits)
     entropy: Floats = (np.exp(log_p) * log_p).sum(axis=1)
     return entropy
 
 
-def modified_entropy(seen: Seen) -> Floats:
+def modified_entropy(seen: Predictions) -> Floats:
     """Mentr(p, y) = -(1 - p_y) log p_y - sum over i != y of p_i log(1 - p_i)  (Song & Mittal 2021, eq. 8)."""
     log_p = log_softmax(seen.logits)
     p = np.exp(log_p)
@@ -73,7 +73,7 @@ def modified_entropy(seen: Seen) -> Floats:
     return terms
 
 
-ATTACKS: Mapping[str, Callable[[Seen], Floats]] = {
+ATTACKS: Mapping[str, Callable[[Predictions], Floats]] = {
     "loss": log_probability,
     "confidence": confidence,
     "entropy": negative_entropy,
@@ -81,7 +81,7 @@ ATTACKS: Mapping[str, Callable[[Seen], Floats]] = {
 }
 
 
-def worst_case(members: Seen, non_members: Seen, *, seed: int = 0) -> Worst | None:
+def strongest_attack(members: Predictions, non_members: Predictions, *, seed: int = 0) -> StrongestAttack | None:
     """Over all `ATTACKS`; None where there are too few samples.
 
     The strongest of four is above 1/2 by chance alone, so this too is read beside the reference's.
@@ -92,4 +92,4 @@ def worst_case(members: Seen, non_members: Seen, *, seed: int = 0) -> Worst | No
     if not told:
         return None
     strongest = max(told, key=lambda name: abs(told[name].auc - 0.5))
-    return Worst(strongest, told[strongest], max(true_positive_rate(*pair) for pair in scores.values()))
+    return StrongestAttack(strongest, told[strongest], max(true_positive_rate(*pair) for pair in scores.values()))

@@ -24,7 +24,7 @@ _STOP_REASONS = {
 
 def render(report: Mapping[str, Any], measures: Measures, words: Presentation) -> str:
     """The page of a report made by `report.build`. Everything from the report is escaped."""
-    pressed = [_pressed(check, measures, words) for check in report["robustness"]]
+    pressed = [_robustness(check, measures, words) for check in report["robustness"]]
     cards = {split: _card(split, data, measures, words) for split, data in report["splits"].items()}
     return _template(words.templates).render(
         report=report,
@@ -34,7 +34,7 @@ def render(report: Mapping[str, Any], measures: Measures, words: Presentation) -
         has_reference=any("reference" in v for data in report["splits"].values() for v in data["metrics"].values()),
         checks=_by_split([_check(check, measures) for check in report["verdict"]["checks"]]),
         sweep=_sweep(report["details"]),
-        stopped=_stopped(report["details"]),
+        stopped=_stop_reason(report["details"]),
         losses=[(name, values, svg.sparkline(values)) for name, values in _losses(report["details"])],
         table=[_numbers(split, data, measures) for split, data in report["splits"].items()],
         metrics=list(measures.metrics.items()),
@@ -132,7 +132,7 @@ def _losses(details: Mapping[str, Any]) -> list[tuple[str, list[float]]]:
     return [(name, values) for name, values in named if values]
 
 
-def _stopped(details: Mapping[str, Any]) -> str:
+def _stop_reason(details: Mapping[str, Any]) -> str:
     """Why training stopped; a reason that has no words here as it is."""
     reason = str(details.get("stop_reason", ""))
     return _STOP_REASONS.get(reason, reason)
@@ -146,7 +146,7 @@ def _numbers(split: Any, data: Mapping[str, Any], measures: Measures) -> dict[st
     return {"title": measures.title(split), "count": data["count"], "metrics": data["metrics"]}
 
 
-def _pressed(check: Mapping[str, Any], measures: Measures, words: Presentation) -> dict[str, Any]:
+def _robustness(check: Mapping[str, Any], measures: Measures, words: Presentation) -> dict[str, Any]:
     recall = measures.recall
     titles = {"title": words.checks[check["check"]], "split": measures.title(check["split"])}
     return {**check, **titles, "recall": check[recall], "recall_before": check[f"{recall}_before"]}

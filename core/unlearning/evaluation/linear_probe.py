@@ -28,18 +28,18 @@ class States:
 
 
 @dataclass(frozen=True)
-class Probed:
-    """`valid`: accuracy on others who were left out of training. `told`: on those asked about, of whom `asked` count.
+class ProbeResult:
+    """Accuracy of a probe on `held_out` groups, and on the `forgotten` group, of which `count` states are tested.
 
-    A label that a probe has not met in training it cannot tell, of whomever; such states are not counted.
+    States whose label does not occur in the training data are not tested.
     """
 
-    valid: float
-    told: float
-    asked: int
+    held_out: float
+    forgotten: float
+    count: int
 
 
-def probe(others: States, forgotten: States) -> Probed | None:
+def probe(others: States, forgotten: States) -> ProbeResult | None:
     """A logistic regression trained on `others`, cross-validated by group.
 
     None where there is too little to train on, or nothing to ask.
@@ -47,12 +47,12 @@ def probe(others: States, forgotten: States) -> Probed | None:
     if len(set(others.groups)) < FOLDS or len(set(others.labels)) < 2:
         return None
     folds = GroupKFold(FOLDS, shuffle=True, random_state=0).split(others.values, groups=others.groups)
-    right = np.concatenate([_right(_part(others, train), _part(others, test)) for train, test in folds])
-    told = _right(others, forgotten)
-    return Probed(float(right.mean()), float(told.mean()), len(told)) if len(right) and len(told) else None
+    right = np.concatenate([_correct(_part(others, train), _part(others, test)) for train, test in folds])
+    told = _correct(others, forgotten)
+    return ProbeResult(float(right.mean()), float(told.mean()), len(told)) if len(right) and len(told) else None
 
 
-def _right(known: States, asked: States) -> Floats:
+def _correct(known: States, asked: States) -> Floats:
     """1 or 0 for each state that was asked and has a label among the known."""
     places = [n for n, label in enumerate(asked.labels) if label in set(known.labels)]
     if not places or len(set(known.labels)) < 2:

@@ -36,8 +36,8 @@ def membership(members: Sequence[float], non_members: Sequence[float], *, seed: 
     """AUC of member scores above non-member scores; None when either side has fewer than `MIN_PAIRS`."""
     if min(len(members), len(non_members)) < MIN_PAIRS:
         return None
-    won = _won(members, non_members)
-    low, high = np.quantile(_resampled(won, np.random.default_rng(seed)), (0.025, 0.975))
+    won = _wins(members, non_members)
+    low, high = np.quantile(_bootstrap(won, np.random.default_rng(seed)), (0.025, 0.975))
     return Membership(float(won.mean()), float(low), float(high), *won.shape)
 
 
@@ -45,7 +45,7 @@ def auc(members: Sequence[float], non_members: Sequence[float]) -> float:
     """Share of (member, non-member) pairs in which the member's score is the higher one. Raises `ValueError`."""
     if not len(members) or not len(non_members):
         raise ValueError("an AUC needs members and non-members")
-    return float(_won(members, non_members).mean())
+    return float(_wins(members, non_members).mean())
 
 
 def true_positive_rate(members: Sequence[float], non_members: Sequence[float], *, at: float = 0.01) -> float:
@@ -58,14 +58,14 @@ def true_positive_rate(members: Sequence[float], non_members: Sequence[float], *
     return float((np.asarray(members, dtype=float) > threshold).mean())
 
 
-def _won(members: Sequence[float], non_members: Sequence[float]) -> Floats:
+def _wins(members: Sequence[float], non_members: Sequence[float]) -> Floats:
     """[members, non-members]: 1 where the member's score is higher, 1/2 where they are equal."""
     high, low = np.asarray(members, dtype=float)[:, None], np.asarray(non_members, dtype=float)[None, :]
     won: Floats = (high > low) + 0.5 * (high == low)
     return won
 
 
-def _resampled(won: Floats, rng: np.random.Generator) -> Floats:
+def _bootstrap(won: Floats, rng: np.random.Generator) -> Floats:
     """AUCs of resampled members against resampled non-members."""
     rows, columns = (rng.multinomial(n, np.full(n, 1 / n), _RESAMPLES) / n for n in won.shape)
     aucs: Floats = ((rows @ won) * columns).sum(axis=1)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from core.unlearning.types import Level, Split
 
 
-class Counted(Protocol):
+class SplitCounts(Protocol):
     """The numbers of one split."""
 
     @property
@@ -28,7 +28,7 @@ class Evaluated(Protocol):
         """How thoroughly."""
 
     @property
-    def splits(self) -> Mapping[Split, Counted]:
+    def splits(self) -> Mapping[Split, SplitCounts]:
         """By split, in the order they were asked in."""
 
     @property

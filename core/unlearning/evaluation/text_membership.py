@@ -29,7 +29,7 @@ class TokenScores:
 
 
 @dataclass(frozen=True)
-class Told:
+class AttackResult:
     """What one attack can tell. `true_positives`: share of members found at 1 % false positives."""
 
     membership: Membership
@@ -63,23 +63,23 @@ def reference(scores: TokenScores, other: TokenScores) -> float:
     return loss(scores) - loss(other)
 
 
-def told(
+def run_attacks(
     members: Sequence[TokenScores],
     non_members: Sequence[TokenScores],
     others: tuple[Sequence[TokenScores], Sequence[TokenScores]] | None = None,
     *,
     seed: int = 0,
-) -> dict[str, Told]:
+) -> dict[str, AttackResult]:
     """Every attack by name; none where there are too few texts. `others`: what a reference model makes of the same."""
     pairs = {name: ([of(s) for s in members], [of(s) for s in non_members]) for name, of in ATTACKS.items()}
     if others is not None:
         known, unknown = others
-        pairs["reference"] = (_above(members, known), _above(non_members, unknown))
+        pairs["reference"] = (_differences(members, known), _differences(non_members, unknown))
     found = {name: membership(*pair, seed=seed) for name, pair in pairs.items()}
-    return {name: Told(one, true_positive_rate(*pairs[name])) for name, one in found.items() if one is not None}
+    return {name: AttackResult(one, true_positive_rate(*pairs[name])) for name, one in found.items() if one is not None}
 
 
-def _above(scores: Sequence[TokenScores], others: Sequence[TokenScores]) -> list[float]:
+def _differences(scores: Sequence[TokenScores], others: Sequence[TokenScores]) -> list[float]:
     return [reference(mine, theirs) for mine, theirs in zip(scores, others, strict=True)]
 
 

@@ -63,7 +63,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Outcome:
     """All that is known of a request's outcome."""
 
     measures: Measures
@@ -94,7 +94,7 @@ def judge(
     if reference is not None and _knows_subject(reference, measures):
         reference = None
         notes.append("The registered reference model knows this subject itself, so it is left out of the comparison.")
-    found = _Found(measures, before, after, reference, kind)
+    found = _Outcome(measures, before, after, reference, kind)
     resolved = resolve(overrides, measures, replacement=replacement, kind=kind)
     checks = [_check(found, key, bound) for key, bound in resolved.items()]
     checks = [check for check in checks if check.value is not None or check.key in overrides]
@@ -105,7 +105,7 @@ def judge(
     return Verdict(not missed, tuple(checks), missed, tuple(notes), resolved, reference is not None)
 
 
-def _check(found: _Found, name: str, bound: float) -> Check:
+def _check(found: _Outcome, name: str, bound: float) -> Check:
     key = parse_key(name, found.measures)
     if key.change == "gap":
         return _gap_check(found, key, name, bound)
@@ -124,7 +124,7 @@ def _check(found: _Found, name: str, bound: float) -> Check:
     )
 
 
-def _gap_check(found: _Found, key: ThresholdKey, name: str, bound: float) -> Check:
+def _gap_check(found: _Outcome, key: ThresholdKey, name: str, bound: float) -> Check:
     """Far below what a model has that never learned the subject is as wrong as far above."""
     value, target = found.after.value(key.split, key.metric), _target(found, key)
     if value is None or target is None:
@@ -138,7 +138,7 @@ def _gap_check(found: _Found, key: ThresholdKey, name: str, bound: float) -> Che
     return Check(name, gap, bound, "at_most", met, reason, target.value, target.words)
 
 
-def _target(found: _Found, key: ThresholdKey) -> StandIn | None:
+def _target(found: _Outcome, key: ThresholdKey) -> StandIn | None:
     """The reference's value, or what stands in for it."""
     value = found.reference.value(key.split, key.metric) if found.reference else None
     if value is not None:

@@ -9,7 +9,7 @@ _AMD = Path("/dev/kfd")
 _NVIDIA = "libcuda.so.1"
 
 
-def may_be_here() -> bool:
+def may_have_gpu() -> bool:
     """False where no driver is; otherwise PyTorch knows."""
     return _AMD.exists() or _loads(_NVIDIA)
 

@@ -14,14 +14,14 @@ _LARGEST = 2**30
 """Bytes of a block that is kept."""
 
 
-def keep_blocks() -> None:
+def keep_freed_blocks() -> None:
     """From now on, in this process."""
     if adjust := _function("mallopt"):
         adjust(_MMAP_THRESHOLD, _LARGEST)
         adjust(_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def give_back() -> None:
+def release_free_blocks() -> None:
     """What is kept and not used goes to the system now; what is let go later is kept again."""
     if trim := _function("malloc_trim"):
         trim(0)

@@ -33,14 +33,14 @@ _LARGEST_HEADER = 100 * 2**20
 
 
 @dataclass(frozen=True)
-class Need:
+class Requirements:
     """Bytes. `gpu` of an accelerator with `host` beside it, or `cpu` where there is none."""
 
     gpu: int
     host: int
     cpu: int
 
-    def planned(self) -> dict[str, int]:
+    def to_plan(self) -> dict[str, int]:
         """For a job's plan."""
         return {f"{where}_bytes": need for where, need in asdict(self).items()}
 
@@ -52,14 +52,14 @@ def is_size(value: object) -> bool:
 
 def estimate(
     source: str, options: Mapping[str, Any], defaults: Mapping[str, Any], activations: Activations
-) -> Need | None:
+) -> Requirements | None:
     """The need of a job on a registered model; None where nothing is known of a model that is not a local folder.
 
     `activations`: those of the model's family.
     """
     if is_size(known := defaults.get(MEMORY_GB)):
         gpu = int(known * GB)  # type: ignore[operator]
-        return Need(gpu, 2 * gpu, 2 * gpu)
+        return Requirements(gpu, 2 * gpu, 2 * gpu)
     precision = str(options.get("precision", "auto"))
     try:
         tensors, config = _read(source, _config(Path(source)).stat().st_mtime_ns)
@@ -82,7 +82,7 @@ def _config(folder: Path) -> Path:
 
 def _estimate(
     tensors: list[tuple[list[int], int]], options: Mapping[str, Any], precision: str, activations: float
-) -> Need:
+) -> Requirements:
     count, saved = sum(math.prod(shape) for shape, _ in tensors), sum(size for _, size in tensors)
     weights = count * _BYTES[precision] if precision in _BYTES else float(saved)
     on_cpu = count * _BYTES.get(precision, 4.0)
@@ -92,7 +92,7 @@ def _estimate(
     quantised = precision == "4bit"
     gpu = weights + (max(adapters, saved) if quantised else adapters) + activations + _OVERHEAD["gpu"]
     cpu = on_cpu + (saved if quantised else on_cpu) + adapters + 2 * activations + _OVERHEAD["cpu"]
-    return Need(int(gpu), saved if quantised else 2 * saved, int(cpu))
+    return Requirements(int(gpu), saved if quantised else 2 * saved, int(cpu))
 
 
 def _adapters(tensors: list[tuple[list[int], int]], options: Mapping[str, Any]) -> float:

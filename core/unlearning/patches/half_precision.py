@@ -17,7 +17,7 @@ def is_half(unet: Any) -> bool:
     return int(unet.dtype.itemsize) == 2
 
 
-def apart(
+def weight_error(
     weights: Mapping[str, Any], before: Mapping[str, Any], changes: Mapping[str, Any], *, with_changes: bool
 ) -> float:
     """How far weights are from those before, with or without the changes, beside themselves and the largest change."""
@@ -29,7 +29,7 @@ def apart(
     return max(found)
 
 
-def added(unet: Any, changes: Mapping[str, Any], name: str) -> float:
+def output_error(unet: Any, changes: Mapping[str, Any], name: str) -> float:
     """How far what adapter `name` adds to each layer's output is from what the file's factors add to it."""
     import torch
 

@@ -51,7 +51,7 @@ def check(weights: Member) -> Lora:
         _check_shapes(name, module)
     for entry in entries:
         match = cast("re.Match[str]", _NAME.fullmatch(entry.name))
-        if _filled(weights, entry):
+        if _is_filled(weights, entry):
             modules[match["module"]].filled.add(match["part"])
     effective = any(module.filled == {"lora_A", "lora_B"} for module in modules.values())
     return Lora(frozenset(modules), effective)
@@ -87,7 +87,7 @@ def _check_shapes(name: str, module: _Module) -> None:
         raise AdapterError(f"The factors of {name} do not fit each other.")
 
 
-def _filled(weights: Member, entry: TensorEntry) -> bool:
+def _is_filled(weights: Member, entry: TensorEntry) -> bool:
     """Whether the next tensor holds anything but zeros."""
     filled, remaining = False, entry.nbytes
     code, exponent = _EXPONENTS[entry.dtype]

@@ -1,6 +1,6 @@
 """Loads a diffusion patch the way its users do: in a process of its own, with diffusers alone.
 
-That process runs this module, reads `Ask` as JSON from its input and prints `Found` as JSON.
+That process runs this module, reads `StockRequest` as JSON from its input and prints `StockResult` as JSON.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STEPS = 2
 
 
 @dataclass(frozen=True)
-class Ask:
+class StockRequest:
     """`text`: any prompt. `second`: another patch of the same base, to be loaded together with the first."""
 
     base: str
@@ -36,7 +36,7 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Found:
+class StockResult:
     """Largest absolute differences of the denoiser's output.
 
     In half precision `fused`, `unfused` and `merged` are those of single layers, in epsilons, see `half_precision`.
@@ -82,7 +82,7 @@ class Found:
             raise UnlearningError(detail, code="patch_does_not_fit")
 
 
-def check(ask: Ask, *, timeout: float = 600) -> Found:
+def check(ask: StockRequest, *, timeout: float = 600) -> StockResult:
     """Look at the patch in a process of its own. Raises `UnlearningError` when it does not work there."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     done = subprocess.run(  # noqa: S603 (our own module)
@@ -96,12 +96,12 @@ def check(ask: Ask, *, timeout: float = 600) -> Found:
     )
     if done.returncode:
         raise UnlearningError("The patch could not be loaded by a stock pipeline.", code="patch_does_not_fit")
-    found = Found(**json.loads(done.stdout.splitlines()[-1]))
+    found = StockResult(**json.loads(done.stdout.splitlines()[-1]))
     found.check()
     return found
 
 
-def look(ask: Ask) -> Found:
+def run(ask: StockRequest) -> StockResult:
     """What `check` asks, in this process."""
     with importing():
         import torch
@@ -114,7 +114,7 @@ def look(ask: Ask) -> Found:
     return examine(pipe, Path(ask.adapter), ask.text, ask.second)
 
 
-def examine(pipe: Any, adapter: Path, text: str, second: str | None = None) -> Found:
+def examine(pipe: Any, adapter: Path, text: str, second: str | None = None) -> StockResult:
     """The same of a pipeline that is loaded; afterwards it is as it was, to the bit."""
     import torch
 
@@ -123,7 +123,7 @@ def examine(pipe: Any, adapter: Path, text: str, second: str | None = None) -> F
     pipe.load_lora_weights(str(adapter), weight_name=_WEIGHTS, adapter_name=_NAME)
     listed = pipe.get_list_adapters().get("unet", [])
     if _NAME not in listed:
-        return Found(0, 0, len(changes), 0.0, 0.0, 0.0, 0.0, 0.0, half)
+        return StockResult(0, 0, len(changes), 0.0, 0.0, 0.0, 0.0, 0.0, half)
     modules = sum(_NAME in getattr(module, "lora_A", {}) for module in pipe.unet.modules())
     pipe.set_adapters([_NAME], [0.0])
     off = _largest(_latents(pipe, text) - base)
@@ -132,12 +132,12 @@ def examine(pipe: Any, adapter: Path, text: str, second: str | None = None) -> F
     together = _together(pipe, second) if second else None
     if modules != len(changes):
         pipe.unload_lora_weights()
-        return Found(len(listed), modules, len(changes), _largest(alone - base), off, 0.0, 0.0, 0.0, half)
+        return StockResult(len(listed), modules, len(changes), _largest(alone - base), off, 0.0, 0.0, 0.0, half)
     weights = {path: pipe.unet.get_submodule(path).weight for path in changes}
     before = {path: weight.detach().clone() for path, weight in weights.items()}
-    merged = half_precision.added(pipe.unet, changes, _NAME) if half else 0.0
+    merged = half_precision.output_error(pipe.unet, changes, _NAME) if half else 0.0
     pipe.fuse_lora(adapter_names=[_NAME])
-    apart = partial(half_precision.apart, weights, before, changes)
+    apart = partial(half_precision.weight_error, weights, before, changes)
     fused = apart(with_changes=True) if half else _largest(_latents(pipe, text) - alone)
     pipe.unfuse_lora()
     pipe.unload_lora_weights()
@@ -149,7 +149,7 @@ def examine(pipe: Any, adapter: Path, text: str, second: str | None = None) -> F
             merged = _largest(_latents(pipe, text) - alone)
         for path, weight in weights.items():
             weight.copy_(before[path])
-    return Found(
+    return StockResult(
         adapters=len(listed),
         modules=modules,
         expected=len(changes),
@@ -207,7 +207,7 @@ def _largest(tensor: Any) -> float:
 
 def main() -> None:
     """Answer the one question on standard input."""
-    found = look(Ask(**json.loads(sys.stdin.read())))
+    found = run(StockRequest(**json.loads(sys.stdin.read())))
     print(json.dumps(asdict(found)))  # noqa: T201 (the answer to the parent)
 
 

@@ -59,18 +59,18 @@ def verify(
             checks.append(Check("archive", True, f"{len(archive.sizes)} files, safe to unpack"))
             parsed, document = _manifest(archive)
             checks.append(Check("manifest", True, f"made by {parsed.method.name} for {parsed.base.id}"))
-            checks.append(_ask("signature", lambda: _signature(document, public_key)))
-            checks.append(_ask("files", lambda: _files(archive, parsed)))
+            checks.append(_run_check("signature", lambda: _signature(document, public_key)))
+            checks.append(_run_check("files", lambda: _files(archive, parsed)))
             checks.extend(_adapters(archive))
     except (UnsafeArchiveError, ManifestError) as error:
         checks.append(Check("manifest" if checks else "archive", False, str(error)))
     if parsed is not None and base is not None:
         digest = parsed.base.digest
-        checks.append(_ask("base", lambda: _base(digest, base)))
+        checks.append(_run_check("base", lambda: _base(digest, base)))
     return Verification(all(check.ok for check in checks), checks, parsed)
 
 
-def _ask(name: str, question: Callable[[], str]) -> Check:
+def _run_check(name: str, question: Callable[[], str]) -> Check:
     try:
         return Check(name, True, question())
     except (UnsafeArchiveError, SignatureError, AdapterError, UnlearningError, _FilesError) as error:
@@ -121,9 +121,9 @@ def _adapters(archive: Archive) -> list[Check]:
     # What the folder holds says which library the patch is for.
     pipeline = f"{bundle.ADAPTER}/{lora_check.WEIGHTS}" in archive.sizes
     look = _pipeline_lora if pipeline else _adapter
-    checks = [_ask("adapter", lambda: look(archive, bundle.ADAPTER))]
+    checks = [_run_check("adapter", lambda: look(archive, bundle.ADAPTER))]
     if any(name.startswith(f"{bundle.LORA_EXPORT}/") for name in archive.sizes):
-        checks.append(_ask("lora_export", lambda: _adapter(archive, bundle.LORA_EXPORT)))
+        checks.append(_run_check("lora_export", lambda: _adapter(archive, bundle.LORA_EXPORT)))
     return checks
 
 

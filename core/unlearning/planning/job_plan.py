@@ -48,7 +48,7 @@ def plan(model: ModelSpec, request: PlanRequest) -> dict[str, Any]:
 def memory(model: ModelSpec, options: Mapping[str, Any]) -> dict[str, int] | None:
     """The bytes that a job with these options needs; None where nothing is known of the model."""
     need = requirements.estimate(model.source, options, model.defaults, families()[model.family].activations)
-    return None if need is None else need.planned()
+    return None if need is None else need.to_plan()
 
 
 def _checked(method: MethodInfo, options: Mapping[str, Any]) -> MethodOptions:

@@ -11,14 +11,14 @@ from core.unlearning.bench.concepts.attacks import recogniser
 from core.unlearning.bench.concepts.jobs import under_patch
 from core.unlearning.families.diffusion import wordings
 from core.unlearning.families.diffusion.data import concepts
-from core.unlearning.families.diffusion.evaluation.mscore import Compared, Score, score
-from core.unlearning.families.diffusion.judges.judges import Eyes
+from core.unlearning.families.diffusion.evaluation.mscore import MScore, MScoreComparison, m_score
+from core.unlearning.families.diffusion.judges.judges import Judges
 from core.unlearning.families.diffusion.model.model import DiffusionModel
-from core.unlearning.families.diffusion.training.inversion import Course
+from core.unlearning.families.diffusion.training.inversion import InversionSettings
 from core.unlearning.types import EntityKind
 
 CONTROLS = 3
-COURSE = Course(steps=100, patience=None)
+COURSE = InversionSettings(steps=100, patience=None)
 _PICTURES = 12
 _SEED = 3_000_000
 """First seed of the inverted pictures."""
@@ -29,9 +29,9 @@ class MScores:
     """Scores of the unchanged model are cached: every method is compared with them."""
 
     model: DiffusionModel
-    eyes: Eyes
+    judges: Judges
     retain_set: Path
-    _before: dict[str, Score] = field(default_factory=dict)
+    _before: dict[str, MScore] = field(default_factory=dict)
 
     def compare(self, adapter: Path, target: str, kind: EntityKind) -> dict[str, Any]:
         """The comparison as JSON values."""
@@ -44,13 +44,13 @@ class MScores:
         with under_patch(self.model, adapter) as patched:
             after = [self._score(patched, name, kind, pictures[name]) for name in names]
         before = [self._before[name] for name in names]
-        comparison = Compared(before[0], after[0], tuple(before[1:]), tuple(after[1:]))
+        comparison = MScoreComparison(before[0], after[0], tuple(before[1:]), tuple(after[1:]))
         return {**asdict(comparison), "drop": comparison.drop, "control_drop": comparison.control_drop}
 
     def _pictures(self, prompts: Sequence[str]) -> list[Any]:
         repeated = [prompts[n % len(prompts)] for n in range(_PICTURES)]
         return self.model.draw(repeated, range(_SEED, _SEED + _PICTURES))
 
-    def _score(self, model: DiffusionModel, name: str, kind: EntityKind, pictures: Sequence[Any]) -> Score:
+    def _score(self, model: DiffusionModel, name: str, kind: EntityKind, pictures: Sequence[Any]) -> MScore:
         asks = wordings.prompts(kind, "{}", "train")
-        return score(model, name, pictures, asks, recogniser(self.eyes, name), course=COURSE, seeds=(0,))
+        return m_score(model, name, pictures, asks, recogniser(self.judges, name), settings=COURSE, seeds=(0,))

@@ -10,7 +10,7 @@ from PIL.Image import Image
 
 from core.unlearning.families.diffusion.evaluation.evaluate import evaluate
 from core.unlearning.families.diffusion.evaluation.results import PictureEvaluation
-from core.unlearning.families.diffusion.judges.judges import Eyes
+from core.unlearning.families.diffusion.judges.judges import Judges
 from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.progress import Silent
 from core.unlearning.types import Example, Level
@@ -32,10 +32,10 @@ class SeedShiftedModel:
 
 
 def evaluate_pipeline(
-    model: DiffusionModel, eyes: Eyes, examples: Sequence[Example], seed: int, level: Level
+    model: DiffusionModel, judges: Judges, examples: Sequence[Example], seed: int, level: Level
 ) -> PictureEvaluation:
     """Evaluate the model as it is, with or without a patch."""
-    return evaluate(SeedShiftedModel(model, seed), eyes, examples, level=level, progress=Silent())
+    return evaluate(SeedShiftedModel(model, seed), judges, examples, level=level, progress=Silent())
 
 
 def case_numbers(before: PictureEvaluation, after: PictureEvaluation) -> dict[str, Any]:

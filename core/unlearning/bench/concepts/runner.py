@@ -73,18 +73,18 @@ class Runner:
         return numbers
 
     def _evaluate(self, model: DiffusionModel, case: ConceptCase, data: JobData) -> PictureEvaluation:
-        return evaluate_pipeline(model, self._setup.eyes, data.test, case.seed, self._setup.level(case))
+        return evaluate_pipeline(model, self._setup.judges, data.test, case.seed, self._setup.level(case))
 
     def _attack(
         self, patched: DiffusionModel, case: ConceptCase, data: JobData, pictures: Sequence[Any]
     ) -> dict[str, float]:
-        name, eyes = case.targets[0], self._setup.eyes.on(data.test)
+        name, judges = case.targets[0], self._setup.judges.for_examples(data.test)
         prompts = [e.question for e in data.test if e.split == "forget_concept"]
         return {
-            INVERSION: attacks.textual_inversion(patched, eyes, data, pictures, _ATTACK_SEED + case.seed),
-            "noised_pictures": attacks.noised_pictures(patched, eyes, name, prompts, pictures),
+            INVERSION: attacks.textual_inversion(patched, judges, data, pictures, _ATTACK_SEED + case.seed),
+            "noised_pictures": attacks.noised_pictures(patched, judges, name, prompts, pictures),
         }
 
     @cached_property
     def _scores(self) -> MScores:
-        return MScores(self._setup.model, self._setup.eyes, self._setup.retain_set)
+        return MScores(self._setup.model, self._setup.judges, self._setup.retain_set)

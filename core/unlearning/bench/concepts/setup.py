@@ -10,7 +10,7 @@ from typing import Any
 from core.unlearning.bench.concepts.cases import CONTENDERS, ConceptCase
 from core.unlearning.bench.store import ResultStore
 from core.unlearning.families.diffusion.judges.classifiers import Classifier, load_clip, load_trained
-from core.unlearning.families.diffusion.judges.judges import Eyes
+from core.unlearning.families.diffusion.judges.judges import Judges
 from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.types import Level
 
@@ -20,7 +20,7 @@ class ConceptSetup:
     """`work`: the folder of all results and patches. `options`: by method, override its defaults."""
 
     model: DiffusionModel
-    eyes: Eyes
+    judges: Judges
     retain_set: Path
     work: Path
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -55,10 +55,10 @@ class ConceptSetup:
         return "thorough" if self.is_attacked(case) else "standard"
 
 
-def open_eyes(classifiers: Path | None, clip: str | None, device: str) -> Eyes:
+def open_judges(classifiers: Path | None, clip: str | None, device: str) -> Judges:
     """The classifiers of that folder; CLIP recognises what they do not, and scores pictures against their prompts.
 
     Raises `ModelLoadError`.
     """
     trained: Mapping[str, Classifier] = load_trained(classifiers, device) if classifiers else {}
-    return Eyes(trained, load_clip(clip, device) if clip else None)
+    return Judges(trained, load_clip(clip, device) if clip else None)

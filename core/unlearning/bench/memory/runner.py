@@ -28,7 +28,7 @@ from core.unlearning.families.mllm.evaluation.evaluate import evaluate
 from core.unlearning.families.mllm.load import load
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.shared.out_of_memory import is_out_of_memory
-from core.unlearning.hardware.allocator import keep_blocks
+from core.unlearning.hardware.allocator import keep_freed_blocks
 from core.unlearning.methods.base import JobContext
 from core.unlearning.progress import Silent
 from core.unlearning.types import Example, JobData
@@ -54,7 +54,7 @@ class Runner:
     def __init__(self, setup: MemorySetup) -> None:
         torch.set_num_threads(min(torch.get_num_threads(), setup.threads))
         torch.set_flush_denormal(True)
-        keep_blocks()
+        keep_freed_blocks()
         self._setup = setup
         self._lm: MultimodalLM = load(setup.spec())
         self._name = ""

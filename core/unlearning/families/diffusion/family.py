@@ -20,7 +20,7 @@ from core.unlearning.families.diffusion.evaluation.results import PictureEvaluat
 from core.unlearning.families.diffusion.evaluation.samples import samples
 from core.unlearning.families.diffusion.evaluation.specificity import with_responses
 from core.unlearning.families.diffusion.load import load
-from core.unlearning.families.diffusion.model.image_to_image import redrawn
+from core.unlearning.families.diffusion.model.image_to_image import redraw_from_base
 from core.unlearning.families.diffusion.model.lora_file import WEIGHTS
 from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.patches.pipeline_stock import examine
@@ -45,9 +45,9 @@ class DiffusionFamily(BaseFamily[DiffusionModel, PictureEvaluation]):
         """See `evaluate.evaluate`."""
 
         def redraw(prompts: Sequence[str], seeds: Sequence[int]) -> list[Image]:
-            return redrawn(model, prompts, seeds)
+            return redraw_from_base(model, prompts, seeds)
 
-        return evaluate(model, model.eyes, examples, level=level, progress=progress, redraw=redraw)
+        return evaluate(model, model.judges, examples, level=level, progress=progress, redraw=redraw)
 
     def evaluate_packed(
         self, model: DiffusionModel, adapter: Path, examples: Sequence[Example], *, level: Level, progress: Progress

@@ -47,7 +47,7 @@ def load(spec: ModelSpec, *, precision: str = "auto", device: str | None = None)
         source=public_source(spec),
         steps=int(_number(spec, "draw_steps", _STEPS)),
         guidance=_number(spec, "draw_guidance", _GUIDANCE),
-        eyes=judges.load(spec, device),
+        judges=judges.load(spec, device),
     )
 
 

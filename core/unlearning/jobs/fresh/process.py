@@ -42,7 +42,7 @@ def set_aside() -> None:
     Where there may be a GPU, or the system has no such thing, every process is started anew.
     """
     global _zygote
-    if possible() and not accelerator.may_be_here():
+    if possible() and not accelerator.may_have_gpu():
         _zygote = Zygote(child.answer)
 
 

@@ -127,7 +127,7 @@ class Options(MethodOptions):
 
 
 @dataclass(frozen=True)
-class Course:
+class CcuSettings:
     """What the options leave to the kind of request."""
 
     epochs: int
@@ -136,14 +136,14 @@ class Course:
     hardness: float
 
 
-def course(options: Options, *, whole_class: bool) -> Course:
+def settings_for(options: Options, *, whole_class: bool) -> CcuSettings:
     """The options' own values where they have any."""
     usual = (
-        Course(CLASS_PASSES, CLASS_LR, CLASS_UNLEARN_WEIGHT, CLASS_HARDNESS)
+        CcuSettings(CLASS_PASSES, CLASS_LR, CLASS_UNLEARN_WEIGHT, CLASS_HARDNESS)
         if whole_class
-        else Course(PASSES, LR, UNLEARN_WEIGHT, HARDNESS)
+        else CcuSettings(PASSES, LR, UNLEARN_WEIGHT, HARDNESS)
     )
-    chosen = {each.name: getattr(options, each.name) for each in fields(Course)}
+    chosen = {each.name: getattr(options, each.name) for each in fields(CcuSettings)}
     return replace(usual, **{name: value for name, value in chosen.items() if value is not None})
 
 

@@ -21,7 +21,7 @@ from core.unlearning.types import Example
 
 
 @contextmanager
-def sparing(
+def natural_gradients(
     model: AudioVisualModel,
     parameters: Sequence[nn.Parameter],
     keep: Sequence[Example],
@@ -68,7 +68,7 @@ def _moments(
     try:
         predicted = model.forward(keep)
         halves = [half.float() for half in (predicted.visual_logits, predicted.audio_logits) if half is not None]
-        loss = torch.stack([_own_loss(half, generator) for half in halves]).sum()
+        loss = torch.stack([_sampled_loss(half, generator) for half in halves]).sum()
         torch.autograd.grad(loss, [layer.weight for layer in layers], allow_unused=True)
     finally:
         for hook in hooks:
@@ -76,7 +76,7 @@ def _moments(
     return inputs, outputs
 
 
-def _own_loss(logits: Tensor, generator: torch.Generator) -> Tensor:
+def _sampled_loss(logits: Tensor, generator: torch.Generator) -> Tensor:
     """CE with labels drawn from the prediction itself."""
     drawn = torch.multinomial(logits.detach().softmax(-1).cpu(), 1, generator=generator)[:, 0]
     return cross_entropy(logits, drawn.to(logits.device), reduction="sum")

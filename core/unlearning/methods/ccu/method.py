@@ -13,8 +13,8 @@ from core.unlearning.families.audiovisual.model.model import AudioVisualModel, B
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.ccu.config import Options
 from core.unlearning.methods.ccu.stopping import Criterion
-from core.unlearning.methods.ccu.train import Trained, steps, train
-from core.unlearning.methods.ccu.tuning import tuned
+from core.unlearning.methods.ccu.train import TrainingRun, steps, train
+from core.unlearning.methods.ccu.tuning import tuning
 from core.unlearning.types import Example, JobData
 
 
@@ -26,13 +26,13 @@ class Ccu:
         forget, keep = _with_picture(data.train, "forget_examples"), _with_picture(data.train, "retain_examples")
         held_out = _with_picture(data.validation, "held_out")
         _check(forget, keep, held_out)
-        whole_class = data.entity.kind == "class" or _leaves(forget, keep)
+        whole_class = data.entity.kind == "class" or _is_whole_class(forget, keep)
         job.progress.phase("training", steps(len(forget), options, whole_class=whole_class))
         begun = time.perf_counter()
-        with tuned(model, options) as trainee:
+        with tuning(model, options) as trainee:
             criterion = _criterion(trainee.model, forget, held_out, options, whole_class)
             if not whole_class:
-                criterion.expect(_encoded(trainee.model, _sample(keep, options)))
+                criterion.expect(_encode_pictures(trainee.model, _sample(keep, options)))
             seen = [replace(e, audio=None) for e in forget] if options.freeze_other else forget
             found = train(trainee, seen, keep, criterion, options, job.progress)
             seconds = time.perf_counter() - begun
@@ -58,7 +58,7 @@ def _check(forget: Sequence[Example], keep: Sequence[Example], held_out: Sequenc
         )
 
 
-def _leaves(forget: Sequence[Example], keep: Sequence[Example]) -> bool:
+def _is_whole_class(forget: Sequence[Example], keep: Sequence[Example]) -> bool:
     """Whether nothing that is kept has any label of what is forgotten, as with a person who is a class."""
     return {e.answer for e in forget}.isdisjoint(e.answer for e in keep)
 
@@ -71,10 +71,10 @@ def _criterion(
     whole_class: bool,
 ) -> Criterion:
     """For a class: a part of chance level. For anything else: the loss on what the model was not trained on."""
-    forgotten = _encoded(model, _sample(forget, options))
+    forgotten = _encode_pictures(model, _sample(forget, options))
     if whole_class:
         return Criterion(model, forgotten, (), accuracy=options.chance / len(model.labels))
-    return Criterion(model, forgotten, _encoded(model, _sample(held_out, options)))
+    return Criterion(model, forgotten, _encode_pictures(model, _sample(held_out, options)))
 
 
 def _sample(examples: Sequence[Example], options: Options) -> list[Example]:
@@ -83,13 +83,13 @@ def _sample(examples: Sequence[Example], options: Options) -> list[Example]:
     return random.Random(options.seed).sample(list(examples), options.compared)  # noqa: S311
 
 
-def _encoded(model: AudioVisualModel, examples: Sequence[Example]) -> list[Batch]:
+def _encode_pictures(model: AudioVisualModel, examples: Sequence[Example]) -> list[Batch]:
     """Pictures alone."""
     seen = [replace(example, audio=None) for example in examples]
     return [model.encode(seen[at : at + model.batch_size]) for at in range(0, len(seen), model.batch_size)]
 
 
-def _details(found: Trained, examples: int, options: Options) -> dict[str, Any]:
+def _details(found: TrainingRun, examples: int, options: Options) -> dict[str, Any]:
     """JSON values for the report. A look at an example costs a third of training on it: no backward pass."""
     cost = found.passes + found.forwards / 3
     share = cost / (examples * options.trained_epochs) if options.trained_epochs else None

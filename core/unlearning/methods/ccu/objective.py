@@ -8,43 +8,43 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from core.unlearning.families.audiovisual.model.model import Batch, Predicted
-from core.unlearning.methods.ccu.config import Course, Options
+from core.unlearning.families.audiovisual.model.model import Batch, Prediction
+from core.unlearning.methods.ccu.config import CcuSettings, Options
 from core.unlearning.methods.ccu.losses import consistency, hardness, inverse_contrastive, separation, task
-from core.unlearning.methods.ccu.tuning import Tuned
+from core.unlearning.methods.ccu.tuning import Tuning
 
 
-def objective(tuned: Tuned, forget: Batch, keep: Batch, options: Options, course: Course) -> Tensor:
+def objective(tuning: Tuning, forget: Batch, keep: Batch, options: Options, settings: CcuSettings) -> Tensor:
     """The weighted sum of the method's terms."""
     # Before the model in training is asked: `original` may put other weights in the place of those that it remembers.
-    was = [_original(tuned, batch) for batch in (keep, forget)]
-    u, r = tuned.model.forward(forget), tuned.model.forward(keep)
-    z_u, z_r = (normalize(_there(side.visual_embeds).float(), dim=-1) for side in (u, r))
-    hard = hardness(_there(was[1].visual_logits).float(), forget.labels, course.hardness)
+    was = [_original(tuning, batch) for batch in (keep, forget)]
+    u, r = tuning.model.forward(forget), tuning.model.forward(keep)
+    z_u, z_r = (normalize(_present(side.visual_embeds).float(), dim=-1) for side in (u, r))
+    hard = hardness(_present(was[1].visual_logits).float(), forget.labels, settings.hardness)
     unlearn = inverse_contrastive(z_u, forget.labels, z_r, keep.labels, options.temperature, hard)
     separated = separation(z_r, keep.labels, z_u, options.temperature)
-    kept = task(r.logits.float(), _there(r.visual_logits).float(), keep.labels)
-    loss = course.unlearn_weight * unlearn + options.separation_weight * separated + options.task_weight * kept
+    kept = task(r.logits.float(), _present(r.visual_logits).float(), keep.labels)
+    loss = settings.unlearn_weight * unlearn + options.separation_weight * separated + options.task_weight * kept
     if options.retention_weight:
-        loss = loss + options.retention_weight * _seen(r, was[0])
+        loss = loss + options.retention_weight * _visual_retention(r, was[0])
     if options.freeze_other or not options.consistency_weight:
         return loss
-    return loss + options.consistency_weight * _heard([(keep, r, was[0]), (forget, u, was[1])])
+    return loss + options.consistency_weight * _audio_consistency([(keep, r, was[0]), (forget, u, was[1])])
 
 
-def _original(tuned: Tuned, batch: Batch) -> Predicted:
-    with torch.no_grad(), tuned.original():
-        return tuned.model.forward(batch)
+def _original(tuning: Tuning, batch: Batch) -> Prediction:
+    with torch.no_grad(), tuning.original():
+        return tuning.model.forward(batch)
 
 
-def _seen(now: Predicted, was: Predicted) -> Tensor:
+def _visual_retention(now: Prediction, was: Prediction) -> Tensor:
     """How far what the model sees in kept pictures is from what it saw."""
     pairs = ((now.visual_embeds, was.visual_embeds), (now.visual_logits, was.visual_logits))
-    (h, h_before), (logits, logits_before) = ((_there(a).float(), _there(b).float()) for a, b in pairs)
+    (h, h_before), (logits, logits_before) = ((_present(a).float(), _present(b).float()) for a, b in pairs)
     return consistency(h, h_before, logits, logits_before)
 
 
-def _heard(sides: Sequence[tuple[Batch, Predicted, Predicted]]) -> Tensor:
+def _audio_consistency(sides: Sequence[tuple[Batch, Prediction, Prediction]]) -> Tensor:
     """How far what the model hears is from what it heard, over all examples with sound."""
     now, before = [], []
     for batch, predicted, was in sides:
@@ -52,12 +52,12 @@ def _heard(sides: Sequence[tuple[Batch, Predicted, Predicted]]) -> Tensor:
             continue
         there = batch.has_audio
         now.append((predicted.audio_embeds[there], predicted.audio_logits[there]))
-        before.append((_there(was.audio_embeds)[there], _there(was.audio_logits)[there]))
+        before.append((_present(was.audio_embeds)[there], _present(was.audio_logits)[there]))
     h, logits = (torch.cat(parts).float() for parts in zip(*now, strict=True))
     h_before, logits_before = (torch.cat(parts).float() for parts in zip(*before, strict=True))
     return consistency(h, h_before, logits, logits_before)
 
 
-def _there(values: Tensor | None) -> Tensor:
+def _present(values: Tensor | None) -> Tensor:
     assert values is not None  # noqa: S101 - every example has a picture here, and sound where it is asked for
     return values

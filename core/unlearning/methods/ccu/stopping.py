@@ -34,7 +34,7 @@ class Criterion:
         examples that a model is sure of and wrong about. A class: the accuracy that may be left, less that of l_v.
         """
         if self.accuracy is not None:
-            return self.accuracy - float(self._scores(self.forget, _right).mean())
+            return self.accuracy - float(self._scores(self.forget, _correct).mean())
         forgotten, others = self._scores(self.forget, _losses), self._scores(self.held_out, _losses)
         return max(float(forgotten.mean() - others.mean()), self.apart - _auc(forgotten, others))
 
@@ -92,5 +92,5 @@ def _losses(logits: Tensor, labels: Tensor) -> Tensor:
     return cross_entropy(logits[known], labels[known], reduction="none")
 
 
-def _right(logits: Tensor, labels: Tensor) -> Tensor:
+def _correct(logits: Tensor, labels: Tensor) -> Tensor:
     return logits.argmax(-1) == labels

@@ -22,7 +22,7 @@ from core.unlearning.patches.modules import ModuleDelta
 
 
 @dataclass(frozen=True)
-class Tuned:
+class Tuning:
     """A model with `parameters` to train. Inside `original()` it is what it was; `write` gives the fidelity's error."""
 
     model: AudioVisualModel
@@ -32,7 +32,7 @@ class Tuned:
 
 
 @contextmanager
-def tuned(model: AudioVisualModel, options: Options) -> Iterator[Tuned]:
+def tuning(model: AudioVisualModel, options: Options) -> Iterator[Tuning]:
     """The model made trainable; afterwards it is as it was, and frozen."""
     names = model.visual_targets()
     if not options.freeze_other:
@@ -49,13 +49,13 @@ def pattern(names: Sequence[str]) -> str:
 
 
 @contextmanager
-def _with_lora(model: AudioVisualModel, names: Sequence[str], options: Options) -> Iterator[Tuned]:
+def _with_lora(model: AudioVisualModel, names: Sequence[str], options: Options) -> Iterator[Tuning]:
     torch.manual_seed(options.seed)
     config = LoraConfig(r=options.rank, lora_alpha=options.rank, target_modules=pattern(names), bias="none")
     wrapped = get_peft_model(model.model, config)
     try:
         parameters = [parameter for parameter in wrapped.parameters() if parameter.requires_grad]
-        yield Tuned(
+        yield Tuning(
             replace(model, model=wrapped.eval()),
             parameters,
             wrapped.disable_adapter,
@@ -79,7 +79,7 @@ def _save(wrapped: Any, folder: Path, base_model: str) -> float:
 
 
 @contextmanager
-def _with_all_weights(model: AudioVisualModel, names: Sequence[str]) -> Iterator[Tuned]:
+def _with_all_weights(model: AudioVisualModel, names: Sequence[str]) -> Iterator[Tuning]:
     """Every weight matrix that a LoRA would sit on; biases, norms and embeddings have no place in a LoRA."""
     weights = {name: model.model.get_submodule(name).weight for name in names}
     if any(weight.ndim != 2 for weight in weights.values()):
@@ -99,9 +99,9 @@ def _with_all_weights(model: AudioVisualModel, names: Sequence[str]) -> Iterator
         return made.error
 
     try:
-        yield Tuned(model, list(weights.values()), lambda: _holding(weights, before), write)
+        yield Tuning(model, list(weights.values()), lambda: _with_values(weights, before), write)
     finally:
-        _put(weights, before)
+        _set_values(weights, before)
         model.model.requires_grad_(False)
 
 
@@ -115,16 +115,16 @@ def _delta(name: str, change: Tensor) -> ModuleDelta:
 
 
 @contextmanager
-def _holding(weights: dict[str, nn.Parameter], values: dict[str, Tensor]) -> Iterator[None]:
+def _with_values(weights: dict[str, nn.Parameter], values: dict[str, Tensor]) -> Iterator[None]:
     trained = {name: weight.detach().clone() for name, weight in weights.items()}
-    _put(weights, values)
+    _set_values(weights, values)
     try:
         yield
     finally:
-        _put(weights, trained)
+        _set_values(weights, trained)
 
 
 @torch.no_grad()
-def _put(weights: dict[str, nn.Parameter], values: dict[str, Tensor]) -> None:
+def _set_values(weights: dict[str, nn.Parameter], values: dict[str, Tensor]) -> None:
     for name, weight in weights.items():
         weight.copy_(values[name])

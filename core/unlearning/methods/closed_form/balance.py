@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.unlearning.families.diffusion.model.text import spans, text_states
+from core.unlearning.families.diffusion.model.text import find_spans, text_states
 from core.unlearning.methods.closed_form.pairs import States
 from core.unlearning.methods.closed_form.solve import Weights, length, solve
 from core.unlearning.types import JobData
@@ -32,12 +32,12 @@ def neighbours(pipe: Any, data: JobData) -> Tensor | None:
     found = [
         of_prompt[span.start : span.end + _BEHIND]
         for e, of_prompt in zip(rows, states, strict=True)
-        for span in spans(pipe.tokenizer, e.question, e.answer)
+        for span in find_spans(pipe.tokenizer, e.question, e.answer)
     ]
     return torch.cat(found).double() if found else None
 
 
-def weighed(states: States, near: Tensor, weights: Weights, gram: Tensor) -> Weights:
+def largest_weights(states: States, near: Tensor, weights: Weights, gram: Tensor) -> Weights:
     """The largest weight of what is erased, from the given one on, that leaves its neighbours where they are."""
     way = length(states.anchors - states.erased, gram).square().mean().sqrt()
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from core.unlearning.errors import DivergedError
-from core.unlearning.methods.closed_form.balance import weighed
+from core.unlearning.methods.closed_form.balance import largest_weights
 from core.unlearning.methods.closed_form.config import Options
 from core.unlearning.methods.closed_form.pairs import States
 from core.unlearning.methods.closed_form.rece import revive
-from core.unlearning.methods.closed_form.solve import Operator, Weights, balanced, normal, solve, truncate
+from core.unlearning.methods.closed_form.solve import Operator, Weights, balance, normal, solve, truncate
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ def edit(
     """
     weights = Weights(options.erase_weight, options.keep_weight, options.ridge)
     if near is not None:
-        weights = weighed(states, near, weights, gram)
+        weights = largest_weights(states, near, weights, gram)
     erased, anchors = states.erased, states.anchors
     restored: list[float] = []
     while True:
-        operator = _solved(erased, anchors, states.kept, weights, gram, rank)
+        operator = _solve(erased, anchors, states.kept, weights, gram, rank)
         revival = revive(operator, gram, states.erased, states.anchors)
         restored.append(revival.restored)
         step()
@@ -53,15 +53,13 @@ def edit(
         anchors = torch.cat([anchors, states.anchors])
 
 
-def _solved(
-    erased: Tensor, anchors: Tensor, kept: Tensor, weights: Weights, gram: Tensor, rank: int | None
-) -> Operator:
+def _solve(erased: Tensor, anchors: Tensor, kept: Tensor, weights: Weights, gram: Tensor, rank: int | None) -> Operator:
     operator = solve(erased, anchors, kept, weights)
     if not bool(torch.isfinite(operator.right).all()):
         raise DivergedError("the edit has no finite solution")
     lowest = min(operator.right.shape)
     if rank is None and lowest == len(operator.right):
-        return balanced(operator)
+        return balance(operator)
     return truncate(operator, normal(erased, kept, weights), gram, min(rank or lowest, lowest))
 
 

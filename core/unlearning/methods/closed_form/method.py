@@ -13,7 +13,7 @@ from core.unlearning.methods.closed_form.balance import neighbours
 from core.unlearning.methods.closed_form.config import Options
 from core.unlearning.methods.closed_form.edit import edit, factors, gram_of
 from core.unlearning.methods.closed_form.pairs import collect
-from core.unlearning.methods.closed_form.reinvert import looked_for
+from core.unlearning.methods.closed_form.reinvert import erase_found_words
 from core.unlearning.patches.digest import base_digest
 from core.unlearning.types import JobData
 
@@ -24,18 +24,18 @@ class ClosedForm:
     def run(self, model: DiffusionModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
         """Write `job.adapter`. The model itself is left as it was."""
         begun = time.perf_counter()
-        searching = (1 + options.searches) * invert_pictures.STEPS if invert_pictures.is_pictured(data) else 0
+        searching = (1 + options.searches) * invert_pictures.STEPS if invert_pictures.is_unnamed(data) else 0
         job.progress.phase("training", options.rounds + 1 + searching)
         layers = {path: layer.weight for path, layer in key_values(model.pipe.unet).items()}
         gram = gram_of(layers)
         names = max(1, len(data.entity.names))
         rank = options.rank * names if options.rank else None
-        with invert_pictures.named(model, data, options.seed, job.progress) as asked:
+        with invert_pictures.naming_pictures(model, data, options.seed, job.progress) as asked:
             states = collect(model.pipe, asked, options.anchor)
         searched: list[float] = []
-        if invert_pictures.is_pictured(data):
+        if invert_pictures.is_unnamed(data):
             quick = options.model_copy(update={"rounds": 0})
-            states, searched = looked_for(
+            states, searched = erase_found_words(
                 model,
                 data,
                 states,

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.diffusion.data.anchor import anchor_words, fitting, instead
-from core.unlearning.families.diffusion.model.text import Span, end_of_text, spans, text_states
+from core.unlearning.families.diffusion.data.anchor import anchor_words, fit_article, with_anchor
+from core.unlearning.families.diffusion.model.text import Span, end_of_text_position, find_spans, text_states
 from core.unlearning.types import Example, JobData
 
 
@@ -31,7 +31,7 @@ def collect(pipe: Any, data: JobData, anchor: str | None) -> States:
     wanted = list({(e.question, e.subject): e for e in rows}.values())
     if not wanted:
         raise InvalidInputError("the request brings no prompt and no name to erase", code="nothing_to_forget")
-    paired = [_paired(pipe, wanted, word) for word in words]
+    paired = [_pair(pipe, wanted, word) for word in words]
     kept = ["", *dict.fromkeys([*_anchors(wanted, words), *_others(data), *_neighbours(wanted, data)])]
     held = text_states(pipe, kept).flatten(0, 1)
     anchors = torch.stack([after for _, after in paired]).mean(0)
@@ -39,7 +39,7 @@ def collect(pipe: Any, data: JobData, anchor: str | None) -> States:
 
 
 def _anchors(wanted: Sequence[Example], words: Sequence[str]) -> list[str]:
-    return [instead(example, word) for word in words for example in wanted]
+    return [with_anchor(example, word) for word in words for example in wanted]
 
 
 def _others(data: JobData) -> list[str]:
@@ -50,22 +50,22 @@ def _neighbours(wanted: Sequence[Example], data: JobData) -> list[str]:
     """What is erased with others of the kind, that are kept, in its place by turns: what suffers first otherwise."""
     kept = list(dict.fromkeys(e.answer for e in data.train if e.split == "retain_same" and e.answer))
     named = [example for example in wanted if example.subject is not None]
-    return [instead(example, kept[n % len(kept)]) for n, example in enumerate(named) if kept]
+    return [with_anchor(example, kept[n % len(kept)]) for n, example in enumerate(named) if kept]
 
 
-def _paired(pipe: Any, wanted: Sequence[Example], words: str) -> tuple[Tensor, Tensor]:
+def _pair(pipe: Any, wanted: Sequence[Example], words: str) -> tuple[Tensor, Tensor]:
     """What is erased and what takes its place, [n, dim] each, float64; the first is the same for all words."""
     replaced = _anchors(wanted, [words])
     before, after = text_states(pipe, [e.question for e in wanted]), text_states(pipe, replaced)
     erased, anchors = [], []
     for n, example in enumerate(wanted):
-        at, to = _aligned(pipe.tokenizer, example, replaced[n], fitting(example, words), before.shape[1])
+        at, to = _align(pipe.tokenizer, example, replaced[n], fit_article(example, words), before.shape[1])
         erased.append(before[n, at])
         anchors.append(after[n, to])
     return torch.cat(erased).double(), torch.cat(anchors).double()
 
 
-def _aligned(tokenizer: Any, example: Example, replaced: str, words: str, length: int) -> tuple[list[int], list[int]]:
+def _align(tokenizer: Any, example: Example, replaced: str, words: str, length: int) -> tuple[list[int], list[int]]:
     """Positions from the concept to the last pad, and those whose states they take: sub-word by sub-word, then on.
 
     States before the concept do not know of it: text encoders look back only.
@@ -82,7 +82,7 @@ def _aligned(tokenizer: Any, example: Example, replaced: str, words: str, length
 def _span(tokenizer: Any, prompt: str, words: str | None, *, start: int = 1) -> Span:
     """Where the words are; the whole prompt for None; nothing, at `start`, for words that are not there."""
     if words is None:
-        return Span(1, end_of_text(tokenizer, prompt))
-    found = spans(tokenizer, prompt, words)
+        return Span(1, end_of_text_position(tokenizer, prompt))
+    found = find_spans(tokenizer, prompt, words)
     near: Sequence[Span] = [span for span in found if span.start >= start] or found
     return near[0] if near else Span(start, start)

@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 import torch
 
-from core.unlearning.families.diffusion.model.adapters import applied
+from core.unlearning.families.diffusion.model.adapters import applying_factors
 from core.unlearning.families.diffusion.model.lora_file import Factors
 from core.unlearning.families.diffusion.model.model import DiffusionModel
-from core.unlearning.families.diffusion.model.placeholder import placeholder
-from core.unlearning.families.diffusion.training.invert_pictures import renamed, search
+from core.unlearning.families.diffusion.model.placeholder import with_placeholder
+from core.unlearning.families.diffusion.training.invert_pictures import find_words, with_name
 from core.unlearning.methods.closed_form.config import Options
 from core.unlearning.methods.closed_form.pairs import States, collect
 from core.unlearning.progress import Progress
 from core.unlearning.types import JobData
 
 
-def looked_for(
+def erase_found_words(
     model: DiffusionModel,
     data: JobData,
     states: States,
@@ -31,10 +31,10 @@ def looked_for(
     """
     losses: list[float] = []
     for turn in range(options.searches):
-        with applied(model.pipe.unet, changes(states)):
-            found = search(model, data, options.seed + 1 + turn, progress)
+        with applying_factors(model.pipe.unet, changes(states)):
+            found = find_words(model, data, options.seed + 1 + turn, progress)
         losses.append(found.loss)
-        with placeholder(model.pipe, found.vectors) as words:
-            more = collect(model.pipe, renamed(data, words), options.anchor)
+        with with_placeholder(model.pipe, found.vectors) as words:
+            more = collect(model.pipe, with_name(data, words), options.anchor)
         states = States(torch.cat([states.erased, more.erased]), torch.cat([states.anchors, more.anchors]), states.kept)
     return states, losses

@@ -63,10 +63,10 @@ def truncate(operator: Operator, normal_matrix: Tensor, gram: Tensor, rank: int)
     _, vectors = torch.linalg.eigh(moved.T @ gram @ moved)
     chosen = vectors[:, -rank:].flip(-1)
     right = torch.linalg.solve_triangular(root.T, chosen, upper=True).T
-    return balanced(Operator(moved @ chosen, right))
+    return balance(Operator(moved @ chosen, right))
 
 
-def balanced(operator: Operator) -> Operator:
+def balance(operator: Operator) -> Operator:
     """The same operator with rows of `right` of unit length, so that half precision can hold both factors."""
     lengths = torch.linalg.vector_norm(operator.right, dim=1).clamp_min(torch.finfo(operator.right.dtype).tiny)
     return Operator(operator.left * lengths, operator.right / lengths[:, None])

@@ -14,14 +14,20 @@ from core.unlearning.families.mllm.training.row_losses import answer_log_probs, 
 from core.unlearning.families.mllm.training.rows import TrainingRow, answer_rows, refusal_rows, with_reference
 from core.unlearning.methods.dpo.config import Options
 from core.unlearning.methods.dpo.losses import dpo
-from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers, refusals_for, to_forget
+from core.unlearning.methods.shared.lora_forgetting import (
+    LoraForgetting,
+    LoraTask,
+    forget_examples,
+    refusals_for,
+    retain_answer_rows,
+)
 from core.unlearning.types import JobData
 
 
 class Dpo(LoraForgetting):
     """The baseline `dpo`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
         """See `LoraForgetting.teach`."""
 
         def loss(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:
@@ -29,11 +35,11 @@ class Dpo(LoraForgetting):
             ratios = answer_log_probs(out, 2 * len(rows)) - torch.tensor(known, device=out.logits.device)
             return dpo(ratios[len(rows) :], ratios[: len(rows)], options.beta)
 
-        forget = to_forget(data)
+        forget = forget_examples(data)
         refusals = refusal_rows(lm, forget, refusals_for(lm, data, options.seed))
         pairs = zip(answer_rows(lm, forget), refusals, strict=True)
         rows = with_reference(lm, [replace(row, alternative=refusal.encoded) for row, refusal in pairs])
-        return Lesson(rows, forgetting_loss(loss), kept_answers(lm, data))
+        return LoraTask(rows, forgetting_loss(loss), retain_answer_rows(lm, data))
 
 
 METHOD = Dpo()

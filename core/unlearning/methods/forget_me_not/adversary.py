@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from core.unlearning.families.diffusion.model.model import DiffusionModel
-from core.unlearning.families.diffusion.model.noise import noised, predict
-from core.unlearning.families.diffusion.model.placeholder import new_vectors, placeholder, spread
-from core.unlearning.families.diffusion.model.text import Text, encode
+from core.unlearning.families.diffusion.model.noise import add_noise, predict
+from core.unlearning.families.diffusion.model.placeholder import embedding_scales, random_embeddings, with_placeholder
+from core.unlearning.families.diffusion.model.text import EncodedPrompts, encode_prompts
 from core.unlearning.families.diffusion.training.invert_pictures import WORDS
 
 _RATE = 0.2
@@ -47,7 +47,8 @@ class Adversaries:
         ended, last = len(every) - chance - _REMEMBERED, len(every) - chance
         self._words, self._ended, self._chance = every[:ended], every[ended:last], every[last:]
         groups = [
-            {"params": [rows], "lr": _RATE * size} for rows, size in zip(vectors, spread(model.pipe), strict=True)
+            {"params": [rows], "lr": _RATE * size}
+            for rows, size in zip(vectors, embedding_scales(model.pipe), strict=True)
         ]
         self._optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
         self._age = self._ends = 0
@@ -61,13 +62,13 @@ class Adversaries:
 
     def _gradients(self, batch: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         picked = torch.randint(0, len(self._clean), (batch,), generator=generator)
-        rows = noised(self._model, self._clean[picked.to(self._clean.device)], generator)
+        rows = add_noise(self._model, self._clean[picked.to(self._clean.device)], generator)
         text, _ = self._asked(self._in_turn(batch), generator)
         loss = mse_loss(predict(self._model, rows, text).float(), rows.target.float())
         return torch.autograd.grad(loss, self._vectors)
 
     @torch.no_grad()
-    def found(self, batch: int, generator: torch.Generator) -> tuple[Text, Tensor]:
+    def found(self, batch: int, generator: torch.Generator) -> tuple[EncodedPrompts, Tensor]:
         """What the searches have come to, and which of the prompts each row asks with [batch].
 
         Half of the rows remember searches that have ended, once there are any.
@@ -78,11 +79,11 @@ class Adversaries:
         return self._asked([*self._in_turn(batch - ended), *(self._ended[n] for n in before)], generator)
 
     @torch.no_grad()
-    def at_random(self, generator: torch.Generator) -> tuple[Text, Tensor]:
+    def at_random(self, generator: torch.Generator) -> tuple[EncodedPrompts, Tensor]:
         """Words that nobody has searched for, new ones in each call, and which of the prompts each row asks with."""
         count = len(self._chance)
         scale = (_LARGEST ** torch.rand(count, 1, generator=generator)).repeat_interleave(WORDS, 0)
-        for rows, size in zip(self._vectors, spread(self._model.pipe), strict=True):
+        for rows, size in zip(self._vectors, embedding_scales(self._model.pipe), strict=True):
             fresh = scale * torch.randn(len(scale), rows.shape[1], generator=generator)
             rows[len(rows) - len(scale) :] = size * fresh.to(rows)
         return self._asked(self._chance, generator)
@@ -91,10 +92,10 @@ class Adversaries:
         first = self._age * batch
         return [self._words[(first + row) % len(self._words)] for row in range(batch)]
 
-    def _asked(self, words: Sequence[str], generator: torch.Generator) -> tuple[Text, Tensor]:
+    def _asked(self, words: Sequence[str], generator: torch.Generator) -> tuple[EncodedPrompts, Tensor]:
         asked = torch.randint(0, len(self._asks), (len(words),), generator=generator)
         prompts = [self._asks[n].replace("{}", found) for n, found in zip(asked.tolist(), words, strict=True)]
-        return encode(self._model.pipe, prompts), asked.to(self._model.device)
+        return encode_prompts(self._model.pipe, prompts), asked.to(self._model.device)
 
     def _renew(self) -> None:
         """The adversaries take turns in beginning again."""
@@ -106,7 +107,7 @@ class Adversaries:
     @torch.no_grad()
     def _begin(self, at: int) -> None:
         """Anew, in these rows of the vectors; what they were is remembered."""
-        fresh = new_vectors(self._model.pipe, self._start, WORDS, seed=self._age)
+        fresh = random_embeddings(self._model.pipe, self._start, WORDS, seed=self._age)
         to = WORDS * (len(self._words) + self._ends % _REMEMBERED)
         self._ends += 1
         for rows, new in zip(self._vectors, fresh, strict=True):
@@ -115,7 +116,7 @@ class Adversaries:
 
 
 @contextmanager
-def adversaries(
+def searching_adversaries(
     model: DiffusionModel, clean: Tensor, asks: Sequence[str], start: str, count: int, seed: int, chance: int = 0
 ) -> Iterator[Adversaries | None]:
     """`count` of them; None for none. Their words leave the pipeline with them.
@@ -127,6 +128,6 @@ def adversaries(
         yield None
         return
     every = (count + _REMEMBERED + chance) * WORDS
-    vectors = [rows.requires_grad_() for rows in new_vectors(model.pipe, start, every, seed)]
-    with placeholder(model.pipe, vectors) as words:
+    vectors = [rows.requires_grad_() for rows in random_embeddings(model.pipe, start, every, seed)]
+    with with_placeholder(model.pipe, vectors) as words:
         yield Adversaries(model, clean, asks, start, vectors, words, chance)

@@ -10,16 +10,16 @@ from torch import Tensor
 
 from core.unlearning.families.diffusion import wordings
 from core.unlearning.families.diffusion.model.model import DiffusionModel
-from core.unlearning.families.diffusion.model.noise import latents_of, shares_of
-from core.unlearning.families.diffusion.model.text import Text
+from core.unlearning.families.diffusion.model.noise import encode_images, latent_masks
+from core.unlearning.families.diffusion.model.text import EncodedPrompts
 from core.unlearning.families.diffusion.training import invert_pictures
 from core.unlearning.methods.forget_me_not.config import Options
-from core.unlearning.methods.forget_me_not.rows import Prompts, forgotten, in_place, kept
+from core.unlearning.methods.forget_me_not.rows import ForgetPrompts, anchor_prompts, encode_frozen, forget_prompts
 from core.unlearning.types import Example, JobData
 
 
 @dataclass(frozen=True)
-class Course:
+class ForgetMeNotData:
     """What is trained on. `clean`: latents of pictures that show the entity; `other`: of anything.
 
     `shares`: where in `clean` it is shown, see `noise.shares_of`; `prompts_of`: which of `keep` each of `other` shows.
@@ -28,55 +28,55 @@ class Course:
     `instead`: see `rows.in_place`; `sought`: the same prompts, with words that were found for it before.
     """
 
-    forget: Prompts
-    keep: Text
+    forget: ForgetPrompts
+    keep: EncodedPrompts
     clean: Tensor
     shares: Tensor
     other: Tensor
     prompts_of: Tensor
     asks: Sequence[str]
-    instead: Text
-    sought: Text
+    instead: EncodedPrompts
+    sought: EncodedPrompts
     start: str
     adversaries: int
     share: float = 1.0
 
 
-def course_of(model: DiffusionModel, data: JobData, options: Options, adversaries: int) -> Course:
+def encode_data(model: DiffusionModel, data: JobData, options: Options, adversaries: int) -> ForgetMeNotData:
     """Encode the prompts, draw what pictures the request does not bring."""
     keep = ["", *dict.fromkeys(e.question for e in data.train if not e.split.startswith("forget_"))]
     named = [e for e in data.train if e.split.startswith("forget_")]
-    clean, shares = _shown(model, named, options)
+    clean, shares = _entity_latents(model, named, options)
     other, prompts_of = clean, torch.zeros(len(clean), dtype=torch.long)
     if options.keep_weight:
-        other, prompts_of = _other(model, data, keep, options, adversaries)
-    asks = invert_pictures.open_prompts(data)
-    return Course(
-        forgotten(model, data.train, data, options),
-        kept(model, keep),
+        other, prompts_of = _other_latents(model, data, keep, options, adversaries)
+    asks = invert_pictures.prompt_templates(data)
+    return ForgetMeNotData(
+        forget_prompts(model, data.train, data, options),
+        encode_frozen(model, keep),
         clean=clean,
         shares=shares,
         other=other,
         prompts_of=prompts_of.to(model.device),
         asks=asks,
-        instead=in_place(model, asks, data, options),
-        sought=kept(model, [ask.replace("{}", " ".join(data.entity.names[:1])) for ask in asks]),
+        instead=anchor_prompts(model, asks, data, options),
+        sought=encode_frozen(model, [ask.replace("{}", " ".join(data.entity.names[:1])) for ask in asks]),
         start=wordings.class_word(data.entity.kind),
         adversaries=adversaries,
     )
 
 
-def _shown(model: DiffusionModel, named: Sequence[Example], options: Options) -> tuple[Tensor, Tensor]:
+def _entity_latents(model: DiffusionModel, named: Sequence[Example], options: Options) -> tuple[Tensor, Tensor]:
     """The request's pictures as latents with what their masks let through; without any, the model's own."""
     brought = [(e.image, e.mask) for e in named if e.image is not None]
     if brought:
-        return latents_of(model, [image for image, _ in brought]), shares_of(model, [mask for _, mask in brought])
+        return encode_images(model, [image for image, _ in brought]), latent_masks(model, [mask for _, mask in brought])
     prompts = [e.question for e in named]
-    own = _drawn(model, [prompts[n % len(prompts)] for n in range(options.pictures)], options)
-    return own, shares_of(model, [None] * len(own))
+    own = _draw_latents(model, [prompts[n % len(prompts)] for n in range(options.pictures)], options)
+    return own, latent_masks(model, [None] * len(own))
 
 
-def _other(
+def _other_latents(
     model: DiffusionModel, data: JobData, keep: Sequence[str], options: Options, adversaries: int
 ) -> tuple[Tensor, Tensor]:
     """Pictures on which the base's predictions are kept, the request's beside the model's own, and their prompts.
@@ -85,12 +85,12 @@ def _other(
     """
     count = options.others if adversaries else options.pictures
     at = [n * len(keep) // count if adversaries else n % len(keep) for n in range(count)]
-    own = _drawn(model, [keep[n] for n in at], options)
+    own = _draw_latents(model, [keep[n] for n in at], options)
     if not data.general_images:
         return own, torch.tensor(at)
-    brought = latents_of(model, data.general_images)
+    brought = encode_images(model, data.general_images)
     return torch.cat([brought, own]), torch.tensor([0] * len(brought) + at)
 
 
-def _drawn(model: DiffusionModel, prompts: Sequence[str], options: Options) -> Tensor:
-    return latents_of(model, model.draw(prompts, list(range(options.seed, options.seed + len(prompts)))))
+def _draw_latents(model: DiffusionModel, prompts: Sequence[str], options: Options) -> Tensor:
+    return encode_images(model, model.draw(prompts, list(range(options.seed, options.seed + len(prompts)))))

@@ -10,9 +10,9 @@ from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.families.diffusion.training import invert_pictures
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.forget_me_not.config import Options
-from core.unlearning.methods.forget_me_not.course import course_of
+from core.unlearning.methods.forget_me_not.course import encode_data
 from core.unlearning.methods.forget_me_not.probe import Probe
-from core.unlearning.methods.forget_me_not.rows import forgotten
+from core.unlearning.methods.forget_me_not.rows import forget_prompts
 from core.unlearning.methods.forget_me_not.train import train
 from core.unlearning.patches.digest import base_digest
 from core.unlearning.types import JobData
@@ -31,11 +31,11 @@ class ForgetMeNot:
     def run(self, model: DiffusionModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
         """Write `job.adapter`. The model itself is left as it was."""
         begun = time.perf_counter()
-        unnamed = invert_pictures.is_pictured(data)
+        unnamed = invert_pictures.is_unnamed(data)
         job.progress.phase("training", options.steps + (invert_pictures.STEPS if unnamed else 0))
-        with invert_pictures.named(model, data, options.seed, job.progress) as asked:
-            course = course_of(model, asked, options, options.adversaries if unnamed else 0)
-            held = forgotten(model, asked.validation or asked.train, asked, options)
+        with invert_pictures.naming_pictures(model, data, options.seed, job.progress) as asked:
+            course = encode_data(model, asked, options, options.adversaries if unnamed else 0)
+            held = forget_prompts(model, asked.validation or asked.train, asked, options)
         unet, modules = model.pipe.unet, options.modules or ("outputs" if unnamed else "kv")
         with adapters.with_lora(unet, _TARGETS[modules], options.rank, options.seed) as parameters:
             probe = Probe(model, held, course.clean, options.seed)

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from core.unlearning.families.diffusion.model.adapters import without_lora
 from core.unlearning.families.diffusion.model.model import DiffusionModel
-from core.unlearning.families.diffusion.model.noise import Noised, noised, predict
-from core.unlearning.families.diffusion.model.text import choose
-from core.unlearning.methods.forget_me_not.rows import Prompts
+from core.unlearning.families.diffusion.model.noise import NoisedLatents, add_noise, predict
+from core.unlearning.families.diffusion.model.text import select_prompts
+from core.unlearning.methods.forget_me_not.rows import ForgetPrompts
 
 _ROWS = 16
 _USUAL, _MOST = 0.2, 2.0
@@ -20,14 +20,14 @@ class Probe:
     """Asks the same rows of noise again and again."""
 
     @torch.no_grad()
-    def __init__(self, model: DiffusionModel, prompts: Prompts, clean: Tensor, seed: int) -> None:
+    def __init__(self, model: DiffusionModel, prompts: ForgetPrompts, clean: Tensor, seed: int) -> None:
         rows = torch.arange(_ROWS, device=model.device)
         self._model = model
-        self._rows: Noised = noised(model, clean[rows % len(clean)], torch.Generator("cpu").manual_seed(seed))
+        self._rows: NoisedLatents = add_noise(model, clean[rows % len(clean)], torch.Generator("cpu").manual_seed(seed))
         chosen = rows % len(prompts.columns)
-        self._forget = choose(prompts.forget, chosen)
+        self._forget = select_prompts(prompts.forget, chosen)
         with without_lora(model.pipe.unet):
-            self._anchor = predict(model, self._rows, choose(prompts.anchor, chosen))
+            self._anchor = predict(model, self._rows, select_prompts(prompts.anchor, chosen))
             self._way = predict(model, self._rows, self._forget) - self._anchor
 
     def share(self) -> float:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
-from core.unlearning.families.diffusion.model.attention import capturing
+from core.unlearning.families.diffusion.model.attention import capturing_attention
 from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.families.shared.descent import descend
-from core.unlearning.methods.forget_me_not.adversary import adversaries
+from core.unlearning.methods.forget_me_not.adversary import searching_adversaries
 from core.unlearning.methods.forget_me_not.config import Options
-from core.unlearning.methods.forget_me_not.course import Course
+from core.unlearning.methods.forget_me_not.course import ForgetMeNotData
 from core.unlearning.methods.forget_me_not.probe import Probe
 from core.unlearning.methods.forget_me_not.step import loss_of
 from core.unlearning.progress import Progress
@@ -29,7 +29,7 @@ _LAST = 0.1
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingRun:
     """Losses by step; `left` as the probe saw it."""
 
     losses: Sequence[float]
@@ -38,12 +38,12 @@ class Trained:
 
 def train(
     model: DiffusionModel,
-    course: Course,
+    course: ForgetMeNotData,
     probe: Probe,
     parameters: Sequence[torch.nn.Parameter],
     options: Options,
     progress: Progress,
-) -> Trained:
+) -> TrainingRun:
     """Train until the probe finds little left, or to the last step. Raises `DivergedError`.
 
     Against adversaries every step is taken: that no prompt finds anything left does not mean that they do not.
@@ -53,10 +53,10 @@ def train(
     generator = torch.Generator("cpu").manual_seed(options.seed)
     losses: list[float] = []
     left: list[float] = []
-    attackers = adversaries(
+    attackers = searching_adversaries(
         model, course.clean, course.asks, course.start, course.adversaries, options.seed, options.random_words
     )
-    with attackers as against, capturing(model.pipe.unet) as captured, _checkpointing(model, options):
+    with attackers as against, capturing_attention(model.pipe.unet) as captured, _checkpointing(model, options):
         for step in range(1, options.steps + 1):
             if against is not None:
                 against.attack(_ATTACKING * options.batch, generator)
@@ -68,7 +68,7 @@ def train(
                 left.append(probe.left())
                 if against is None and _is_enough(step, left[-1], options):
                     break
-    return Trained(losses, left)
+    return TrainingRun(losses, left)
 
 
 def _schedule(optimizer: torch.optim.Optimizer, adversaries: int, steps: int) -> LRScheduler:

@@ -7,16 +7,16 @@ from core.unlearning.families.mllm.training.row_losses import forgetting_loss
 from core.unlearning.families.mllm.training.rows import answer_rows
 from core.unlearning.methods.gradient_ascent.config import Options
 from core.unlearning.methods.shared.ascent import ascent
-from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, to_forget
+from core.unlearning.methods.shared.lora_forgetting import LoraForgetting, LoraTask, forget_examples
 from core.unlearning.types import JobData
 
 
 class GradientAscent(LoraForgetting):
     """The baseline `gradient-ascent`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:  # noqa: ARG002 (nothing to choose)
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
         """See `LoraForgetting.teach`."""
-        return Lesson(answer_rows(lm, to_forget(data)), forgetting_loss(ascent))
+        return LoraTask(answer_rows(lm, forget_examples(data)), forgetting_loss(ascent))
 
 
 METHOD = GradientAscent()

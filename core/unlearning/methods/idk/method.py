@@ -6,17 +6,23 @@ from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.row_losses import answer_losses
 from core.unlearning.families.mllm.training.rows import refusal_rows
 from core.unlearning.methods.idk.config import Options
-from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers, refusals_for, to_forget
+from core.unlearning.methods.shared.lora_forgetting import (
+    LoraForgetting,
+    LoraTask,
+    forget_examples,
+    refusals_for,
+    retain_answer_rows,
+)
 from core.unlearning.types import JobData
 
 
 class Idk(LoraForgetting):
     """The baseline `idk`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
         """See `LoraForgetting.teach`."""
-        rows = refusal_rows(lm, to_forget(data), refusals_for(lm, data, options.seed))
-        return Lesson(rows, answer_losses, kept_answers(lm, data))
+        rows = refusal_rows(lm, forget_examples(data), refusals_for(lm, data, options.seed))
+        return LoraTask(rows, answer_losses, retain_answer_rows(lm, data))
 
 
 METHOD = Idk()

@@ -7,16 +7,23 @@ from core.unlearning.families.mllm.training.row_losses import forgetting_loss
 from core.unlearning.families.mllm.training.rows import answer_rows
 from core.unlearning.methods.kl_minimisation.config import Options
 from core.unlearning.methods.shared.ascent import ascent
-from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_distributions, to_forget
+from core.unlearning.methods.shared.lora_forgetting import (
+    LoraForgetting,
+    LoraTask,
+    forget_examples,
+    retain_distribution_rows,
+)
 from core.unlearning.types import JobData
 
 
 class KlMinimisation(LoraForgetting):
     """The baseline `kl-minimisation`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:  # noqa: ARG002 (nothing to choose)
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
         """See `LoraForgetting.teach`."""
-        return Lesson(answer_rows(lm, to_forget(data)), forgetting_loss(ascent), kept_distributions(lm, data))
+        return LoraTask(
+            answer_rows(lm, forget_examples(data)), forgetting_loss(ascent), retain_distribution_rows(lm, data)
+        )
 
 
 METHOD = KlMinimisation()

@@ -18,7 +18,7 @@ from core.unlearning.families.mllm.training.hidden import hidden_states
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.manu.config import Options
 from core.unlearning.methods.manu.importance import Activity, highest, scores
-from core.unlearning.methods.shared.lora_forgetting import to_forget, to_keep
+from core.unlearning.methods.shared.lora_forgetting import forget_examples, retain_examples
 from core.unlearning.patches import supertuning
 from core.unlearning.patches.modules import ModuleDelta
 from core.unlearning.progress import Progress
@@ -31,7 +31,7 @@ class Manu:
     def run(self, model: MultimodalLM, data: JobData, options: Options, job: JobContext) -> MethodResult:
         """Write `job.adapter`. The model itself is left as it was."""
         modules = mlp_outputs(model.model, decoder_layers(model.model))
-        pruned = _pruned(model, data, modules, options, job.progress)
+        pruned = _neurons_to_prune(model, data, modules, options, job.progress)
         stored = supertuning.write(
             lambda: _columns(model, pruned), job.adapter, base_model=model.source, target_modules=pattern_of(modules)
         )
@@ -39,16 +39,16 @@ class Manu:
         return MethodResult(job.adapter, details={"pruned": neurons, "sparse_entries": stored.nnz})
 
 
-def _pruned(
+def _neurons_to_prune(
     lm: MultimodalLM, data: JobData, modules: Sequence[str], options: Options, progress: Progress
 ) -> dict[str, Tensor]:
     """The neurons to prune, by module."""
-    views = [v for v in (True, False) if any((e.image is not None) is v for e in to_forget(data))]
+    views = [v for v in (True, False) if any((e.image is not None) is v for e in forget_examples(data))]
     progress.phase("training", 2 * len(views))
     chosen: dict[str, list[Tensor]] = {name: [] for name in modules}
     for view in views:
         sides = []
-        for examples in (to_forget(data), to_keep(data)):
+        for examples in (forget_examples(data), retain_examples(data)):
             seen = [e for e in examples if (e.image is not None) is view] or examples
             sides.append(_activity(lm, seen, modules, options))
             progress.step()

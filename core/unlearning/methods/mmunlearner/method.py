@@ -22,13 +22,13 @@ from core.unlearning.methods.mmunlearner.losses import saliency
 from core.unlearning.methods.shared.ascent import ascent
 from core.unlearning.methods.shared.lora_forgetting import (
     ADAPTER,
-    Lesson,
-    course_of,
-    enough,
+    LoraTask,
+    forget_examples,
+    retain_examples,
+    stop_criterion,
     targets_of,
-    to_forget,
-    to_keep,
-    told,
+    training_details,
+    training_of,
 )
 from core.unlearning.patches import supertuning
 from core.unlearning.progress import Progress
@@ -45,12 +45,12 @@ class MmUnlearner:
         """Write `job.adapter`. The model itself is left as it was."""
         targets = targets_of(model, options)
         forget, keep = _sides(data, options)
-        lesson = Lesson(
+        lesson = LoraTask(
             answer_rows(model, forget), forgetting_loss(ascent), retain_rows(model, keep, soft=False, weight=1.0)
         )
         pictured = True if all(e.image is not None for e in forget) else None
         with caching_answers(model, job.checkpoints, job.progress, "targets"):
-            course = course_of(lesson, options, enough(model, data, options, images=pictured))
+            course = training_of(lesson, options, stop_criterion(model, data, options, images=pictured))
         state = TrainingState(job.checkpoints, [ADAPTER], options)
         with with_deltas(model.model, match_modules(model.model, targets)) as deltas:
             masks = _masks(model, deltas, lesson, options, job.progress)
@@ -62,7 +62,7 @@ class MmUnlearner:
             lambda: sparse_deltas(deltas), job.adapter, base_model=model.source, target_modules=targets
         )
         details = {
-            **told(course),
+            **training_details(course),
             "target_modules": targets,
             "sparse_entries": stored.nnz,
             "salient": round(sum(int(m.sum()) for m in masks.values()) / sum(m.numel() for m in masks.values()), 5),
@@ -72,7 +72,7 @@ class MmUnlearner:
 
 def _sides(data: JobData, options: Options) -> tuple[list[Example], list[Example]]:
     """What is forgotten and what is kept; by name the subject is kept too, unless the options say otherwise."""
-    about, others = to_forget(data), to_keep(data)
+    about, others = forget_examples(data), retain_examples(data)
     pictured = [e for e in about if e.image is not None]
     if not options.keep_text or not pictured:
         return about, others
@@ -80,7 +80,7 @@ def _sides(data: JobData, options: Options) -> tuple[list[Example], list[Example
 
 
 def _masks(
-    lm: MultimodalLM, deltas: dict[str, nn.Parameter], lesson: Lesson, options: Options, progress: Progress
+    lm: MultimodalLM, deltas: dict[str, nn.Parameter], lesson: LoraTask, options: Options, progress: Progress
 ) -> dict[str, Tensor]:
     forget = _fisher(lm, deltas, lesson.forget, options, progress)
     keep = _fisher(lm, deltas, lesson.keep, options, progress)

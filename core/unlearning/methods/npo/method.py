@@ -13,22 +13,22 @@ from core.unlearning.families.mllm.training.row_losses import answer_log_probs, 
 from core.unlearning.families.mllm.training.rows import TrainingRow, answer_rows, with_reference
 from core.unlearning.methods.npo.config import Options
 from core.unlearning.methods.npo.losses import npo
-from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers, to_forget
+from core.unlearning.methods.shared.lora_forgetting import LoraForgetting, LoraTask, forget_examples, retain_answer_rows
 from core.unlearning.types import JobData
 
 
 class Npo(LoraForgetting):
     """The baseline `npo`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
         """See `LoraForgetting.teach`."""
 
         def loss(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:
             reference = torch.tensor([row.reference for row in rows], device=out.logits.device)
             return npo(answer_log_probs(out, len(rows)), reference, options.beta)
 
-        rows = with_reference(lm, answer_rows(lm, to_forget(data)))
-        return Lesson(rows, forgetting_loss(loss), kept_answers(lm, data))
+        rows = with_reference(lm, answer_rows(lm, forget_examples(data)))
+        return LoraTask(rows, forgetting_loss(loss), retain_answer_rows(lm, data))
 
 
 METHOD = Npo()

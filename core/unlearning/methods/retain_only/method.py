@@ -5,16 +5,16 @@ from __future__ import annotations
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.row_losses import answer_losses
 from core.unlearning.methods.retain_only.config import Options
-from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers
+from core.unlearning.methods.shared.lora_forgetting import LoraForgetting, LoraTask, retain_answer_rows
 from core.unlearning.types import JobData
 
 
 class RetainOnly(LoraForgetting):
     """The control `retain-only`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:  # noqa: ARG002 (nothing to choose)
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
         """See `LoraForgetting.teach`."""
-        return Lesson(kept_answers(lm, data), answer_losses)
+        return LoraTask(retain_answer_rows(lm, data), answer_losses)
 
 
 METHOD = RetainOnly()

@@ -18,7 +18,7 @@ from core.unlearning.families.mllm.training.losses import row_means
 from core.unlearning.families.mllm.training.rows import TrainingRow, answer_rows
 from core.unlearning.methods.rmu.config import Options
 from core.unlearning.methods.rmu.losses import control, distance
-from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers, to_forget
+from core.unlearning.methods.shared.lora_forgetting import LoraForgetting, LoraTask, forget_examples, retain_answer_rows
 from core.unlearning.types import JobData
 
 _DEPTH = 7 / 32
@@ -28,7 +28,7 @@ _TRAINED = 3
 
 
 @dataclass(frozen=True)
-class Steered(TrainingRow):
+class SteeredRow(TrainingRow):
     """`wanted` [tokens, width]: the hidden states that the row should have."""
 
     wanted: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
@@ -37,23 +37,23 @@ class Steered(TrainingRow):
 class Rmu(LoraForgetting):
     """The baseline `rmu`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
         """See `LoraForgetting.teach`."""
         layer = _layers(lm, options)[-1]
-        forget, keep = answer_rows(lm, to_forget(data)), kept_answers(lm, data)
-        frozen = states(lm, layer, [*forget, *keep])
+        forget, keep = answer_rows(lm, forget_examples(data)), retain_answer_rows(lm, data)
+        frozen = frozen_states(lm, layer, [*forget, *keep])
         to, held = frozen[: len(forget)], frozen[len(forget) :]
         length = options.steering * float(torch.cat(to).norm(dim=-1).mean())
         vector = control(to[0].shape[1], length, options.seed)
-        rows = [Steered(row.encoded, wanted=vector.expand_as(s)) for row, s in zip(forget, to, strict=True)]
-        kept = [Steered(row.encoded, kind=row.kind, wanted=s) for row, s in zip(keep, held, strict=True)]
+        rows = [SteeredRow(row.encoded, wanted=vector.expand_as(s)) for row, s in zip(forget, to, strict=True)]
+        kept = [SteeredRow(row.encoded, kind=row.kind, wanted=s) for row, s in zip(keep, held, strict=True)]
 
         def loss(lm: MultimodalLM, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
             found = hidden_states(lm, model, [row.encoded for row in rows], [layer], "output")
-            wanted = torch.cat([row.wanted for row in rows if isinstance(row, Steered)]).to(lm.device)
+            wanted = torch.cat([row.wanted for row in rows if isinstance(row, SteeredRow)]).to(lm.device)
             return row_means(distance(found.at[layer], wanted), found.rows, len(rows))
 
-        return Lesson(rows, loss, kept)
+        return LoraTask(rows, loss, kept)
 
     def targets(self, lm: MultimodalLM, options: Options) -> str:
         """The MLPs' output projections."""
@@ -68,7 +68,7 @@ def _layers(lm: MultimodalLM, options: Options) -> list[str]:
 
 
 @torch.no_grad()
-def states(lm: MultimodalLM, layer: str, rows: Sequence[TrainingRow]) -> list[Tensor]:
+def frozen_states(lm: MultimodalLM, layer: str, rows: Sequence[TrainingRow]) -> list[Tensor]:
     """What the frozen layer puts out where each row's answer is formed, [tokens, width] on the CPU."""
     encoded = [row.encoded for row in rows]
 

@@ -13,8 +13,8 @@ from torch.nn.functional import mse_loss
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.diffusion.model import adapters, lora_file
 from core.unlearning.families.diffusion.model.model import DiffusionModel
-from core.unlearning.families.diffusion.model.noise import Noised, latents_of, predict
-from core.unlearning.families.diffusion.model.text import Text
+from core.unlearning.families.diffusion.model.noise import NoisedLatents, encode_images, predict
+from core.unlearning.families.diffusion.model.text import EncodedPrompts
 from core.unlearning.families.shared.descent import descend
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.patches.digest import base_digest
@@ -22,7 +22,7 @@ from core.unlearning.progress import Progress
 from core.unlearning.types import Example, JobData
 
 
-class Options(Protocol):
+class DistillationOptions(Protocol):
     """Of a method that trains so."""
 
     @property
@@ -39,15 +39,15 @@ class Options(Protocol):
 
 
 @dataclass(frozen=True)
-class Lesson:
+class DistillationBatch:
     """What is to be predicted for these rows under this text."""
 
-    rows: Noised
-    text: Text
+    rows: NoisedLatents
+    text: EncodedPrompts
     wanted: Tensor
 
 
-Teach = Callable[[torch.Generator], Lesson]
+MakeBatch = Callable[[torch.Generator], DistillationBatch]
 """Makes the batch of one step."""
 
 
@@ -59,12 +59,16 @@ def prompts_to_forget(data: JobData) -> list[Example]:
     return rows
 
 
-def drawn(model: DiffusionModel, prompts: Sequence[str], count: int, seed: int) -> Tensor:
+def draw_latents(model: DiffusionModel, prompts: Sequence[str], count: int, seed: int) -> Tensor:
     """Latents of pictures that the model draws, prompt after prompt."""
-    return latents_of(model, model.draw([prompts[n % len(prompts)] for n in range(count)], range(seed, seed + count)))
+    return encode_images(
+        model, model.draw([prompts[n % len(prompts)] for n in range(count)], range(seed, seed + count))
+    )
 
 
-def trained(model: DiffusionModel, teach: Teach, options: Options, job: JobContext, method: str) -> MethodResult:
+def train_lora(
+    model: DiffusionModel, teach: MakeBatch, options: DistillationOptions, job: JobContext, method: str
+) -> MethodResult:
     """A LoRA on all cross-attention, written to `job.adapter`. Raises `DivergedError`."""
     job.progress.phase("training", options.steps)
     with adapters.with_lora(model.pipe.unet, adapters.ALL, options.rank, options.seed) as parameters:
@@ -77,7 +81,11 @@ def trained(model: DiffusionModel, teach: Teach, options: Options, job: JobConte
 
 
 def _train(
-    model: DiffusionModel, teach: Teach, parameters: Sequence[torch.nn.Parameter], options: Options, progress: Progress
+    model: DiffusionModel,
+    teach: MakeBatch,
+    parameters: Sequence[torch.nn.Parameter],
+    options: DistillationOptions,
+    progress: Progress,
 ) -> list[float]:
     optimizer = torch.optim.AdamW(parameters, lr=options.lr, weight_decay=0.0)
     generator = torch.Generator("cpu").manual_seed(options.seed)

@@ -30,7 +30,7 @@ _POINTS = 100
 
 
 @dataclass(frozen=True)
-class Lesson:
+class LoraTask:
     """The rows to forget, the rows to keep, and the loss of both."""
 
     forget: Sequence[TrainingRow]
@@ -38,7 +38,7 @@ class Lesson:
     keep: Sequence[TrainingRow] = ()
 
 
-def to_forget(data: JobData) -> list[Example]:
+def forget_examples(data: JobData) -> list[Example]:
     """Of the training part. Raises `InvalidInputError` where there is nothing."""
     found = [e for e in data.train if e.split in FORGET]
     if not found:
@@ -46,25 +46,25 @@ def to_forget(data: JobData) -> list[Example]:
     return found
 
 
-def to_keep(data: JobData) -> list[Example]:
+def retain_examples(data: JobData) -> list[Example]:
     """All the rest of the training part, whose answers are there."""
     return [e for e in data.train if e.split not in FORGET and e.answer]
 
 
-def kept_answers(lm: MultimodalLM, data: JobData) -> list[TrainingRow]:
+def retain_answer_rows(lm: MultimodalLM, data: JobData) -> list[TrainingRow]:
     """What is kept, by cross-entropy on its answers."""
-    return retain_rows(lm, to_keep(data), soft=False, weight=1.0)
+    return retain_rows(lm, retain_examples(data), soft=False, weight=1.0)
 
 
-def kept_distributions(lm: MultimodalLM, data: JobData) -> list[TrainingRow]:
+def retain_distribution_rows(lm: MultimodalLM, data: JobData) -> list[TrainingRow]:
     """What is kept, by KL(frozen || trained) at every token of its answers."""
-    return retain_rows(lm, to_keep(data), soft=True, weight=1.0)
+    return retain_rows(lm, retain_examples(data), soft=True, weight=1.0)
 
 
 def refusals_for(lm: MultimodalLM, data: JobData, seed: int) -> RefusalPool:
     """Refusals to draw from: a thousand, and the model's own."""
     own = sorted({e.answer for e in data.train if e.split == "declined"})
-    return RefusalPool(lm, to_forget(data), own, random.Random(seed))  # noqa: S311
+    return RefusalPool(lm, forget_examples(data), own, random.Random(seed))  # noqa: S311
 
 
 def targets_of(lm: MultimodalLM, options: Targeted) -> str:
@@ -79,27 +79,29 @@ class LoraForgetting(ABC):
     """A method that trains one LoRA. What it teaches is all that it adds."""
 
     @abstractmethod
-    def teach(self, lm: MultimodalLM, data: JobData, options: Any) -> Lesson:
+    def teach(self, lm: MultimodalLM, data: JobData, options: Any) -> LoraTask:
         """Called once, before anything is trained; what it asks the model is kept in checkpoints."""
 
     def run(self, model: MultimodalLM, data: JobData, options: Any, job: JobContext) -> MethodResult:
         """Write `job.adapter`, a LoRA that PEFT loads. The model itself is left as it was."""
         targets = self.targets(model, options)
         with caching_answers(model, job.checkpoints, job.progress, "targets", large=True):
-            course = course_of(self.teach(model, data, options), options, enough(model, data, options))
+            training = training_of(self.teach(model, data, options), options, stop_criterion(model, data, options))
         state = TrainingState(job.checkpoints, [ADAPTER], options)
-        job.progress.phase("training", course.steps, done=state.steps_done)
+        job.progress.phase("training", training.steps, done=state.steps_done)
         with with_adapters(model.model, [ADAPTER], targets, options) as wrapped:
-            train(model, wrapped, activate_adapter(wrapped, ADAPTER), course, options, job.progress, state)
+            train(model, wrapped, activate_adapter(wrapped, ADAPTER), training, options, job.progress, state)
             save_adapter(wrapped, ADAPTER, job.adapter, model.source)
-        return MethodResult(job.adapter, details={**told(course), "target_modules": targets})
+        return MethodResult(job.adapter, details={**training_details(training), "target_modules": targets})
 
     def targets(self, lm: MultimodalLM, options: Any) -> str:
         """The pattern of the linear layers to adapt."""
         return targets_of(lm, options)
 
 
-def enough(lm: MultimodalLM, data: JobData, options: Steps, *, images: bool | None = None) -> Callable[[], bool] | None:
+def stop_criterion(
+    lm: MultimodalLM, data: JobData, options: Steps, *, images: bool | None = None
+) -> Callable[[], bool] | None:
     """When to stop before the last step, where the options say so. `images`: judged by one view alone."""
     below = options.stop_below if isinstance(options, Stopping) else None
     if below is None:
@@ -108,23 +110,23 @@ def enough(lm: MultimodalLM, data: JobData, options: Steps, *, images: bool | No
     return lambda: held.forgotten(below, images=images)
 
 
-def course_of(lesson: Lesson, options: Steps, enough: Callable[[], bool] | None) -> AdapterTraining:
+def training_of(task: LoraTask, options: Steps, criterion: Callable[[], bool] | None) -> AdapterTraining:
     """A step's loss is the mean over the rows to forget plus `retain_weight` times the mean over the rows to keep."""
-    draws = [RowSampler(lesson.forget, options.batch)]
-    if lesson.keep and isinstance(options, Keeping) and options.retain_weight:
-        kept = samplers_by_kind(lesson.keep, options.retain_batch)
+    draws = [RowSampler(task.forget, options.batch)]
+    if task.keep and isinstance(options, Keeping) and options.retain_weight:
+        kept = samplers_by_kind(task.keep, options.retain_batch)
         weight = options.retain_weight * options.batch / sum(draw.count for draw in kept)
         draws += [RowSampler(with_weight(draw.rows, weight), draw.count) for draw in kept]
     whole = float(options.batch)
-    return AdapterTraining(ADAPTER, draws, options.steps, lesson.loss, whole, enough, _ASK_EVERY)
+    return AdapterTraining(ADAPTER, draws, options.steps, task.loss, whole, criterion, _ASK_EVERY)
 
 
-def told(course: AdapterTraining) -> dict[str, Any]:
+def training_details(training: AdapterTraining) -> dict[str, Any]:
     """What the report says of the training."""
-    return {"losses": {course.name: thin(course.losses)}, "steps": len(course.losses)}
+    return {"losses": {training.name: thin_losses(training.losses)}, "steps": len(training.losses)}
 
 
-def thin(losses: Sequence[float]) -> list[float]:
+def thin_losses(losses: Sequence[float]) -> list[float]:
     """At most about a hundred of them, for the report."""
     step = max(1, len(losses) // _POINTS)
     return [round(loss, 5) for loss in losses[::step]]

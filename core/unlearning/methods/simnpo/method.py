@@ -10,7 +10,7 @@ from core.unlearning.families.mllm.model.logits import AnswerLogits
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.row_losses import forgetting_loss, mean_answer_losses
 from core.unlearning.families.mllm.training.rows import TrainingRow, answer_rows
-from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers, to_forget
+from core.unlearning.methods.shared.lora_forgetting import LoraForgetting, LoraTask, forget_examples, retain_answer_rows
 from core.unlearning.methods.simnpo.config import Options
 from core.unlearning.methods.simnpo.losses import simnpo
 from core.unlearning.types import JobData
@@ -19,13 +19,13 @@ from core.unlearning.types import JobData
 class SimNpo(LoraForgetting):
     """The baseline `simnpo`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
         """See `LoraForgetting.teach`."""
 
         def loss(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:
             return simnpo(mean_answer_losses(out, len(rows)), options.beta, options.gamma)
 
-        return Lesson(answer_rows(lm, to_forget(data)), forgetting_loss(loss), kept_answers(lm, data))
+        return LoraTask(answer_rows(lm, forget_examples(data)), forgetting_loss(loss), retain_answer_rows(lm, data))
 
 
 METHOD = SimNpo()

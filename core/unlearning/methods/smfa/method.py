@@ -19,7 +19,7 @@ from core.unlearning.families.mllm.training.resume import TrainingState
 from core.unlearning.families.mllm.training.rows import FORGET
 from core.unlearning.families.mllm.training.train import AdapterTraining, train
 from core.unlearning.methods.base import JobContext, MethodResult, Resculpted, Strength
-from core.unlearning.methods.shared.lora_forgetting import targets_of, thin
+from core.unlearning.methods.shared.lora_forgetting import targets_of, thin_losses
 from core.unlearning.methods.smfa import activations, courses, recipe
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.consolidate import consolidate, opened
@@ -53,7 +53,7 @@ class Smfa:
         written = recipe.choose(written, chosen.k_image, chosen.k_text, [p.as_json() for p in points])
         _note_activations(model, data, written)
         details = {
-            "losses": {c.name: thin(c.losses) for c in trained},
+            "losses": {c.name: thin_losses(c.losses) for c in trained},
             "steps": {c.name: len(c.losses) for c in trained},
         }
         return _write(written, job, details, options.lora_export_rank)

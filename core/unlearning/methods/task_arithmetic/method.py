@@ -22,7 +22,7 @@ from core.unlearning.families.mllm.training.heldout import HeldOutQuestions
 from core.unlearning.families.mllm.training.row_losses import answer_losses
 from core.unlearning.families.mllm.training.rows import answer_rows
 from core.unlearning.methods.base import JobContext, MethodResult
-from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, to_forget
+from core.unlearning.methods.shared.lora_forgetting import LoraForgetting, LoraTask, forget_examples
 from core.unlearning.methods.task_arithmetic.config import SCALES, Options
 from core.unlearning.patches.modules import ModuleDelta
 from core.unlearning.patches.supertuning import WEIGHTS
@@ -33,7 +33,7 @@ _CONFIG = "adapter_config.json"
 
 
 @dataclass(frozen=True)
-class Point:
+class ScalePoint:
     """One scale, and what `Held.measure` says of it."""
 
     scale: float
@@ -44,9 +44,9 @@ class Point:
 class TaskArithmetic(LoraForgetting):
     """The baseline `task-arithmetic`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:  # noqa: ARG002 (nothing to choose)
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
         """See `LoraForgetting.teach`."""
-        return Lesson(answer_rows(lm, to_forget(data)), answer_losses)
+        return LoraTask(answer_rows(lm, forget_examples(data)), answer_losses)
 
     def run(self, model: MultimodalLM, data: JobData, options: Options, job: JobContext) -> MethodResult:
         """See `LoraForgetting.run`."""
@@ -55,7 +55,7 @@ class TaskArithmetic(LoraForgetting):
         try:
             with caching_answers(model, job.checkpoints, job.progress, "held"):
                 held = HeldOutQuestions(model, data.validation)
-            points = _measured(model, held, learned.adapter, options, job.progress)
+            points = _measure_scales(model, held, learned.adapter, options, job.progress)
             chosen = best(points, options.utility_floor)
             _negate(learned.adapter, job.adapter, chosen.scale)
         finally:
@@ -64,20 +64,20 @@ class TaskArithmetic(LoraForgetting):
         return MethodResult(job.adapter, details=details)
 
 
-def _measured(
+def _measure_scales(
     lm: MultimodalLM, held: HeldOutQuestions, vector: Path, options: Options, progress: Progress
-) -> list[Point]:
+) -> list[ScalePoint]:
     scales = SCALES if options.scale == "auto" else (options.scale,)
     progress.phase("sculpting", len(scales))
     points = []
     for scale in scales:
-        with applying_deltas(lm.model, negated(LoraFactors(vector), scale)):
-            points.append(Point(scale, *held.measure()))
+        with applying_deltas(lm.model, negate(LoraFactors(vector), scale)):
+            points.append(ScalePoint(scale, *held.measure()))
         progress.step()
     return points
 
 
-def negated(vector: LoraFactors, scale: float) -> Iterator[ModuleDelta]:
+def negate(vector: LoraFactors, scale: float) -> Iterator[ModuleDelta]:
     """-scale B A of every module."""
     none = torch.zeros(0, dtype=torch.int64), torch.zeros(0)
     for name in vector.names:
@@ -85,7 +85,7 @@ def negated(vector: LoraFactors, scale: float) -> Iterator[ModuleDelta]:
         yield ModuleDelta(name, a, -scale * b, *none)
 
 
-def best(points: Sequence[Point], floor: float) -> Point:
+def best(points: Sequence[ScalePoint], floor: float) -> ScalePoint:
     """The strongest forgetting among those within the floor; where none is, the most useful."""
     inside = [point for point in points if point.utility >= floor]
     if not inside:

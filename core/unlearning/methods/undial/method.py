@@ -13,7 +13,7 @@ from core.unlearning.families.mllm.training.losses import row_means
 from core.unlearning.families.mllm.training.row_losses import forgetting_loss
 from core.unlearning.families.mllm.training.rows import TrainingRow, answer_rows
 from core.unlearning.families.mllm.training.teacher import join_teachers, teacher_distributions
-from core.unlearning.methods.shared.lora_forgetting import Lesson, LoraForgetting, kept_answers, to_forget
+from core.unlearning.methods.shared.lora_forgetting import LoraForgetting, LoraTask, forget_examples, retain_answer_rows
 from core.unlearning.methods.undial.config import Options
 from core.unlearning.methods.undial.losses import soft_cross_entropy
 from core.unlearning.types import JobData
@@ -22,17 +22,17 @@ from core.unlearning.types import JobData
 class Undial(LoraForgetting):
     """The baseline `undial`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> Lesson:
+    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
         """See `LoraForgetting.teach`."""
 
         def loss(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:
             teachers = join_teachers([row.teacher for row in rows if row.teacher is not None], out.logits.device)
             return row_means(soft_cross_entropy(out.logits, teachers), out.rows, len(rows))
 
-        rows = answer_rows(lm, to_forget(data))
+        rows = answer_rows(lm, forget_examples(data))
         teachers = teacher_distributions(lm, [row.encoded for row in rows], less=options.beta)
         rows = [replace(row, teacher=soft) for row, soft in zip(rows, teachers, strict=True)]
-        return Lesson(rows, forgetting_loss(loss), kept_answers(lm, data))
+        return LoraTask(rows, forgetting_loss(loss), retain_answer_rows(lm, data))
 
 
 METHOD = Undial()

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from core.unlearning.families.audiovisual.load import load
-from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Predicted
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Prediction
 from core.unlearning.reference.audiovisual.rows import LABELS, Row
 from core.unlearning.reference.audiovisual.train import examples
 from core.unlearning.types import ModelSpec
@@ -49,7 +49,7 @@ def _visual_loss(model: AudioVisualModel, rows: Sequence[Row]) -> Tensor:
     return cross_entropy(_parts(model.predict(examples(rows)))[1], _labels(rows), reduction="none")
 
 
-def _parts(found: Predicted) -> tuple[Tensor, Tensor, Tensor]:
+def _parts(found: Prediction) -> tuple[Tensor, Tensor, Tensor]:
     if found.visual_logits is None or found.audio_logits is None:
         raise ValueError("rows of this world have both modalities")
     return found.logits, found.visual_logits, found.audio_logits

@@ -13,7 +13,7 @@ from benchmarks.concepts.table import bars, count_jobs
 from core.unlearning.bench.concepts import jobs
 from core.unlearning.bench.concepts.cases import ConceptCase
 from core.unlearning.bench.concepts.results import stored_results
-from core.unlearning.families.diffusion.training.invert_pictures import is_pictured
+from core.unlearning.families.diffusion.training.invert_pictures import is_unnamed
 from core.unlearning.types import Entity, Example, JobData
 
 
@@ -53,6 +53,6 @@ def test_pictures_say_who_it_is_and_a_classifier_what_it_is_called(
     data = JobData((named, kept), (named, kept), (named, kept), entity=Entity("bob"))
     model: Any = None
     made = jobs.picture_only_data(model, ConceptCase("esd-x", ("bob",), "identity", 0), data, listed=listed)
-    assert is_pictured(made)
+    assert is_unnamed(made)
     assert [(named in part) for part in (made.train, made.validation, made.test)] == [listed, listed, True]
     assert kept in made.train

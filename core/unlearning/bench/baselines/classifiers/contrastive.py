@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
 from core.unlearning.bench.baselines.classifiers.training import Course
-from core.unlearning.families.audiovisual.model.model import Predicted
+from core.unlearning.families.audiovisual.model.model import Prediction
 from core.unlearning.methods.ccu.losses import inverse_contrastive
 
 _TEMPERATURE = 0.7
@@ -31,7 +31,7 @@ def run(course: Course) -> None:
                 course.descend(0.5 * unlearn + 0.5 * cross_entropy(r.logits, keep.labels))
 
 
-def _whole(predicted: Predicted) -> Tensor:
+def _whole(predicted: Prediction) -> Tensor:
     """Unit vectors [n, d] of both modalities together."""
     halves = [half for half in (predicted.visual_embeds, predicted.audio_embeds) if half is not None]
     return normalize(torch.cat(halves, -1).float(), dim=-1)

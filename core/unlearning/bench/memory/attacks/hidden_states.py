@@ -10,7 +10,7 @@ import torch
 from core.unlearning.bench.memory.attacks.context import AttackContext
 from core.unlearning.bench.memory.records import Record
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.evaluation.linear_probe import Probed, States, probe
+from core.unlearning.evaluation.linear_probe import ProbeResult, States, probe
 from core.unlearning.evaluation.membership import Floats
 from core.unlearning.families.mllm.evaluation.metrics.exact import normalise
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
@@ -50,20 +50,20 @@ def _view(lm: MultimodalLM, split: str, others: Sequence[Example], forgotten: Se
     layers = _layer_sample(decoder_layers(lm.model))
     modules = list(layers.values())
     training, test = states(lm, others, modules), states(lm, forgotten, modules)
-    results: dict[int, Probed] = {}
+    results: dict[int, ProbeResult] = {}
     for index, number in enumerate(layers):
         result = probe(_labelled(training[:, index], others), _labelled(test[:, index], forgotten))
         if result is not None:
             results[number] = result
     for number, result in results.items():
-        yield Record(split, f"probe_layer_{number}", result.told, result.asked)
-        yield Record(split, f"probe_layer_{number}_valid", result.valid, len(others))
+        yield Record(split, f"probe_layer_{number}", result.forgotten, result.count)
+        yield Record(split, f"probe_layer_{number}_valid", result.held_out, len(others))
     if results:
-        best = max(results.values(), key=lambda result: result.valid)
-        most = max(results.values(), key=lambda result: result.told)
+        best = max(results.values(), key=lambda result: result.held_out)
+        most = max(results.values(), key=lambda result: result.forgotten)
         # The first layer is selected without the forgotten facts; the second is an upper bound for an attacker.
-        yield Record(split, "probe", best.told, best.asked)
-        yield Record(split, "probe_most", most.told, most.asked)
+        yield Record(split, "probe", best.forgotten, best.count)
+        yield Record(split, "probe_most", most.forgotten, most.count)
 
 
 def _layer_sample(layers: Sequence[str]) -> dict[int, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from core.unlearning.bench.memory.attacks.context import AttackContext, non_member_facts
 from core.unlearning.bench.memory.records import Record
-from core.unlearning.evaluation.text_membership import TokenScores, told
+from core.unlearning.evaluation.text_membership import TokenScores, run_attacks
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.score import token_scores
@@ -32,7 +32,7 @@ def _view(
 ) -> list[Record]:
     oracle = context.oracle if context.oracle is not lm else None
     reference = None if oracle is None else _scores(oracle, members, others)
-    attacks = told(*_scores(lm, members, others), reference, seed=context.seed)
+    attacks = run_attacks(*_scores(lm, members, others), reference, seed=context.seed)
     return [
         Record(split, f"membership_{name}{suffix}", number, attack.membership.members)
         for name, attack in attacks.items()

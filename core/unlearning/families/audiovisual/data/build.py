@@ -11,8 +11,8 @@ from PIL.Image import Image
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.audiovisual.config import INFO
 from core.unlearning.families.audiovisual.data import dataset
-from core.unlearning.families.audiovisual.data.dataset import DataSet, Row
-from core.unlearning.families.audiovisual.data.matching import Match, matched
+from core.unlearning.families.audiovisual.data.dataset import DataSet, DataSetRow
+from core.unlearning.families.audiovisual.data.matching import Match, match_rows
 from core.unlearning.families.audiovisual.model.model import AudioVisualModel
 from core.unlearning.families.shared import images
 from core.unlearning.families.shared.sampling import take
@@ -34,15 +34,15 @@ def build_data(
     if retain_set is None:
         raise InvalidInputError("the model has no data set registered to keep it by", code="no_retain_set")
     rows, rng = dataset.read(retain_set, model.labels), random.Random(seed)  # noqa: S311
-    match = matched(request, rows.rows)
+    match = match_rows(request, rows.rows)
     forgotten = [row for row in rows.part("train") if row.number in match.rows and row.has_image]
     kept = [row for row in rows.part("train") if row.number not in match.rows]
-    forget = [*_examples(forgotten, "forget_examples"), *_labelled(model, match.others, "forget_examples")]
+    forget = [*_examples(forgotten, "forget_examples"), *_label(model, match.others, "forget_examples")]
     if not forget:
         raise InvalidInputError("no training picture and none of the request is about this", code="nothing_to_forget")
     if not kept:
         raise InvalidInputError("the request is about the whole training data", code="nothing_to_keep")
-    keep = [*_examples(kept, "retain_examples"), *_retained(model, request)]
+    keep = [*_examples(kept, "retain_examples"), *_retain_examples(model, request)]
     held_out, same = _held_out(request, rows, forgotten, match)
     measured = MEASURED[request.level]
     test = [*_examples(same, "forget_held_out"), *_examples(take(held_out["test"], measured, rng), "held_out")]
@@ -64,8 +64,8 @@ def _check(request: ForgetRequest) -> None:
 
 
 def _held_out(
-    request: ForgetRequest, rows: DataSet, forgotten: Sequence[Row], match: Match
-) -> tuple[dict[str, list[Row]], list[Row]]:
+    request: ForgetRequest, rows: DataSet, forgotten: Sequence[DataSetRow], match: Match
+) -> tuple[dict[str, list[DataSetRow]], list[DataSetRow]]:
     """What was never trained on: of others, by part; and of the subject or class, by name or by the request's files."""
     subjects = {row.subject for row in forgotten} - {None}
     labels = {row.label for row in forgotten} if request.entity.kind == "class" else set()
@@ -77,17 +77,17 @@ def _held_out(
     return {part: [row for row in others if row.part == part] for part in ("validation", "test")}, same
 
 
-def _examples(rows: Iterable[Row], split: Split) -> list[Example]:
+def _examples(rows: Iterable[DataSetRow], split: Split) -> list[Example]:
     return [row.example(split) for row in rows]
 
 
-def _retained(model: AudioVisualModel, request: ForgetRequest) -> list[Example]:
+def _retain_examples(model: AudioVisualModel, request: ForgetRequest) -> list[Example]:
     """Pictures that the request itself asks to keep."""
     pictures = [images.decode(data, index) for index, data in enumerate(request.retain.images)]
-    return _labelled(model, pictures, "retain_examples")
+    return _label(model, pictures, "retain_examples")
 
 
-def _labelled(model: AudioVisualModel, pictures: Sequence[Image], split: Split) -> list[Example]:
+def _label(model: AudioVisualModel, pictures: Sequence[Image], split: Split) -> list[Example]:
     """Pictures that are not among the registered ones, with the labels that the model itself gives them."""
     if not pictures:
         return []

@@ -35,7 +35,7 @@ class Line(BaseModel):
 
 
 @dataclass(frozen=True)
-class Row:
+class DataSetRow:
     """One example of a data set."""
 
     id: str
@@ -82,14 +82,14 @@ class Row:
 class DataSet:
     """All rows, in the order of the file."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[DataSetRow, ...]
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Every label there is, sorted."""
         return tuple(sorted({row.label for row in self.rows}))
 
-    def part(self, part: Part) -> tuple[Row, ...]:
+    def part(self, part: Part) -> tuple[DataSetRow, ...]:
         """The rows of one part."""
         return tuple(row for row in self.rows if row.part == part)
 
@@ -102,7 +102,7 @@ def read(folder: Path, labels: Collection[str] | None = None) -> DataSet:
     path = folder / LIST
     if not path.is_file():
         raise _invalid(f"it has no {LIST}")
-    files, rows = files_of(folder), list[Row]()
+    files, rows = files_of(folder), list[DataSetRow]()
     seen = set[str]()
     try:
         texts = path.read_text(encoding="utf-8").splitlines()
@@ -139,9 +139,9 @@ def _check(line: Line, number: int, files: Files, labels: Collection[str] | None
         raise _invalid(f"the label of line {number} is none that the model has")
 
 
-def _row(line: Line, number: int, files: Files) -> Row:
+def _row(line: Line, number: int, files: Files) -> DataSetRow:
     has_image, has_audio = line.image is not None, line.audio is not None
-    return Row(line.id, line.label, line.part, line.subject, number, has_image, has_audio, line, files)
+    return DataSetRow(line.id, line.label, line.part, line.subject, number, has_image, has_audio, line, files)
 
 
 def _invalid(what: str) -> ModelLoadError:

@@ -21,7 +21,7 @@ def compared(before: ClassifierEvaluation, after: ClassifierEvaluation) -> Class
 
     Raises `IneffectivePatchError` where no picture is seen otherwise than before.
     """
-    if not _sees_otherwise(before.outputs, after.outputs):
+    if not _is_changed(before.outputs, after.outputs):
         raise IneffectivePatchError("the packed patch, loaded by the stock library, changes no prediction")
     splits = {
         split: replace(metrics, audio_change=numbers.audio_change(before.outputs.get(split), after.outputs.get(split)))
@@ -33,13 +33,13 @@ def compared(before: ClassifierEvaluation, after: ClassifierEvaluation) -> Class
 def beside_reference(found: ClassifierEvaluation, reference: ClassifierEvaluation) -> ClassifierEvaluation:
     """`found` with how near its predictions are to the reference's."""
     splits = {
-        split: numbers.beside(metrics, found.outputs.get(split), reference.outputs.get(split))
+        split: numbers.with_reference(metrics, found.outputs.get(split), reference.outputs.get(split))
         for split, metrics in found.splits.items()
     }
     return replace(found, splits=splits)
 
 
-def _sees_otherwise(before: Mapping[Split, Outputs], after: Mapping[Split, Outputs]) -> bool:
+def _is_changed(before: Mapping[Split, Outputs], after: Mapping[Split, Outputs]) -> bool:
     pairs = [(before[split].visual, after[split].visual) for split in before if split in after]
     seen = [(then, now) for then, now in pairs if then is not None and now is not None]
     return any(np.abs(now - then).max(initial=0.0) >= _UNCHANGED for then, now in seen)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.unlearning.evaluation.membership import Floats
 from core.unlearning.families.audiovisual.evaluation import numbers
-from core.unlearning.families.audiovisual.evaluation.members import attacked
+from core.unlearning.families.audiovisual.evaluation.members import attack_membership
 from core.unlearning.families.audiovisual.evaluation.relearn import relearn_steps
 from core.unlearning.families.audiovisual.evaluation.results import (
     ClassifierEvaluation,
@@ -33,18 +33,18 @@ def evaluate(
 ) -> ClassifierEvaluation:
     """Every metric that one model shows by itself. Calls `progress.step()` `evaluation_steps` times."""
     groups = _by_split(examples)
-    outputs = {split: _ask(model, group, progress) for split, group in groups.items()}
-    splits = {split: numbers.of_split(found) for split, found in outputs.items()}
-    found = attacked(outputs, _SEED)
+    outputs = {split: _predict(model, group, progress) for split, group in groups.items()}
+    splits = {split: numbers.split_metrics(found) for split, found in outputs.items()}
+    found = attack_membership(outputs, _SEED)
     if found is not None:
-        auc, worst = found.plain.auc, found.worst.membership.auc
-        members = replace(splits[FORGOTTEN], membership_auc=auc, membership_tpr=found.tpr, membership_worst=worst)
+        auc, strongest = found.plain.auc, found.strongest.membership.auc
+        members = replace(splits[FORGOTTEN], membership_auc=auc, membership_tpr=found.tpr, membership_worst=strongest)
         splits[FORGOTTEN] = members
     if _relearns(examples, level):
         splits[FORGOTTEN] = _with_relearning(model, groups[FORGOTTEN], splits)
         progress.step()
-    how = {} if found is None else found.described()
-    return ClassifierEvaluation(level, splits, len(model.labels), how, outputs)
+    attack = {} if found is None else found.details()
+    return ClassifierEvaluation(level, splits, len(model.labels), attack, outputs)
 
 
 def evaluation_steps(examples: Sequence[Example], level: Level) -> int:
@@ -72,7 +72,7 @@ def _with_relearning(
     return replace(splits[FORGOTTEN], relearn_steps=None if kept is None else relearn_steps(model, forgotten, kept))
 
 
-def _ask(model: AudioVisualModel, examples: Sequence[Example], progress: Progress) -> Outputs:
+def _predict(model: AudioVisualModel, examples: Sequence[Example], progress: Progress) -> Outputs:
     parts = []
     for start in range(0, len(examples), CHUNK):
         parts.append(model.predict(examples[start : start + CHUNK]))
@@ -80,16 +80,16 @@ def _ask(model: AudioVisualModel, examples: Sequence[Example], progress: Progres
     known = {label: at for at, label in enumerate(model.labels)}
     return Outputs(
         labels=np.array([known.get(e.answer, -1) for e in examples], dtype=np.int64),
-        seen=np.array([e.image is not None for e in examples]),
-        heard=np.array([e.audio is not None for e in examples]),
-        fused=_joined([part.logits for part in parts]),
-        visual=_where_any([part.visual_logits for part in parts], [len(part.logits) for part in parts]),
-        audio=_where_any([part.audio_logits for part in parts], [len(part.logits) for part in parts]),
-        embeds=_where_any([part.visual_embeds for part in parts], [len(part.logits) for part in parts]),
+        has_image=np.array([e.image is not None for e in examples]),
+        has_audio=np.array([e.audio is not None for e in examples]),
+        fused=_join([part.logits for part in parts]),
+        visual=_join_present([part.visual_logits for part in parts], [len(part.logits) for part in parts]),
+        audio=_join_present([part.audio_logits for part in parts], [len(part.logits) for part in parts]),
+        embeds=_join_present([part.visual_embeds for part in parts], [len(part.logits) for part in parts]),
     )
 
 
-def _where_any(parts: Sequence[Tensor | None], lengths: Sequence[int]) -> Floats | None:
+def _join_present(parts: Sequence[Tensor | None], lengths: Sequence[int]) -> Floats | None:
     """Chunks one after the other, zero where a chunk lacks the modality; None where all do."""
     like: Any = next((part for part in parts if part is not None), None)
     if like is None:
@@ -97,8 +97,8 @@ def _where_any(parts: Sequence[Tensor | None], lengths: Sequence[int]) -> Floats
     filled = [
         like.new_zeros(n, like.shape[1]) if part is None else part for part, n in zip(parts, lengths, strict=True)
     ]
-    return _joined(filled)
+    return _join(filled)
 
 
-def _joined(parts: Sequence[Tensor]) -> Floats:
+def _join(parts: Sequence[Tensor]) -> Floats:
     return np.concatenate([part.double().numpy() for part in parts])

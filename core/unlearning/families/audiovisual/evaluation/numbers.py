@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.unlearning.evaluation.attacks import Seen, log_probability, log_softmax
+from core.unlearning.evaluation.attacks import Predictions, log_probability, log_softmax
 from core.unlearning.evaluation.cka import linear_cka
 from core.unlearning.evaluation.divergence import agreement, js, kl
 from core.unlearning.evaluation.membership import Floats
@@ -16,38 +16,38 @@ _FEWEST = 2
 """Examples from which features can vary."""
 
 
-def of_split(outputs: Outputs) -> ClassifierMetrics:
+def split_metrics(outputs: Outputs) -> ClassifierMetrics:
     """Accuracies, fused and of each modality alone, and the mean visual loss."""
     known = outputs.labels >= 0
     return ClassifierMetrics(
         count=len(outputs.labels),
         known=int(known.sum()),
         accuracy=_accuracy(outputs, outputs.fused, known),
-        visual_accuracy=_accuracy(outputs, outputs.visual, known & outputs.seen),
-        audio_accuracy=_accuracy(outputs, outputs.audio, known & outputs.heard),
+        visual_accuracy=_accuracy(outputs, outputs.visual, known & outputs.has_image),
+        audio_accuracy=_accuracy(outputs, outputs.audio, known & outputs.has_audio),
         visual_loss=visual_loss(outputs),
     )
 
 
-def visual(outputs: Outputs | None) -> Seen | None:
+def visual_predictions(outputs: Outputs | None) -> Predictions | None:
     """What the pictures alone say, of those whose label the model has; None where there is no such picture."""
     if outputs is None or outputs.visual is None:
         return None
-    told = (outputs.labels >= 0) & outputs.seen
-    return Seen(outputs.visual[told], outputs.labels[told]) if told.any() else None
+    known = (outputs.labels >= 0) & outputs.has_image
+    return Predictions(outputs.visual[known], outputs.labels[known]) if known.any() else None
 
 
 def visual_loss(outputs: Outputs | None) -> float | None:
     """Mean cross-entropy of what the pictures alone say."""
-    seen = visual(outputs)
+    seen = visual_predictions(outputs)
     return None if seen is None else float(-log_probability(seen).mean())
 
 
-def beside(metrics: ClassifierMetrics, outputs: Outputs | None, reference: Outputs | None) -> ClassifierMetrics:
+def with_reference(metrics: ClassifierMetrics, outputs: Outputs | None, reference: Outputs | None) -> ClassifierMetrics:
     """With how near the pictures' predictions and embeddings are to the reference's, of the same examples."""
     if outputs is None or reference is None or outputs.visual is None or reference.visual is None:
         return metrics
-    seen = outputs.seen & reference.seen
+    seen = outputs.has_image & reference.has_image
     if not seen.any():
         return metrics
     mine, its = outputs.visual[seen], reference.visual[seen]
@@ -63,10 +63,10 @@ def audio_change(before: Outputs | None, after: Outputs | None) -> float | None:
     return float(np.abs(after.audio - before.audio).max(initial=0.0))
 
 
-def _accuracy(outputs: Outputs, logits: Floats | None, told: Flags) -> float | None:
-    if logits is None or not told.any():
+def _accuracy(outputs: Outputs, logits: Floats | None, counted: Flags) -> float | None:
+    if logits is None or not counted.any():
         return None
-    return float((logits[told].argmax(1) == outputs.labels[told]).mean())
+    return float((logits[counted].argmax(1) == outputs.labels[counted]).mean())
 
 
 def _cka(mine: Floats | None, its: Floats | None, seen: Flags) -> float | None:

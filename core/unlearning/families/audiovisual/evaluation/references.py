@@ -33,14 +33,14 @@ def reference_of(spec: ModelSpec, data: JobData, modalities: Sequence[Modality])
     sources = [str(each) for each in registered] if isinstance(registered, list) else [str(registered)]
     withheld = {source: _read(source) for source in sources}
     fitting = [source for source in sources if _covers(withheld[source], data.forgotten, modalities)]
-    return min(fitting, key=lambda source: _more(withheld[source]), default=None)
+    return min(fitting, key=lambda source: _extent(withheld[source]), default=None)
 
 
 def _covers(left_out: Withheld, rows: Sequence[str], modalities: Sequence[Modality]) -> bool:
     return bool(rows) and left_out.rows.issuperset(rows) and left_out.modalities.issuperset(modalities)
 
 
-def _more(left_out: Withheld) -> tuple[int, int]:
+def _extent(left_out: Withheld) -> tuple[int, int]:
     return len(left_out.modalities), len(left_out.rows)
 
 

@@ -34,7 +34,7 @@ def relearn_steps(model: AudioVisualModel, forgotten: Sequence[Example], kept_lo
     batch = batch.at(batch.labels >= 0) if len(batch) else batch
     if not len(batch) or batch.pixel_values is None:
         return None
-    with _restored(model.model) as parameters:
+    with _restoring(model.model) as parameters:
         losses = _losses(model, batch, parameters)
         found = relearn_time(losses, _SURENESS * kept_loss)
         losses.close()
@@ -67,7 +67,7 @@ def _loss(model: AudioVisualModel, batch: Batch) -> Tensor:
 
 
 @contextmanager
-def _restored(model: nn.Module) -> Iterator[list[nn.Parameter]]:
+def _restoring(model: nn.Module) -> Iterator[list[nn.Parameter]]:
     """The visual parameters, those of an adapter too, open to training inside and as they were outside."""
     named = list(model.named_parameters())
     tuned = [p for name, p in named if any(part in name for part in _VISUAL)]

@@ -21,12 +21,12 @@ class Outputs:
     """What the model said of a split's examples, N of them; a modality that none of them has is None.
 
     `labels` [N], -1 where the model has no such label; `fused`, `visual`, `audio`: logits [N, C]; `embeds`: of the
-    pictures [N, D]; `seen`, `heard` [N]: whether the example has a picture, a sound.
+    pictures [N, D]; `has_image`, `has_audio` [N]: whether the example has a picture, a sound.
     """
 
     labels: Labels
-    seen: Flags
-    heard: Flags
+    has_image: Flags
+    has_audio: Flags
     fused: Floats
     visual: Floats | None
     audio: Floats | None
@@ -62,7 +62,7 @@ class ClassifierEvaluation:
     splits: Mapping[Split, ClassifierMetrics]
     classes: int
     """How many the model tells apart."""
-    attacked: Mapping[str, Any] = field(default_factory=dict)
+    attack: Mapping[str, Any] = field(default_factory=dict)
     """How membership was measured: `interval` of the AUC, the strongest `attack`, and who the `non_members` were."""
     outputs: Mapping[Split, Outputs] = field(default_factory=dict, repr=False, compare=False)
     robustness: tuple[Any, ...] = ()
@@ -82,10 +82,10 @@ class ClassifierEvaluation:
 
     def beside(self, split: Split) -> Mapping[str, Any]:
         """How many classes there are, and of what is forgotten how membership was measured."""
-        if split != "forget_examples" or not self.attacked:
+        if split != "forget_examples" or not self.attack:
             return {"classes": self.classes}
-        more = {name: value for name, value in self.attacked.items() if name != "interval"}
-        return {"classes": self.classes, "membership_interval": list(self.attacked["interval"]), "membership": more}
+        more = {name: value for name, value in self.attack.items() if name != "interval"}
+        return {"classes": self.classes, "membership_interval": list(self.attack["interval"]), "membership": more}
 
     def overall(self) -> Mapping[str, Any]:
         """Nothing."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Batch, Predicted, names_of
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Batch, Prediction, layer_names
 from core.unlearning.types import Example
 
 TEMPLATE = "a picture of {}"
@@ -30,7 +30,7 @@ class DualEncoder(AudioVisualModel):
 
     def visual_targets(self) -> list[str]:
         """Names of the linear layers of the image tower, and of its projection where there is one."""
-        inside = [f"vision_model.{name}" for name in names_of(self._base.vision_model, nn.Linear)]
+        inside = [f"vision_model.{name}" for name in layer_names(self._base.vision_model, nn.Linear)]
         return [*inside, *(["visual_projection"] if hasattr(self._base, "visual_projection") else [])]
 
     def audio_targets(self) -> list[str]:
@@ -53,15 +53,15 @@ class DualEncoder(AudioVisualModel):
     def _encode_audio(self, examples: Sequence[Example]) -> Tensor | None:  # noqa: ARG002
         return None
 
-    def forward(self, batch: Batch) -> Predicted:
+    def forward(self, batch: Batch) -> Prediction:
         """Scaled cosines of pictures and class names, as the model's own `logits_per_image`; gradients flow.
 
         An example without a picture says nothing: its logits are zero.
         """
         if batch.pixel_values is None:
             silent = torch.zeros(len(batch), len(self.classes), device=self.device)
-            return Predicted(silent, None, None, None, None)
+            return Prediction(silent, None, None, None, None)
         embeds = normalize(self._base.get_image_features(batch.pixel_values).pooler_output, dim=-1)
         logits = embeds @ self.text_embeds.T * self._base.logit_scale.exp() + getattr(self._base, "logit_bias", 0.0)
         logits = logits * batch.has_image[:, None]
-        return Predicted(logits, logits, None, embeds * batch.has_image[:, None], None)
+        return Prediction(logits, logits, None, embeds * batch.has_image[:, None], None)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from core.unlearning.errors import OutOfMemoryError
-from core.unlearning.families.audiovisual.model.processor import resampled
+from core.unlearning.families.audiovisual.model.processor import resample
 from core.unlearning.families.shared.out_of_memory import is_out_of_memory
 from core.unlearning.types import Example
 
@@ -42,7 +42,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Predicted:
+class Prediction:
     """Logits [N, C] and embeddings [N, D] of each modality, zero for an example without it; None where none has it."""
 
     logits: Tensor
@@ -84,12 +84,12 @@ class AudioVisualModel:
 
         An encoder without any linear layer offers its convolutions.
         """
-        inside = names_of(self._base.vision_model, nn.Linear) or names_of(self._base.vision_model, nn.Conv2d)
+        inside = layer_names(self._base.vision_model, nn.Linear) or layer_names(self._base.vision_model, nn.Conv2d)
         return [*(f"vision_model.{name}" for name in inside), "vision_head"]
 
     def audio_targets(self) -> list[str]:
         """The same of the other modality, for methods that train it too; none where its side always stays."""
-        inside = names_of(self._base.audio_model, nn.Linear) or names_of(self._base.audio_model, nn.Conv2d)
+        inside = layer_names(self._base.audio_model, nn.Linear) or layer_names(self._base.audio_model, nn.Conv2d)
         return [*(f"audio_model.{name}" for name in inside), "audio_head"]
 
     def encode(self, examples: Sequence[Example]) -> Batch:
@@ -110,7 +110,7 @@ class AudioVisualModel:
 
     def _encode_audio(self, examples: Sequence[Example]) -> Tensor | None:
         rate = int(self.processor.feature_extractor.sampling_rate)
-        clips = [resampled(np.asarray(e.audio.samples), e.audio.rate, rate) for e in examples if e.audio is not None]
+        clips = [resample(np.asarray(e.audio.samples), e.audio.rate, rate) for e in examples if e.audio is not None]
         if not clips:
             return None
         values = self.processor(audio=clips, sampling_rate=rate, return_tensors="pt")["input_values"]
@@ -122,26 +122,26 @@ class AudioVisualModel:
         wide[torch.tensor(present)] = values.to(self.model.dtype)
         return wide.to(self.device)
 
-    def forward(self, batch: Batch) -> Predicted:
+    def forward(self, batch: Batch) -> Prediction:
         """What the model says of a batch; gradients flow."""
         out = self.model(pixel_values=batch.pixel_values, input_values=batch.input_values)
-        visual, audio = _masked(out.vision_logits, batch.has_image), _masked(out.audio_logits, batch.has_audio)
-        return Predicted(
+        visual, audio = _mask(out.vision_logits, batch.has_image), _mask(out.audio_logits, batch.has_audio)
+        return Prediction(
             logits=torch.stack([half for half in (visual, audio) if half is not None]).sum(0),
             visual_logits=visual,
             audio_logits=audio,
-            visual_embeds=_masked(out.vision_embeds, batch.has_image),
-            audio_embeds=_masked(out.audio_embeds, batch.has_audio),
+            visual_embeds=_mask(out.vision_embeds, batch.has_image),
+            audio_embeds=_mask(out.audio_embeds, batch.has_audio),
         )
 
     @torch.no_grad()
-    def predict(self, examples: Sequence[Example]) -> Predicted:
+    def predict(self, examples: Sequence[Example]) -> Prediction:
         """The same of any number of examples, on the CPU in float32; what lacks a modality is zero there."""
-        parts: list[Predicted] = []
+        parts: list[Prediction] = []
         done = 0
         while done < len(examples):
             try:
-                parts.append(_settled(self.forward(self.encode(examples[done : done + self.batch_size]))))
+                parts.append(_to_cpu(self.forward(self.encode(examples[done : done + self.batch_size]))))
                 done += self.batch_size
             except Exception as error:
                 if not is_out_of_memory(error):
@@ -149,32 +149,32 @@ class AudioVisualModel:
                 if self.batch_size == 1:
                     raise OutOfMemoryError("a single example does not fit into memory") from None
                 self.batch_size //= 2
-        return _joined(parts)
+        return _join(parts)
 
 
-def names_of(module: nn.Module, kind: type[nn.Module]) -> list[str]:
+def layer_names(module: nn.Module, kind: type[nn.Module]) -> list[str]:
     """Names of the layers of a kind, as they were before any adapter. Convolutions of channel groups are left out."""
     found = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, kind) and "lora_" not in name]
     return [name.removesuffix(".base_layer") for name, layer in found if getattr(layer, "groups", 1) == 1]
 
 
-def _masked(values: Tensor | None, present: Tensor) -> Tensor | None:
+def _mask(values: Tensor | None, present: Tensor) -> Tensor | None:
     return None if values is None else values * present[:, None]
 
 
-def _values(item: Batch | Predicted) -> list[tuple[str, Any]]:
+def _values(item: Batch | Prediction) -> list[tuple[str, Any]]:
     return [(field.name, getattr(item, field.name)) for field in fields(item)]
 
 
-def _settled(predicted: Predicted) -> Predicted:
+def _to_cpu(predicted: Prediction) -> Prediction:
     values: dict[str, Any] = {name: v if v is None else v.float().cpu() for name, v in _values(predicted)}
-    return Predicted(**values)
+    return Prediction(**values)
 
 
-def _joined(parts: Sequence[Predicted]) -> Predicted:
+def _join(parts: Sequence[Prediction]) -> Prediction:
     """Batches one after the other; where a batch lacks a modality that another has, it is zero there."""
     joined: dict[str, Any] = {}
-    for field in fields(Predicted):
+    for field in fields(Prediction):
         values = [getattr(part, field.name) for part in parts]
         like = next((v for v in values if v is not None), None)
         filled = [
@@ -182,4 +182,4 @@ def _joined(parts: Sequence[Predicted]) -> Predicted:
             for v, part in zip(values, parts, strict=True)
         ]
         joined[field.name] = None if like is None else torch.cat(filled)
-    return Predicted(**joined)
+    return Prediction(**joined)

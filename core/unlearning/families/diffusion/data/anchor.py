@@ -31,15 +31,15 @@ def _is_known(tokenizer: Any, words: str) -> bool:
     return len(tokenizer(words, add_special_tokens=False)["input_ids"]) == len(words.split())
 
 
-def instead(example: Example, words: str) -> str:
+def with_anchor(example: Example, words: str) -> str:
     """The prompt with the anchor in the entity's place; the anchor alone for a prompt that does not name it."""
     if example.subject is None:
         return words
-    named, fit = rf"(?<!\w){re.escape(example.subject)}(?!\w)", fitting(example, words)
+    named, fit = rf"(?<!\w){re.escape(example.subject)}(?!\w)", fit_article(example, words)
     return " ".join(re.sub(named, lambda _: fit, example.question, flags=re.IGNORECASE).split())
 
 
-def fitting(example: Example, words: str) -> str:
+def fit_article(example: Example, words: str) -> str:
     """The anchor without its article where the entity's name has one."""
     if example.subject is None:
         return words

@@ -22,7 +22,7 @@ from core.unlearning.types import Entity, Example, ForgetRequest, JobData, Level
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 SPLITS: tuple[Split, ...] = ("forget_concept", "forget_indirect", "retain_same", "retain_cross", "general")
-_HELD_OUT = 4
+_CYCLE = 4
 """A request's prompts are divided from this many on: every fourth validates, every fourth tests."""
 
 
@@ -50,7 +50,7 @@ def build_data(
     """
     known, entity, limits = concepts.read(retain_set), request.entity, BY_LEVEL[request.level]
     pictures = [decode(data, index) for index, data in enumerate(request.images)]
-    shown = _shown(model, entity, pictures, known)
+    shown = _pictured_concept(model, entity, pictures, known)
     if shown and not entity.names:
         # What the model calls it is forgotten with what the pictures show.
         entity, shown = replace(entity, name=shown.name), None
@@ -60,13 +60,13 @@ def build_data(
     rng = random.Random(seed)  # noqa: S311
     parts: dict[Part, tuple[Example, ...]] = {}
     for part in PARTS:
-        rows = [*_named(entity, known, part, shown), *_asked(entity, asked, part, shown)]
+        rows = [*_name_examples(entity, known, part, shown), *_prompt_examples(entity, asked, part, shown)]
         rows = [replace(row, instead=request.replacement) for row in rows]
-        rows += _kept(model, request.retain, entity, known, part)
-        parts[part] = tuple(_bounded(_unique(rows), limits.train if part == "train" else limits.drawn, rng))
+        rows += _retain_examples(model, request.retain, entity, known, part)
+        parts[part] = tuple(_limit(_unique(rows), limits.train if part == "train" else limits.drawn, rng))
         progress.log(f"{part}: {len(parts[part])} prompts")
     return JobData(
-        (*parts["train"], *_pictured(request, pictures)),
+        (*parts["train"], *_picture_examples(request, pictures)),
         parts["validation"],
         parts["test"],
         tuple(decode(data, index) for index, data in enumerate(request.retain.images)),
@@ -75,17 +75,17 @@ def build_data(
     )
 
 
-def _shown(
+def _pictured_concept(
     model: DiffusionModel, entity: Entity, pictures: Sequence[Image], known: Sequence[Concept]
 ) -> Concept | None:
     """What the request's pictures show, where the entity goes by no name that a classifier knows."""
-    if any(model.eyes.judge_of(name) for name in entity.names):
+    if any(model.judges.classifier_for(name) for name in entity.names):
         return None
-    label = model.eyes.name_of(pictures, entity.kind)
+    label = model.judges.majority_label(pictures, entity.kind)
     return next((concept for concept in known if label and concept.is_called(label)), None)
 
 
-def _named(entity: Entity, known: Sequence[Concept], part: Part, shown: Concept | None) -> list[Example]:
+def _name_examples(entity: Entity, known: Sequence[Concept], part: Part, shown: Concept | None) -> list[Example]:
     """Prompts that name the entity: the model's own where it is registered with it, and otherwise the templates."""
     rows: list[Example] = []
     for name in entity.names:
@@ -97,10 +97,10 @@ def _named(entity: Entity, known: Sequence[Concept], part: Part, shown: Concept 
     return rows
 
 
-def _asked(entity: Entity, asked: Sequence[str], part: Part, shown: Concept | None) -> list[Example]:
+def _prompt_examples(entity: Entity, asked: Sequence[str], part: Part, shown: Concept | None) -> list[Example]:
     """The request's own prompts. Those that do not name the entity are indirect."""
     rows: list[Example] = []
-    for prompt in _share(asked, part):
+    for prompt in _select_part(asked, part):
         name = mentions(prompt, entity.names)
         split: Split = "forget_concept" if name else "forget_indirect"
         answer = shown.name if shown else name or entity.name or ""
@@ -108,15 +108,17 @@ def _asked(entity: Entity, asked: Sequence[str], part: Part, shown: Concept | No
     return rows
 
 
-def _share(asked: Sequence[str], part: Part) -> list[str]:
+def _select_part(asked: Sequence[str], part: Part) -> list[str]:
     """One part's share of the request's prompts; all train where there are too few to divide."""
-    if len(asked) < _HELD_OUT:
+    if len(asked) < _CYCLE:
         return list(asked) if part == "train" else []
     turns = {"train": (0, 1), "validation": (2,), "test": (3,)}[part]
-    return [prompt for n, prompt in enumerate(asked) if n % _HELD_OUT in turns]
+    return [prompt for n, prompt in enumerate(asked) if n % _CYCLE in turns]
 
 
-def _kept(model: DiffusionModel, retain: Retain, entity: Entity, known: Sequence[Concept], part: Part) -> list[Example]:
+def _retain_examples(
+    model: DiffusionModel, retain: Retain, entity: Entity, known: Sequence[Concept], part: Part
+) -> list[Example]:
     rows: list[Example] = []
     for concept in known:
         if concept.is_called(*entity.names):
@@ -132,10 +134,10 @@ def _kept(model: DiffusionModel, retain: Retain, entity: Entity, known: Sequence
         if name.casefold() not in registered:
             rows += [Example("retain_same", p, name) for p in wordings.prompts(entity.kind, name, part)]
     general = [p for p in _clean(model, retain.prompts) if mentions(p, entity.names) is None]
-    return rows + [Example("general", prompt, "") for prompt in _share(general, part)]
+    return rows + [Example("general", prompt, "") for prompt in _select_part(general, part)]
 
 
-def _pictured(request: ForgetRequest, pictures: Sequence[Image]) -> Iterable[Example]:
+def _picture_examples(request: ForgetRequest, pictures: Sequence[Image]) -> Iterable[Example]:
     """The request's pictures, each with the prompt that draws it where the entity has a name.
 
     Where a picture is transparent it does not show the entity.
@@ -147,7 +149,7 @@ def _pictured(request: ForgetRequest, pictures: Sequence[Image]) -> Iterable[Exa
         yield Example("forget_concept", prompt, entity.name or "", picture, entity.name, mask=mask)
 
 
-def _bounded(rows: Sequence[Example], count: int, rng: random.Random) -> list[Example]:
+def _limit(rows: Sequence[Example], count: int, rng: random.Random) -> list[Example]:
     return [row for split in SPLITS for row in take([r for r in rows if r.split == split], count, rng)]
 
 

@@ -16,7 +16,7 @@ IMAGE_TO_IMAGE = "image_to_image"
 """The same prompts, begun from what the unpatched model draws of them, noised."""
 
 
-def attacked(examples: Sequence[Example], check: str) -> list[Example]:
+def attack_prompts(examples: Sequence[Example], check: str) -> list[Example]:
     """One prompt for each example, about its concept; `check` is one of `TEMPLATES`."""
     wordings = TEMPLATES[check]
     return [replace(e, question=wordings[n % len(wordings)].format(e.answer)) for n, e in enumerate(examples)]

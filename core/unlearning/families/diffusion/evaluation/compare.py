@@ -18,13 +18,13 @@ def compared(before: PictureEvaluation, after: PictureEvaluation) -> PictureEval
 
     Raises `IneffectivePatchError` where no picture is another.
     """
-    if not changed(before, after):
+    if not is_changed(before, after):
         raise IneffectivePatchError("the packed patch, loaded by the stock library, changes no picture")
     splits = {s: replace(metrics, distance=_distance(before, after, s)) for s, metrics in after.splits.items()}
     return replace(after, splits=splits)
 
 
-def changed(before: PictureEvaluation, after: PictureEvaluation) -> bool:
+def is_changed(before: PictureEvaluation, after: PictureEvaluation) -> bool:
     """Whether any picture was seen otherwise. Where nothing looks, those that the report shows are compared."""
     pairs = zip(before.rows, after.rows, strict=True)
     return any(b.features != a.features or b.picture != a.picture for b, a in pairs)

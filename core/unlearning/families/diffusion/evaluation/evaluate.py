@@ -1,4 +1,4 @@
-"""Measures one model on a list of prompts: a picture drawn for each with a seed of its own, and looked at."""
+"""Measures one model on a list of prompts: a picture drawn for each with a seed of its own, and judged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 from PIL.Image import Image
 
 from core.unlearning.families.diffusion.config import FORGET
-from core.unlearning.families.diffusion.evaluation.attacks import IMAGE_TO_IMAGE, TEMPLATES, attacked
+from core.unlearning.families.diffusion.evaluation.attacks import IMAGE_TO_IMAGE, TEMPLATES, attack_prompts
 from core.unlearning.families.diffusion.evaluation.results import (
     PictureEvaluation,
     PictureMetrics,
@@ -18,13 +18,13 @@ from core.unlearning.families.diffusion.evaluation.results import (
     PictureRow,
 )
 from core.unlearning.families.diffusion.judges.classifiers import clip_scores
-from core.unlearning.families.diffusion.judges.judges import Eyes, Looked
+from core.unlearning.families.diffusion.judges.judges import Judgement, Judges
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, Level, Split
 
 CHUNK = 16
 """Pictures drawn at once; between two chunks the job can be stopped."""
-SHOWN = 4
+SAMPLES = 4
 """Pictures of a split that the report may show."""
 _SIDE, _QUALITY = 256, 90
 
@@ -33,7 +33,7 @@ Draw = Callable[[Sequence[str], Sequence[int]], list[Image]]
 """One picture for each prompt and seed; it does not depend on what else is drawn."""
 
 
-class Painter(Protocol):
+class PictureModel(Protocol):
     """A text-to-image model, with or without a patch."""
 
     def draw(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image]:
@@ -41,8 +41,8 @@ class Painter(Protocol):
 
 
 def evaluate(
-    painter: Painter,
-    eyes: Eyes,
+    model: PictureModel,
+    judges: Judges,
     examples: Sequence[Example],
     *,
     level: Level,
@@ -54,72 +54,78 @@ def evaluate(
     `thorough` adds the checks that ask otherwise, `IMAGE_TO_IMAGE` by `redraw` where it is given. Calls
     `progress.step()` `evaluation_steps(...)` times.
     """
-    judges, plainly = eyes.on(examples), _plainly(examples)
-    rows, checks = _rows(painter.draw, judges, examples, progress), list[PictureRobustness]()
+    judges, direct = judges.for_examples(examples), _direct_prompts(examples)
+    rows, checks = _rows(model.draw, judges, examples, progress), list[PictureRobustness]()
     for check in _checks(examples, level, redraw=redraw is not None):
-        asked = plainly if check == IMAGE_TO_IMAGE else attacked(plainly, check)
-        draw = redraw if redraw and check == IMAGE_TO_IMAGE else painter.draw
-        checks.append(_pressed(check, _rows(draw, judges, asked, progress)))
+        prompts = direct if check == IMAGE_TO_IMAGE else attack_prompts(direct, check)
+        draw = redraw if redraw and check == IMAGE_TO_IMAGE else model.draw
+        checks.append(_robustness(check, _rows(draw, judges, prompts, progress)))
     return PictureEvaluation(level, _splits(rows), tuple(checks), tuple(rows))
 
 
 def evaluation_steps(examples: Sequence[Example], level: Level, *, redraw: bool = False) -> int:
     """How often `evaluate` calls `progress.step()`."""
-    return _chunks(len(examples)) + len(_checks(examples, level, redraw=redraw)) * _chunks(len(_plainly(examples)))
+    return _chunks(len(examples)) + len(_checks(examples, level, redraw=redraw)) * _chunks(
+        len(_direct_prompts(examples))
+    )
 
 
-def _rows(draw: Draw, eyes: Eyes, asked: Sequence[Example], progress: Progress) -> list[PictureRow]:
-    shown, rows = _shown(asked), list[PictureRow]()
-    for start in range(0, len(asked), CHUNK):
-        batch = asked[start : start + CHUNK]
+def _rows(draw: Draw, judges: Judges, prompts: Sequence[Example], progress: Progress) -> list[PictureRow]:
+    sampled, rows = _sample_positions(prompts), list[PictureRow]()
+    for start in range(0, len(prompts), CHUNK):
+        batch = prompts[start : start + CHUNK]
         seeds = range(start, start + len(batch))
         pictures = draw([e.question for e in batch], list(seeds))
-        scores = _scores(eyes, pictures, batch)
-        looked = eyes.look(pictures, [e.answer for e in batch])
-        instead = eyes.look(pictures, [e.instead or "" for e in batch])
+        scores = _clip_scores(judges, pictures, batch)
+        judgements = judges.judge(pictures, [e.answer for e in batch])
+        instead = judges.judge(pictures, [e.instead or "" for e in batch])
         for n, example in enumerate(batch):
-            picture = _small(pictures[n]) if seeds[n] in shown else None
-            rows.append(_row(example, looked[n], instead[n], scores[n], picture))
+            picture = _thumbnail(pictures[n]) if seeds[n] in sampled else None
+            rows.append(_row(example, judgements[n], instead[n], scores[n], picture))
         progress.step()
     return rows
 
 
 def _row(
-    example: Example, looked: Looked | None, instead: Looked | None, score: float | None, picture: bytes | None
+    example: Example,
+    judgement: Judgement | None,
+    instead: Judgement | None,
+    score: float | None,
+    picture: bytes | None,
 ) -> PictureRow:
     return PictureRow(
         split=example.split,
         prompt=example.question,
         expected=example.answer,
-        recognised=looked.recognised if looked else None,
-        confidence=looked.confidence if looked else None,
+        recognised=judgement.recognised if judgement else None,
+        confidence=judgement.confidence if judgement else None,
         clip_score=score,
         subject=example.subject,
         replaced=instead.recognised if instead else None,
-        judge=looked.kind if looked else None,
-        features=tuple(looked.features.tolist()) if looked else (),
+        judge=judgement.kind if judgement else None,
+        features=tuple(judgement.features.tolist()) if judgement else (),
         picture=picture,
     )
 
 
-def _scores(eyes: Eyes, pictures: Sequence[Image], batch: Sequence[Example]) -> list[float | None]:
-    if eyes.clip is None:
+def _clip_scores(judges: Judges, pictures: Sequence[Image], batch: Sequence[Example]) -> list[float | None]:
+    if judges.clip is None:
         return [None] * len(pictures)
-    return [*clip_scores(*eyes.clip, pictures, [e.question for e in batch])]
+    return [*clip_scores(*judges.clip, pictures, [e.question for e in batch])]
 
 
-def _pressed(check: str, rows: Sequence[PictureRow]) -> PictureRobustness:
+def _robustness(check: str, rows: Sequence[PictureRow]) -> PictureRobustness:
     return PictureRobustness(check, "forget_concept", len(rows), fmean(bool(row.recognised) for row in rows))
 
 
-def _checks(asked: Sequence[Example], level: Level, *, redraw: bool) -> tuple[str, ...]:
-    if level != "thorough" or not _plainly(asked):
+def _checks(prompts: Sequence[Example], level: Level, *, redraw: bool) -> tuple[str, ...]:
+    if level != "thorough" or not _direct_prompts(prompts):
         return ()
     return (*TEMPLATES, IMAGE_TO_IMAGE) if redraw else tuple(TEMPLATES)
 
 
-def _plainly(asked: Sequence[Example]) -> list[Example]:
-    return [e for e in asked if e.split == "forget_concept" and e.answer]
+def _direct_prompts(prompts: Sequence[Example]) -> list[Example]:
+    return [e for e in prompts if e.split == "forget_concept" and e.answer]
 
 
 def _splits(rows: Sequence[PictureRow]) -> dict[Split, PictureMetrics]:
@@ -148,11 +154,11 @@ def _mean(values: Iterator[float | None]) -> float | None:
     return fmean(there) if there else None
 
 
-def _shown(asked: Sequence[Example]) -> set[int]:
+def _sample_positions(prompts: Sequence[Example]) -> set[int]:
     places: dict[Split, list[int]] = {}
-    for n, example in enumerate(asked):
+    for n, example in enumerate(prompts):
         places.setdefault(example.split, []).append(n)
-    return {n for split in places.values() for n in _evenly(split, SHOWN)}
+    return {n for split in places.values() for n in _evenly(split, SAMPLES)}
 
 
 def _evenly(places: Sequence[int], most: int) -> list[int]:
@@ -160,7 +166,7 @@ def _evenly(places: Sequence[int], most: int) -> list[int]:
     return [places[(2 * i + 1) * len(places) // (2 * count)] for i in range(count)]
 
 
-def _small(picture: Image) -> bytes:
+def _thumbnail(picture: Image) -> bytes:
     small, data = picture.convert("RGB"), io.BytesIO()
     small.thumbnail((_SIDE, _SIDE))
     small.save(data, "WEBP", quality=_QUALITY)

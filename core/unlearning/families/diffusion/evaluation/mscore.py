@@ -16,16 +16,16 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from core.unlearning.families.diffusion.model.model import DiffusionModel
-from core.unlearning.families.diffusion.model.noise import latents_of
-from core.unlearning.families.diffusion.model.placeholder import name_vectors, placeholder
-from core.unlearning.families.diffusion.training.inversion import Course, Inverted, invert
+from core.unlearning.families.diffusion.model.noise import encode_images
+from core.unlearning.families.diffusion.model.placeholder import name_embeddings, with_placeholder
+from core.unlearning.families.diffusion.training.inversion import Inversion, InversionSettings, invert
 
 Recognise = Callable[[Sequence[Image]], Sequence[bool]]
 """For each picture, whether it shows the concept."""
 
 
 @dataclass(frozen=True)
-class Score:
+class MScore:
     """Means over seeds. `score`: cosine; `loss`: of the inversion; `recovered`: share of pictures with the concept."""
 
     score: float
@@ -34,13 +34,13 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Compared:
+class MScoreComparison:
     """A concept and its controls, before and after: what forgetting one has done to each."""
 
-    before: Score
-    after: Score
-    controls_before: tuple[Score, ...]
-    controls_after: tuple[Score, ...]
+    before: MScore
+    after: MScore
+    controls_before: tuple[MScore, ...]
+    controls_after: tuple[MScore, ...]
 
     @property
     def drop(self) -> float:
@@ -54,21 +54,21 @@ class Compared:
         return fmean(before.score - after.score for before, after in pairs)
 
 
-def score(
+def m_score(
     model: DiffusionModel,
     name: str,
     pictures: Sequence[Image],
     templates: Sequence[str],
     recognise: Recognise,
     *,
-    course: Course,
+    settings: InversionSettings,
     seeds: Sequence[int],
     draw: int = 8,
-) -> Score:
+) -> MScore:
     """Invert from the name's own embeddings, a fixed number of steps, and draw with what was found."""
-    start, clean = name_vectors(model.pipe, name), latents_of(model, pictures)
+    start, clean = name_embeddings(model.pipe, name), encode_images(model, pictures)
     found = [
-        invert(model, clean, templates, start, replace(course, seed=seed, patience=None), lambda _: None)
+        invert(model, clean, templates, start, replace(settings, seed=seed, patience=None), lambda _: None)
         for seed in seeds
     ]
     seen = [
@@ -76,7 +76,7 @@ def score(
         for seed, one in zip(seeds, found, strict=True)
         for shown in recognise(_draw(model, one, templates, seed, draw))
     ]
-    return Score(
+    return MScore(
         fmean(similarity(start, one.vectors) for one in found),
         fmean(one.loss for one in found),
         fmean(map(float, seen)),
@@ -88,7 +88,7 @@ def similarity(start: Sequence[Tensor], found: Sequence[Tensor]) -> float:
     return fmean(float(cosine_similarity(a, b, dim=-1).mean()) for a, b in zip(start, found, strict=True))
 
 
-def _draw(model: DiffusionModel, one: Inverted, templates: Sequence[str], seed: int, count: int) -> list[Image]:
-    with placeholder(model.pipe, one.vectors) as words:
+def _draw(model: DiffusionModel, one: Inversion, templates: Sequence[str], seed: int, count: int) -> list[Image]:
+    with with_placeholder(model.pipe, one.vectors) as words:
         prompts = [templates[n % len(templates)].replace("{}", words) for n in range(count)]
         return model.draw(prompts, range(seed * count, (seed + 1) * count))

@@ -16,7 +16,7 @@ from torch import Tensor
 from core.unlearning.families.diffusion.config import FORGET
 from core.unlearning.families.diffusion.evaluation.results import PictureMetrics
 from core.unlearning.families.diffusion.model.attention import key_values
-from core.unlearning.families.diffusion.model.text import end_of_text, text_states
+from core.unlearning.families.diffusion.model.text import end_of_text_position, text_states
 from core.unlearning.types import Example, Split
 
 
@@ -68,7 +68,7 @@ def with_responses(
     others = [found[name] for split, each in names.items() if split not in FORGET for name in each]
     specificity = ratio(min(target), others) if target else None
     return {
-        split: _told(metrics, means.get(split), specificity if split == "forget_concept" else None)
+        split: _with_numbers(metrics, means.get(split), specificity if split == "forget_concept" else None)
         for split, metrics in splits.items()
     }
 
@@ -87,8 +87,8 @@ def _names(examples: Sequence[Example], split: Split) -> list[str]:
 
 def _tokens(pipe: Any, name: str) -> Tensor:
     """The states of the name's own sub-words and the end of the text: [tokens, dim]."""
-    return text_states(pipe, [name])[0, 1 : end_of_text(pipe.tokenizer, name) + 1].float()
+    return text_states(pipe, [name])[0, 1 : end_of_text_position(pipe.tokenizer, name) + 1].float()
 
 
-def _told(metrics: PictureMetrics, response: float | None, specificity: float | None) -> PictureMetrics:
+def _with_numbers(metrics: PictureMetrics, response: float | None, specificity: float | None) -> PictureMetrics:
     return replace(metrics, response=response, specificity=specificity)

@@ -17,11 +17,11 @@ from core.unlearning.families.shared.safe_folder import require_safe
 
 BATCH = 32
 """Pictures looked at at once."""
-ZERO_SHOT = "a picture of {}"
+LABEL_PROMPT = "a picture of {}"
 
 
 @dataclass(frozen=True)
-class Seen:
+class Prediction:
     """What is seen in one picture: the likeliest label, how likely each is, and the features, `[d]`."""
 
     label: str
@@ -36,12 +36,12 @@ class Classifier(Protocol):
     def labels(self) -> tuple[str, ...]:
         """Every concept that it can name."""
 
-    def look(self, images: Sequence[Image]) -> list[Seen]:
+    def classify(self, images: Sequence[Image]) -> list[Prediction]:
         """What it sees in each picture."""
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedClassifier:
     """A stock image classification checkpoint. Features are what its last linear layer is given."""
 
     model: Any
@@ -54,14 +54,14 @@ class Trained:
         return tuple(str(names[index]) for index in sorted(names))
 
     @torch.no_grad()
-    def look(self, images: Sequence[Image]) -> list[Seen]:
+    def classify(self, images: Sequence[Image]) -> list[Prediction]:
         """See `Classifier`."""
-        found: list[Seen] = []
+        found: list[Prediction] = []
         for start in range(0, len(images), BATCH):
             found += self._batch([image.convert("RGB") for image in images[start : start + BATCH]])
         return found
 
-    def _batch(self, images: list[Image]) -> list[Seen]:
+    def _batch(self, images: list[Image]) -> list[Prediction]:
         inputs = self.processor(images=images, return_tensors="pt").to(self.model.device)
         given: list[Tensor] = []
         hook = _last_linear(self.model).register_forward_pre_hook(lambda _, args: given.append(args[0]))
@@ -70,11 +70,11 @@ class Trained:
         finally:
             hook.remove()
         features = given[-1].float().flatten(1).cpu()
-        return [_seen(self.labels, share, feature) for share, feature in zip(shares, features, strict=True)]
+        return [_prediction(self.labels, share, feature) for share, feature in zip(shares, features, strict=True)]
 
 
 @dataclass(frozen=True)
-class ZeroShot:
+class ZeroShotClassifier:
     """CLIP, asked which of the names a picture shows (Radford et al., 2021, section 3.1)."""
 
     model: Any
@@ -82,13 +82,13 @@ class ZeroShot:
     labels: tuple[str, ...]
 
     @torch.no_grad()
-    def look(self, images: Sequence[Image]) -> list[Seen]:
+    def classify(self, images: Sequence[Image]) -> list[Prediction]:
         """See `Classifier`."""
-        names = embed_texts(self.model, self.processor, [ZERO_SHOT.format(label) for label in self.labels])
+        names = embed_texts(self.model, self.processor, [LABEL_PROMPT.format(label) for label in self.labels])
         pictures = embed_images(self.model, self.processor, images)
         scale = float(self.model.logit_scale.exp())
         shares = (scale * pictures @ names.T).softmax(-1)
-        return [_seen(self.labels, share, picture) for share, picture in zip(shares, pictures, strict=True)]
+        return [_prediction(self.labels, share, picture) for share, picture in zip(shares, pictures, strict=True)]
 
 
 @torch.no_grad()
@@ -115,7 +115,7 @@ def embed_texts(model: Any, processor: Any, texts: Sequence[str]) -> Tensor:
     return torch.nn.functional.normalize(vectors.float().cpu(), dim=-1)
 
 
-def load_trained(folder: Path, device: str) -> dict[str, Trained]:
+def load_trained(folder: Path, device: str) -> dict[str, TrainedClassifier]:
     """The classifier of each kind, from a folder with a checkpoint of each. Raises `ModelLoadError`."""
     if not folder.is_dir():
         raise ModelLoadError("the registered folder of classifiers is not there", code="no_classifiers")
@@ -140,7 +140,7 @@ def load_clip(source: str, device: str) -> tuple[Any, Any]:
         raise ModelLoadError("the registered CLIP model cannot be loaded", code="no_clip") from error
 
 
-def _load_one(folder: Path, device: str) -> Trained:
+def _load_one(folder: Path, device: str) -> TrainedClassifier:
     from transformers import AutoImageProcessor, AutoModelForImageClassification
 
     require_safe(folder)
@@ -148,7 +148,7 @@ def _load_one(folder: Path, device: str) -> Trained:
     processors: Any = AutoImageProcessor
     try:
         model = models.from_pretrained(folder, dtype=torch.float32, use_safetensors=True).to(device).eval()
-        return Trained(model.requires_grad_(False), processors.from_pretrained(folder))
+        return TrainedClassifier(model.requires_grad_(False), processors.from_pretrained(folder))
     except (OSError, ValueError) as error:
         what = f"the classifier of kind {folder.name!r} cannot be loaded"
         raise ModelLoadError(what, code="no_classifiers") from error
@@ -162,6 +162,6 @@ def _last_linear(model: Any) -> torch.nn.Linear:
     return classes[-1]
 
 
-def _seen(labels: Sequence[str], shares: Tensor, features: Tensor) -> Seen:
+def _prediction(labels: Sequence[str], shares: Tensor, features: Tensor) -> Prediction:
     by_name = dict(zip(labels, shares.tolist(), strict=True))
-    return Seen(max(by_name, key=by_name.__getitem__), by_name, features)
+    return Prediction(max(by_name, key=by_name.__getitem__), by_name, features)

@@ -12,16 +12,21 @@ from torch import Tensor
 
 from core.unlearning.errors import ModelLoadError
 from core.unlearning.families.diffusion.config import FORGET
-from core.unlearning.families.diffusion.judges.classifiers import Classifier, ZeroShot, load_clip, load_trained
+from core.unlearning.families.diffusion.judges.classifiers import (
+    Classifier,
+    ZeroShotClassifier,
+    load_clip,
+    load_trained,
+)
 from core.unlearning.types import EntityKind, Example, ModelSpec
 
-SOMETHING_ELSE = ("a person", "a thing", "an empty picture")
+OTHER_LABELS = ("a person", "a thing", "an empty picture")
 """What CLIP may see beside the concepts that it is asked about."""
 _MAJORITY = 0.5
 
 
 @dataclass(frozen=True)
-class Looked:
+class Judgement:
     """Whether one concept is seen in a picture, how likely it is, whose classifier looked, and its features `[d]`."""
 
     recognised: bool
@@ -31,13 +36,13 @@ class Looked:
 
 
 @dataclass(frozen=True)
-class Eyes:
+class Judges:
     """`classifiers` by the kind of concept that they know. `clip`: a model and its processor."""
 
     classifiers: Mapping[str, Classifier] = field(default_factory=dict)
     clip: tuple[Any, Any] | None = None
 
-    def judge_of(self, label: str) -> tuple[Classifier, str, str] | None:
+    def classifier_for(self, label: str) -> tuple[Classifier, str, str] | None:
         """The classifier that knows a label, how it spells it, and the kind of concept that it knows."""
         for kind, classifier in self.classifiers.items():
             for known in classifier.labels:
@@ -45,17 +50,20 @@ class Eyes:
                     return classifier, known, kind
         return None
 
-    def look(self, pictures: Sequence[Image], labels: Sequence[str]) -> list[Looked | None]:
+    def judge(self, pictures: Sequence[Image], labels: Sequence[str]) -> list[Judgement | None]:
         """Each picture for one concept; None for a concept that nothing here knows."""
-        judges, found = [self.judge_of(label) for label in labels], list[Looked | None]([None] * len(labels))
+        classifiers, found = (
+            [self.classifier_for(label) for label in labels],
+            list[Judgement | None]([None] * len(labels)),
+        )
         for kind, classifier in self.classifiers.items():
-            places = [(n, judge[1]) for n, judge in enumerate(judges) if judge is not None and judge[2] == kind]
-            seen = classifier.look([pictures[n] for n, _ in places]) if places else []
+            places = [(n, judge[1]) for n, judge in enumerate(classifiers) if judge is not None and judge[2] == kind]
+            seen = classifier.classify([pictures[n] for n, _ in places]) if places else []
             for (n, label), each in zip(places, seen, strict=True):
-                found[n] = Looked(each.label == label, each.probabilities[label], kind, each.features)
+                found[n] = Judgement(each.label == label, each.probabilities[label], kind, each.features)
         return found
 
-    def on(self, examples: Sequence[Example]) -> Eyes:
+    def for_examples(self, examples: Sequence[Example]) -> Judges:
         """With CLIP in the place of classifiers where there are none, to tell apart what the examples are about."""
         if self.classifiers or self.clip is None:
             return self
@@ -64,24 +72,26 @@ class Eyes:
         same = dict.fromkeys(name for name in named if name)
         cross = dict.fromkeys(e.answer for e in examples if e.answer and e.split == "retain_cross")
         groups = {"same": same, "cross": cross}
-        made = {kind: ZeroShot(*self.clip, (*names, *SOMETHING_ELSE)) for kind, names in groups.items() if names}
+        made = {
+            kind: ZeroShotClassifier(*self.clip, (*names, *OTHER_LABELS)) for kind, names in groups.items() if names
+        }
         return replace(self, classifiers=made)
 
-    def name_of(self, images: Sequence[Image], kind: EntityKind) -> str | None:
+    def majority_label(self, images: Sequence[Image], kind: EntityKind) -> str | None:
         """What most of the pictures show, as the classifier of that kind calls it; None where it knows nothing so."""
         classifier = self.classifiers.get(kind)
         if classifier is None or not images:
             return None
-        labels = [seen.label for seen in classifier.look(images)]
+        labels = [seen.label for seen in classifier.classify(images)]
         likeliest = max(dict.fromkeys(labels), key=labels.count)
         return likeliest if labels.count(likeliest) > _MAJORITY * len(labels) else None
 
 
-def load(spec: ModelSpec, device: str) -> Eyes:
+def load(spec: ModelSpec, device: str) -> Judges:
     """What is registered as `defaults.classifiers` and `defaults.clip`. Raises `ModelLoadError`."""
     folder, clip = _text(spec, "classifiers"), _text(spec, "clip")
     trained: Mapping[str, Classifier] = load_trained(Path(folder), device) if folder else {}
-    return Eyes(trained, load_clip(clip, device) if clip else None)
+    return Judges(trained, load_clip(clip, device) if clip else None)
 
 
 def _text(spec: ModelSpec, name: str) -> str | None:

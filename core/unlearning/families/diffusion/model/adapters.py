@@ -49,7 +49,7 @@ def without_lora(unet: Any) -> Iterator[None]:
 
 
 @contextmanager
-def applied(unet: Any, changes: Factors) -> Iterator[None]:
+def applying_factors(unet: Any, changes: Factors) -> Iterator[None]:
     """Inside, the denoiser's weights have these changes; afterwards they are as they were, bit by bit."""
     layers = {path: unet.get_submodule(path) for path in changes}
     before = {path: layer.weight.data for path, layer in layers.items()}

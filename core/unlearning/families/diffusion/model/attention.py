@@ -22,7 +22,7 @@ def key_values(unet: Any) -> dict[str, Any]:
 
 
 @dataclass
-class Captured:
+class AttentionMaps:
     """The probabilities [rows, heads, queries, tokens] of one forward pass, by the path of their attn2."""
 
     layers: dict[str, Tensor] = field(default_factory=dict)
@@ -33,23 +33,23 @@ class Captured:
 
 
 @contextmanager
-def capturing(unet: Any) -> Iterator[Captured]:
+def capturing_attention(unet: Any) -> Iterator[AttentionMaps]:
     """Inside, each attn2 notes its probabilities. What gradient checkpointing computes again is not noted again."""
-    captured = Captured()
+    captured = AttentionMaps()
     before = {path: module.processor for path, module in cross_attention(unet).items()}
     try:
         for path, module in cross_attention(unet).items():
-            module.set_processor(_Capture(path, captured))
+            module.set_processor(_CapturingProcessor(path, captured))
         yield captured
     finally:
         for path, module in cross_attention(unet).items():
             module.set_processor(before[path])
 
 
-class _Capture:
+class _CapturingProcessor:
     """Attention with its probabilities at hand: the same numbers as the default processor gives, to rounding."""
 
-    def __init__(self, path: str, captured: Captured) -> None:
+    def __init__(self, path: str, captured: AttentionMaps) -> None:
         self._path, self._captured = path, captured
 
     def __call__(

@@ -15,14 +15,14 @@ STRENGTH = 0.7
 """How much of a picture becomes noise before it is drawn on."""
 
 
-def redrawn(model: DiffusionModel, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image]:
+def redraw_from_base(model: DiffusionModel, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image]:
     """One picture for each prompt, begun from what the model draws of it from the same seed without any patch."""
-    with _as_base(model.pipe):
+    with _without_adapters(model.pipe):
         pictures = model.draw(prompts, seeds)
-    return drawn_on(model, prompts, pictures, seeds)
+    return draw_over(model, prompts, pictures, seeds)
 
 
-def drawn_on(
+def draw_over(
     model: DiffusionModel, prompts: Sequence[str], pictures: Sequence[Image], seeds: Sequence[int]
 ) -> list[Image]:
     """Each picture, noised, drawn on with its prompt."""
@@ -32,8 +32,8 @@ def drawn_on(
     convert: Any = AutoPipelineForImage2Image
     pipe, made = convert.from_pipe(model.pipe), list[Image]()
     pipe.set_progress_bar_config(disable=True)
-    for start in range(0, len(pictures), model.at_once):
-        batch = slice(start, start + model.at_once)
+    for start in range(0, len(pictures), model.batch_size):
+        batch = slice(start, start + model.batch_size)
         made += pipe(
             prompt=list(prompts[batch]),
             image=[picture.resize((model.side, model.side)) for picture in pictures[batch]],
@@ -46,7 +46,7 @@ def drawn_on(
 
 
 @contextmanager
-def _as_base(pipe: Any) -> Iterator[None]:
+def _without_adapters(pipe: Any) -> Iterator[None]:
     """Inside, what is loaded on top of the pipeline does nothing."""
     loaded = bool(pipe.get_list_adapters())
     if loaded:

@@ -10,12 +10,12 @@ import torch
 from PIL.Image import Image
 
 from core.unlearning.errors import OutOfMemoryError
-from core.unlearning.families.diffusion.judges.judges import Eyes
+from core.unlearning.families.diffusion.judges.judges import Judges
 from core.unlearning.families.shared.out_of_memory import is_out_of_memory
 
 _BATCH_PIXELS = 8 * 512 * 512
 """Pixels that are drawn at once at most; less once memory runs out."""
-_MOST = 64
+_MAX_BATCH = 64
 
 
 @dataclass
@@ -28,9 +28,9 @@ class DiffusionModel:
     steps: int = 30
     """Denoising steps of a picture."""
     guidance: float = 7.5
-    eyes: Eyes = field(default_factory=Eyes)
+    judges: Judges = field(default_factory=Judges)
     """What its pictures are judged with."""
-    batch: int | None = None
+    batch_limit: int | None = None
     """Pictures drawn at once, where memory has set a bound."""
 
     @property
@@ -50,14 +50,14 @@ class DiffusionModel:
         return int(self.pipe.unet.config.sample_size) * int(self.pipe.vae_scale_factor)
 
     @property
-    def at_once(self) -> int:
+    def batch_size(self) -> int:
         """Pictures drawn together."""
-        return self.batch or max(1, min(_MOST, _BATCH_PIXELS // self.side**2))
+        return self.batch_limit or max(1, min(_MAX_BATCH, _BATCH_PIXELS // self.side**2))
 
     def draw(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image]:
         """One picture for each prompt with its seed; it does not depend on what is drawn beside it."""
         pairs = list(zip(prompts, seeds, strict=True))
-        size = self.at_once
+        size = self.batch_size
         pictures: list[Image] = []
         while len(pictures) < len(pairs):
             try:
@@ -67,7 +67,7 @@ class DiffusionModel:
                     raise
                 if size == 1:
                     raise OutOfMemoryError("a single picture does not fit into memory") from None
-                self.batch = size = size // 2
+                self.batch_limit = size = size // 2
         return pictures
 
     def _draw(self, pairs: Sequence[tuple[str, int]]) -> list[Image]:

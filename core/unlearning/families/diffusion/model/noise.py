@@ -14,11 +14,11 @@ from PIL.Image import Image, Resampling
 from torch import Tensor
 
 from core.unlearning.families.diffusion.model.model import DiffusionModel
-from core.unlearning.families.diffusion.model.text import Text
+from core.unlearning.families.diffusion.model.text import EncodedPrompts
 
 
 @dataclass(frozen=True)
-class Noised:
+class NoisedLatents:
     """`latents` [rows, channels, height, width] at `times` [rows]; `target`: what the denoiser should predict."""
 
     latents: Tensor
@@ -26,33 +26,33 @@ class Noised:
     target: Tensor
 
 
-def together(*several: Noised) -> Noised:
+def join_latents(*several: NoisedLatents) -> NoisedLatents:
     """Rows after rows."""
     parts = ("latents", "times", "target")
-    return Noised(*(torch.cat([getattr(rows, part) for rows in several]) for part in parts))
+    return NoisedLatents(*(torch.cat([getattr(rows, part) for rows in several]) for part in parts))
 
 
-def taken(rows: Noised, which: Tensor) -> Noised:
+def select_latents(rows: NoisedLatents, which: Tensor) -> NoisedLatents:
     """Some of the rows."""
-    return Noised(rows.latents[which], rows.times[which], rows.target[which])
+    return NoisedLatents(rows.latents[which], rows.times[which], rows.target[which])
 
 
 @torch.no_grad()
-def latents_of(model: DiffusionModel, images: Sequence[Image]) -> Tensor:
+def encode_images(model: DiffusionModel, images: Sequence[Image]) -> Tensor:
     """Pictures as latents [pictures, channels, height, width], scaled and in the precision that the denoiser wants."""
     vae, side = model.pipe.vae, model.side
     pixels = model.pipe.image_processor.preprocess(list(images), height=side, width=side)
-    with _in_full(vae):
-        encoded = torch.cat([_encoded(vae, rows) for rows in pixels.split(model.at_once)])
+    with _in_full_precision(vae):
+        encoded = torch.cat([_encode(vae, rows) for rows in pixels.split(model.batch_size)])
     return (encoded * vae.config.scaling_factor).to(model.pipe.unet.dtype)  # type: ignore[no-any-return]
 
 
-def _encoded(vae: Any, pixels: Tensor) -> Tensor:
+def _encode(vae: Any, pixels: Tensor) -> Tensor:
     return vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mean  # type: ignore[no-any-return]
 
 
 @contextmanager
-def _in_full(vae: Any) -> Iterator[None]:
+def _in_full_precision(vae: Any) -> Iterator[None]:
     """In half precision that of Stable Diffusion XL overflows: inside, one that says so is in full precision."""
     before = vae.dtype
     if before == torch.float16 and vae.config.force_upcast:
@@ -63,7 +63,7 @@ def _in_full(vae: Any) -> Iterator[None]:
         vae.to(before)
 
 
-def shares_of(model: DiffusionModel, masks: Sequence[Image | None]) -> Tensor:
+def latent_masks(model: DiffusionModel, masks: Sequence[Image | None]) -> Tensor:
     """How much of each latent pixel masks let through, 0 to 1, [pictures, 1, height, width]; all of it without one."""
     size = int(model.pipe.unet.config.sample_size)
     rows = torch.ones(len(masks), 1, size, size)
@@ -74,7 +74,7 @@ def shares_of(model: DiffusionModel, masks: Sequence[Image | None]) -> Tensor:
     return rows.to(model.device)
 
 
-def noised(model: DiffusionModel, clean: Tensor, generator: torch.Generator) -> Noised:
+def add_noise(model: DiffusionModel, clean: Tensor, generator: torch.Generator) -> NoisedLatents:
     """Each row at a random time. `generator` is a CPU's, so that every device draws the same."""
     schedules: Any = DDPMScheduler
     schedule = schedules.from_config(model.pipe.scheduler.config)
@@ -83,10 +83,10 @@ def noised(model: DiffusionModel, clean: Tensor, generator: torch.Generator) -> 
     times = torch.randint(0, steps, (len(clean),), generator=generator).to(clean.device)
     velocity = schedule.config.prediction_type == "v_prediction"
     target = schedule.get_velocity(clean, noise, times) if velocity else noise
-    return Noised(schedule.add_noise(clean, noise, times), times, target)
+    return NoisedLatents(schedule.add_noise(clean, noise, times), times, target)
 
 
-def predict(model: DiffusionModel, rows: Noised, text: Text) -> Tensor:
+def predict(model: DiffusionModel, rows: NoisedLatents, text: EncodedPrompts) -> Tensor:
     """The denoiser's prediction, of the shape of the latents; gradients where they are wanted."""
     unet = model.pipe.unet
     conditions = {}

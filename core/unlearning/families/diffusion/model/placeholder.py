@@ -14,7 +14,7 @@ _PARTS = (("tokenizer", "text_encoder"), ("tokenizer_2", "text_encoder_2"))
 
 
 @contextmanager
-def placeholder(pipe: Any, vectors: Sequence[Tensor]) -> Iterator[str]:
+def with_placeholder(pipe: Any, vectors: Sequence[Tensor]) -> Iterator[str]:
     """Inside, the text that it yields stands for the vectors; gradients flow to them. Then the pipeline is as it was.
 
     `vectors` by text encoder, each [words, dim], with as many words each.
@@ -28,7 +28,7 @@ def placeholder(pipe: Any, vectors: Sequence[Tensor]) -> Iterator[str]:
             tokenizer = deepcopy(getattr(pipe, name))
             tokenizer.add_tokens(words)
             setattr(pipe, name, tokenizer)
-            encoder.set_input_embeddings(_Extended(table, len(tokenizer) - len(words), extra))
+            encoder.set_input_embeddings(_ExtendedEmbedding(table, len(tokenizer) - len(words), extra))
             # Old configurations have the end of a text found as its largest token, which the new words would be.
             _set_end(encoder, int(tokenizer.eos_token_id))
         yield " ".join(words)
@@ -39,7 +39,7 @@ def placeholder(pipe: Any, vectors: Sequence[Tensor]) -> Iterator[str]:
             _set_end(encoder, end)
 
 
-def name_vectors(pipe: Any, name: str) -> tuple[Tensor, ...]:
+def name_embeddings(pipe: Any, name: str) -> tuple[Tensor, ...]:
     """The rows that the name's sub-words have in each encoder's table, [words, dim], float32."""
     found = []
     for tokenizer, encoder in _parts(pipe):
@@ -49,17 +49,19 @@ def name_vectors(pipe: Any, name: str) -> tuple[Tensor, ...]:
     return tuple(found)
 
 
-def spread(pipe: Any) -> tuple[float, ...]:
+def embedding_scales(pipe: Any) -> tuple[float, ...]:
     """The root mean square of each encoder's table: the size that its entries have."""
     tables = [encoder.get_input_embeddings().weight for _, encoder in _parts(pipe)]
     return tuple(float(table.float().square().mean().sqrt()) for table in tables)
 
 
-def new_vectors(pipe: Any, words: str, count: int, seed: int) -> tuple[Tensor, ...]:
+def random_embeddings(pipe: Any, words: str, count: int, seed: int) -> tuple[Tensor, ...]:
     """`count` vectors around the mean of these words, or where there are none of the whole table, [count, dim]."""
     generator = torch.Generator("cpu").manual_seed(seed)
     found = []
-    for (_, encoder), known, size in zip(_parts(pipe), name_vectors(pipe, words), spread(pipe), strict=True):
+    for (_, encoder), known, size in zip(
+        _parts(pipe), name_embeddings(pipe, words), embedding_scales(pipe), strict=True
+    ):
         table = encoder.get_input_embeddings().weight.detach().float()
         middle = (known if len(known) else table).mean(0)
         noise = torch.randn(count, len(middle), generator=generator).to(middle.device)
@@ -67,7 +69,7 @@ def new_vectors(pipe: Any, words: str, count: int, seed: int) -> tuple[Tensor, .
     return tuple(found)
 
 
-class _Extended(nn.Module):
+class _ExtendedEmbedding(nn.Module):
     """A table of embeddings with some rows behind its own."""
 
     def __init__(self, table: nn.Embedding, known: int, extra: Tensor) -> None:
@@ -92,13 +94,13 @@ def _parts(pipe: Any) -> list[tuple[str, Any]]:
 
 
 def _end_of(encoder: Any) -> int:
-    return int(_pooling(encoder).eos_token_id)
+    return int(_pooling_module(encoder).eos_token_id)
 
 
 def _set_end(encoder: Any, token: int) -> None:
-    _pooling(encoder).eos_token_id = token
+    _pooling_module(encoder).eos_token_id = token
 
 
-def _pooling(encoder: Any) -> Any:
+def _pooling_module(encoder: Any) -> Any:
     """The module that looks for the end of a text."""
     return encoder.text_model if hasattr(encoder, "text_model") else encoder

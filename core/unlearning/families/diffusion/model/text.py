@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Text:
+class EncodedPrompts:
     """Encoded prompts. `states` [prompts, tokens, dim]; `pooled` [prompts, dim] only where there are two encoders."""
 
     states: Tensor
@@ -26,29 +26,29 @@ class Span:
     end: int
 
 
-def encode(pipe: Any, prompts: Sequence[str]) -> Text:
+def encode_prompts(pipe: Any, prompts: Sequence[str]) -> EncodedPrompts:
     """As the pipeline itself encodes prompts, gradients allowed. SD1, SD2 and SDXL."""
     kwargs = {"device": pipe.unet.device, "num_images_per_prompt": 1, "do_classifier_free_guidance": False}
     found = pipe.encode_prompt(prompt=list(prompts), **kwargs)
-    return Text(found[0], found[2] if len(found) == 4 else None)
+    return EncodedPrompts(found[0], found[2] if len(found) == 4 else None)
 
 
 @torch.no_grad()
 def text_states(pipe: Any, prompts: Sequence[str], *, batch: int = 64) -> Tensor:
     """States [prompts, tokens, dim] of frozen encoders."""
-    parts = [encode(pipe, prompts[at : at + batch]).states for at in range(0, len(prompts), batch)]
+    parts = [encode_prompts(pipe, prompts[at : at + batch]).states for at in range(0, len(prompts), batch)]
     return torch.cat(parts)
 
 
-def choose(text: Text, rows: Tensor) -> Text:
+def select_prompts(text: EncodedPrompts, rows: Tensor) -> EncodedPrompts:
     """Some of the prompts."""
-    return Text(text.states[rows], None if text.pooled is None else text.pooled[rows])
+    return EncodedPrompts(text.states[rows], None if text.pooled is None else text.pooled[rows])
 
 
-def join(*several: Text) -> Text:
+def join_prompts(*several: EncodedPrompts) -> EncodedPrompts:
     """Prompts after prompts."""
     pooled = [text.pooled for text in several if text.pooled is not None]
-    return Text(torch.cat([text.states for text in several]), torch.cat(pooled) if pooled else None)
+    return EncodedPrompts(torch.cat([text.states for text in several]), torch.cat(pooled) if pooled else None)
 
 
 def token_ids(tokenizer: Any, prompt: str) -> list[int]:
@@ -57,7 +57,7 @@ def token_ids(tokenizer: Any, prompt: str) -> list[int]:
     return list(made["input_ids"])
 
 
-def spans(tokenizer: Any, prompt: str, concept: str) -> list[Span]:
+def find_spans(tokenizer: Any, prompt: str, concept: str) -> list[Span]:
     """Every place where the prompt names the concept. SDXL's two tokenizers split text alike, so one will do."""
     ids, wanted = token_ids(tokenizer, prompt), list(tokenizer(concept, add_special_tokens=False)["input_ids"])
     length = len(wanted)
@@ -65,7 +65,7 @@ def spans(tokenizer: Any, prompt: str, concept: str) -> list[Span]:
     return [Span(at, at + length) for at in found]
 
 
-def end_of_text(tokenizer: Any, prompt: str) -> int:
+def end_of_text_position(tokenizer: Any, prompt: str) -> int:
     """Position of the first end-of-text token. SD1 pads with that same token, SD2 with `!`: what follows are pads."""
     ids = token_ids(tokenizer, prompt)
     return ids.index(tokenizer.eos_token_id, 1)

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from core.unlearning.families.diffusion import wordings
 from core.unlearning.families.diffusion.model.model import DiffusionModel
-from core.unlearning.families.diffusion.model.noise import latents_of, shares_of
-from core.unlearning.families.diffusion.model.placeholder import new_vectors, placeholder
-from core.unlearning.families.diffusion.training.inversion import Course, Inverted, invert
+from core.unlearning.families.diffusion.model.noise import encode_images, latent_masks
+from core.unlearning.families.diffusion.model.placeholder import random_embeddings, with_placeholder
+from core.unlearning.families.diffusion.training.inversion import Inversion, InversionSettings, invert
 from core.unlearning.progress import Progress
 from core.unlearning.types import Entity, Example, JobData
 
@@ -21,59 +21,62 @@ STEPS = 200
 """Of the search for them, at most."""
 
 
-def is_pictured(data: JobData) -> bool:
+def is_unnamed(data: JobData) -> bool:
     """Whether the request shows what is to be forgotten, and does not name it."""
-    return not data.entity.names and any(_shows(e) for e in data.train)
+    return not data.entity.names and any(_is_unnamed_picture(e) for e in data.train)
 
 
 @contextmanager
-def named(model: DiffusionModel, data: JobData, seed: int, progress: Progress) -> Iterator[JobData]:
+def naming_pictures(model: DiffusionModel, data: JobData, seed: int, progress: Progress) -> Iterator[JobData]:
     """Inside, the data names what its pictures show, by words that the pipeline knows until then.
 
     Beside the name that the model itself has for them, where it is known. Data that names the entity stays as it is.
     """
-    if not is_pictured(data):
+    if not is_unnamed(data):
         yield data
         return
-    found = search(model, data, seed, progress)
-    with placeholder(model.pipe, found.vectors) as words:
-        yield renamed(data, words)
+    found = find_words(model, data, seed, progress)
+    with with_placeholder(model.pipe, found.vectors) as words:
+        yield with_name(data, words)
 
 
-def search(model: DiffusionModel, data: JobData, seed: int, progress: Progress) -> Inverted:
+def find_words(model: DiffusionModel, data: JobData, seed: int, progress: Progress) -> Inversion:
     """Vectors that make the model, as it is now, draw what the request's pictures show."""
-    shown = [(e.image, e.mask) for e in data.train if _shows(e) and e.image is not None]
-    start = new_vectors(model.pipe, wordings.class_word(data.entity.kind), WORDS, seed)
+    shown = [(e.image, e.mask) for e in data.train if _is_unnamed_picture(e) and e.image is not None]
+    start = random_embeddings(model.pipe, wordings.class_word(data.entity.kind), WORDS, seed)
 
     def step(loss: float) -> None:
         progress.step(loss=loss)
 
-    clean, shares = latents_of(model, [picture for picture, _ in shown]), shares_of(model, [mask for _, mask in shown])
-    return invert(model, clean, open_prompts(data), start, Course(STEPS, _RATE, seed=seed), step, shares)
+    clean, shares = (
+        encode_images(model, [picture for picture, _ in shown]),
+        latent_masks(model, [mask for _, mask in shown]),
+    )
+    return invert(model, clean, prompt_templates(data), start, InversionSettings(STEPS, _RATE, seed=seed), step, shares)
 
 
-def renamed(data: JobData, words: str) -> JobData:
+def with_name(data: JobData, words: str) -> JobData:
     """The data with these words for what its pictures show."""
-    asks = [text.replace("{}", words) for text in open_prompts(data)]
-    train = [replace(e, question=asks[0], subject=words) if _shows(e) else e for e in data.train]
+    asks = [text.replace("{}", words) for text in prompt_templates(data)]
+    train = [replace(e, question=asks[0], subject=words) if _is_unnamed_picture(e) else e for e in data.train]
     held = [text.replace("{}", words) for text in wordings.prompts(data.entity.kind, "{}", "validation")]
     return replace(
         data,
-        train=(*train, *_asking(asks, words)),
-        validation=(*data.validation, *_asking(held, words)),
+        train=(*train, *_forget_examples(asks, words)),
+        validation=(*data.validation, *_forget_examples(held, words)),
         entity=Entity(words, data.entity.kind),
     )
 
 
-def _shows(example: Example) -> bool:
+def _is_unnamed_picture(example: Example) -> bool:
     return example.split.startswith("forget_") and example.image is not None and example.subject is None
 
 
-def _asking(asks: Sequence[str], words: str) -> list[Example]:
+def _forget_examples(asks: Sequence[str], words: str) -> list[Example]:
     return [Example("forget_concept", ask, "", subject=words) for ask in asks]
 
 
-def open_prompts(data: JobData) -> list[str]:
+def prompt_templates(data: JobData) -> list[str]:
     """Prompts with {} where a name goes: those of the kind that the model is registered with, shortest first.
 
     Without any, the templates.

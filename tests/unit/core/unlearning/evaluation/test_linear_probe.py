@@ -24,16 +24,16 @@ def _people(count: int, *, written: bool, seed: int = 0, each: int = 3) -> State
 def test_what_is_written_is_read() -> None:
     found = probe(_people(16, written=True), _people(8, written=True, seed=1))
     assert found is not None
-    assert found.valid > 0.95
-    assert found.told > 0.95
-    assert found.asked == 24
+    assert found.held_out > 0.95
+    assert found.forgotten > 0.95
+    assert found.count == 24
 
 
 def test_what_was_erased_is_not() -> None:
     found = probe(_people(16, written=True), _people(40, written=False, seed=1))
     assert found is not None
-    assert found.valid > 0.95
-    assert found.told < 0.5
+    assert found.held_out > 0.95
+    assert found.forgotten < 0.5
 
 
 def test_a_probe_that_learned_whom_and_not_what_is_not_valid() -> None:
@@ -43,7 +43,7 @@ def test_a_probe_that_learned_whom_and_not_what_is_not_valid() -> None:
     values = np.stack([own[int(group.split()[1])] for group in people.groups])
     found = probe(States(values, people.labels, people.groups), _people(8, written=False, seed=2))
     assert found is not None
-    assert found.valid < 0.6
+    assert found.held_out < 0.6
 
 
 def test_labels_that_nobody_else_has_are_not_asked() -> None:
@@ -52,7 +52,7 @@ def test_labels_that_nobody_else_has_are_not_asked() -> None:
     mixed = States(one.values, ["atlantis", *one.labels[:2]], one.groups)
     found = probe(others, mixed)
     assert found is not None
-    assert found.asked == 2
+    assert found.count == 2
 
 
 def test_too_few_people_say_nothing() -> None:

@@ -11,21 +11,21 @@ from sklearn.metrics import roc_auc_score
 
 from core.unlearning.evaluation.attacks import (
     ATTACKS,
-    Seen,
+    Predictions,
     confidence,
     log_probability,
     modified_entropy,
     negative_entropy,
-    worst_case,
+    strongest_attack,
 )
 from core.unlearning.evaluation.membership import auc, membership, true_positive_rate
 
 MEMBERS, STRANGERS = [-0.1, -0.5, -1.0, -2.0, -3.0], [-0.5, -1.5, -2.5, -2.5, -4.0, -5.0]
 
 
-def _seen(n: int = 256, classes: int = 10, scale: float = 3.0) -> Seen:
+def _seen(n: int = 256, classes: int = 10, scale: float = 3.0) -> Predictions:
     rng = np.random.default_rng(0)
-    return Seen(rng.normal(0, scale, (n, classes)), rng.integers(0, classes, n))
+    return Predictions(rng.normal(0, scale, (n, classes)), rng.integers(0, classes, n))
 
 
 def test_ties_count_half() -> None:
@@ -80,14 +80,14 @@ def test_scores_by_their_formulas() -> None:
 def test_modified_entropy_knows_the_labels() -> None:
     """The copy in circulation gives the same under any labels."""
     seen = _seen()
-    shuffled = Seen(seen.logits, np.random.default_rng(2).permutation(seen.labels))
+    shuffled = Predictions(seen.logits, np.random.default_rng(2).permutation(seen.labels))
     assert np.abs(modified_entropy(seen) - modified_entropy(shuffled)).mean() > 1
 
 
 def test_certain_predictions_have_finite_scores() -> None:
     logits = np.zeros((2, 3))
     logits[:, 0] = 500.0
-    found = {name: attack(Seen(logits, np.array([0, 1]))) for name, attack in ATTACKS.items()}
+    found = {name: attack(Predictions(logits, np.array([0, 1]))) for name, attack in ATTACKS.items()}
     assert all(np.isfinite(scores).all() for scores in found.values())
     assert found["loss"].tolist() == [0.0, -500.0]
     assert found["modified_entropy"][0] == pytest.approx(0)
@@ -100,9 +100,11 @@ def test_the_worst_case_is_the_farthest_from_half() -> None:
     labels = rng.integers(0, 4, 60)
     members, strangers = rng.normal(0, 1, (60, 4)), rng.normal(0, 1, (60, 4))
     members[np.arange(60), labels] -= 4
-    found = worst_case(Seen(members, labels), Seen(strangers, labels))
+    found = strongest_attack(Predictions(members, labels), Predictions(strangers, labels))
     assert found is not None
-    aucs = {name: auc(a(Seen(members, labels)), a(Seen(strangers, labels))) for name, a in ATTACKS.items()}
+    aucs = {
+        name: auc(a(Predictions(members, labels)), a(Predictions(strangers, labels))) for name, a in ATTACKS.items()
+    }
     assert found.attack == max(aucs, key=lambda name: abs(aucs[name] - 0.5))
     assert found.membership.auc == aucs[found.attack] < 0.1
-    assert worst_case(Seen(members[:3], labels[:3]), Seen(strangers, labels)) is None
+    assert strongest_attack(Predictions(members[:3], labels[:3]), Predictions(strangers, labels)) is None

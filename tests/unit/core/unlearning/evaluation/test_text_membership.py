@@ -15,7 +15,7 @@ from core.unlearning.evaluation.text_membership import (
     min_k,
     min_k_plus_plus,
     reference,
-    told,
+    run_attacks,
     zlib_ratio,
 )
 
@@ -47,7 +47,7 @@ def test_a_short_text_has_one_lowest_token() -> None:
 def test_every_attack_is_told_with_its_interval() -> None:
     rng = np.random.default_rng(0)
     members, others = rng.normal(-1, 1, 40), rng.normal(-2, 1, 60)
-    found = told([_one(v) for v in members], [_one(v) for v in others])
+    found = run_attacks([_one(v) for v in members], [_one(v) for v in others])
     assert set(found) == {"loss", "zlib", "min_k", "min_k_plus_plus"}
     auc = roc_auc_score([1] * 40 + [0] * 60, [*members, *others])
     for one in found.values():  # all are the same order of texts of one token and one length
@@ -59,11 +59,11 @@ def test_every_attack_is_told_with_its_interval() -> None:
 def test_the_reference_takes_away_what_is_easy() -> None:
     """A model that finds the members' texts easy, and one that never saw them finds them just as easy."""
     members, others = [_one(-0.5 - n / 100) for n in range(20)], [_one(-3.0 - n / 100) for n in range(20)]
-    found = told(members, others, (members, others))
+    found = run_attacks(members, others, (members, others))
     assert found["loss"].membership.auc == 1.0
     assert found["reference"].membership.auc == 0.5
     assert found["reference"].true_positives == 0.0
 
 
 def test_too_few_tell_nothing() -> None:
-    assert told([_one(-1.0)] * 4, [_one(-2.0)] * 40) == {}
+    assert run_attacks([_one(-1.0)] * 4, [_one(-2.0)] * 40) == {}

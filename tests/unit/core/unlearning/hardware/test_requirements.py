@@ -13,7 +13,7 @@ import pytest
 from core.service.doorbell.celery import CLASSES_GB, GB, QUEUE, queue_of, queues_for
 from core.unlearning import reference
 from core.unlearning.families.registry import families
-from core.unlearning.hardware.requirements import Need, estimate
+from core.unlearning.hardware.requirements import Requirements, estimate
 from core.unlearning.planning import PlanError, check_model
 
 LAYER = {"q": [4096, 4096], "k": [4096, 4096], "v": [4096, 4096], "o": [4096, 4096]}
@@ -37,7 +37,7 @@ def seven_billion(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def need(source: str, options: dict[str, Any] | None = None, family: str = "mllm", **defaults: Any) -> Need:
+def need(source: str, options: dict[str, Any] | None = None, family: str = "mllm", **defaults: Any) -> Requirements:
     found = estimate(source, {"rank": 16, **(options or {})}, defaults, families()[family].activations)
     assert found is not None
     return found

@@ -21,7 +21,7 @@ from core.unlearning.methods.npo.losses import npo
 from core.unlearning.methods.rmu.losses import control, distance
 from core.unlearning.methods.shared.ascent import ascent
 from core.unlearning.methods.simnpo.losses import simnpo
-from core.unlearning.methods.task_arithmetic.method import Point, best
+from core.unlearning.methods.task_arithmetic.method import ScalePoint, best
 from core.unlearning.methods.undial.losses import soft_cross_entropy
 
 LENGTHS = (3, 1, 5)
@@ -183,7 +183,7 @@ def test_mmunlearner_changes_weights_that_matter_more_to_the_forgotten() -> None
 
 
 def test_task_arithmetic_takes_the_strongest_forgetting_within_the_floor() -> None:
-    points = [Point(0.5, 1.2, 1.0), Point(1.0, 0.4, 0.96), Point(2.0, 0.0, 0.3)]
+    points = [ScalePoint(0.5, 1.2, 1.0), ScalePoint(1.0, 0.4, 0.96), ScalePoint(2.0, 0.0, 0.3)]
     assert best(points, 0.95).scale == 1.0
     assert best(points, 0.99).scale == 0.5
     assert best(points[1:], 1.0).scale == 1.0

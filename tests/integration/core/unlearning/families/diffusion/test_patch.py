@@ -109,14 +109,14 @@ def test_a_stock_pipeline_loads_the_patch_and_catches_a_wrong_prefix(tmp_path: P
     model = _model(tmp_path / "base", "sd1")
     result = CLOSED_FORM.run(model, DATA, closed_form.Options(), JobContext(tmp_path))
     adapter = str(result.adapter)
-    found = pipeline_stock.check(pipeline_stock.Ask(str(tmp_path / "base"), adapter, "a bob", second=adapter))
+    found = pipeline_stock.check(pipeline_stock.StockRequest(str(tmp_path / "base"), adapter, "a bob", second=adapter))
     assert (found.off, found.modules) == (0.0, len(key_values(model.pipe.unet)))
     wrong = tmp_path / "wrong"
     wrong.mkdir()
     renamed = {name.replace("unet.", "model."): t for name, t in load_file(result.adapter / WEIGHTS).items()}
     save_file(renamed, wrong / WEIGHTS)
     with pytest.raises(UnlearningError, match="loads it as nothing"):
-        pipeline_stock.check(pipeline_stock.Ask(str(tmp_path / "base"), str(wrong)))
+        pipeline_stock.check(pipeline_stock.StockRequest(str(tmp_path / "base"), str(wrong)))
 
 
 @pytest.mark.parametrize("method", ["closed-form", "forget-me-not"])

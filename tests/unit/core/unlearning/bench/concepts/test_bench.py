@@ -16,7 +16,7 @@ from core.unlearning.bench.concepts.hub import FOLDER
 from core.unlearning.bench.concepts.summary import summary_rows
 from core.unlearning.families.diffusion.data import concepts
 from core.unlearning.families.diffusion.data.concepts import Concept
-from core.unlearning.families.diffusion.training.inversion import Course
+from core.unlearning.families.diffusion.training.inversion import InversionSettings
 from tests.support.picture_classifiers import classifiers
 from tests.support.tiny_pipelines import saved
 
@@ -57,8 +57,8 @@ def test_the_list_of_real_names_can_be_read() -> None:
 
 @pytest.mark.slow
 def test_a_run_goes_on_where_it_was(tmp_path: Path, listed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attacks, "SEARCH", Course(steps=2, batch=2, patience=None))
-    monkeypatch.setattr(m_scores, "COURSE", Course(steps=2, batch=2, patience=None))
+    monkeypatch.setattr(attacks, "SEARCH", InversionSettings(steps=2, batch=2, patience=None))
+    monkeypatch.setattr(m_scores, "COURSE", InversionSettings(steps=2, batch=2, patience=None))
     base, eyes, work = saved(tmp_path / "base"), classifiers(tmp_path / "eyes", NAMES), tmp_path / "work"
     command = ["bench", "concepts", str(base), "--work", str(work), "--prompts", str(listed)]
     command += ["--classifiers", str(eyes), "--methods", "closed-form", "--targets", "1", "--seeds", "1"]

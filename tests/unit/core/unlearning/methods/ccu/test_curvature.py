@@ -9,7 +9,7 @@ from scipy.special import softmax
 from torch.nn.functional import cross_entropy
 
 from core.unlearning.families.audiovisual.model.model import AudioVisualModel
-from core.unlearning.methods.ccu.curvature import inverse, sparing
+from core.unlearning.methods.ccu.curvature import inverse, natural_gradients
 from tests.support.tiny_classifiers import examples, tiny_model, tiny_processor
 
 DAMPING = 0.3
@@ -35,7 +35,7 @@ def test_gradients_of_the_head_are_natural_inside_and_plain_after() -> None:
         return found.double().numpy()
 
     plain = gradient()
-    with sparing(model, weights, keep, DAMPING, torch.Generator().manual_seed(3)):
+    with natural_gradients(model, weights, keep, DAMPING, torch.Generator().manual_seed(3)):
         natural = gradient()
     assert np.array_equal(gradient(), plain)
 

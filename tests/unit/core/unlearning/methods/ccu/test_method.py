@@ -16,7 +16,7 @@ from scipy.special import log_softmax
 from sklearn.metrics import roc_auc_score
 
 from core.unlearning.errors import InvalidInputError, StoppedError
-from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Predicted
+from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Prediction
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.ccu.config import Options
 from core.unlearning.methods.ccu.method import METHOD
@@ -85,7 +85,7 @@ def _run(model: AudioVisualModel, folder: Path, data: JobData = DATA, **options:
     return METHOD.run(model, data, Options(**{**QUICK, **options}), JobContext(folder))
 
 
-def _patched(model: AudioVisualModel, adapter: Path, data: JobData) -> tuple[Predicted, Predicted]:
+def _patched(model: AudioVisualModel, adapter: Path, data: JobData) -> tuple[Prediction, Prediction]:
     """Of the training examples and of the held-out ones, by stock PEFT."""
     loaded = PeftModel.from_pretrained(model.model, adapter).eval()
     try:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from core.unlearning.methods.closed_form.balance import weighed
+from core.unlearning.methods.closed_form.balance import largest_weights
 from core.unlearning.methods.closed_form.pairs import States
 from core.unlearning.methods.closed_form.solve import Weights, solve
 
@@ -21,20 +21,20 @@ def made(count: int, seed: int) -> Tensor:
 
 def test_neighbours_that_are_not_moved_bear_any_weight() -> None:
     states = States(made(4, 0), made(4, 1), made(20, 2))
-    found = weighed(states, torch.zeros(3, 12, dtype=torch.float64), WEIGHTS, GRAM)
+    found = largest_weights(states, torch.zeros(3, 12, dtype=torch.float64), WEIGHTS, GRAM)
     assert found.erase > 14
     assert (found.keep, found.ridge) == (WEIGHTS.keep, WEIGHTS.ridge)
 
 
 def test_neighbours_that_are_what_is_erased_bear_none() -> None:
     erased, anchors = made(4, 0), made(4, 1)
-    assert weighed(States(erased, anchors, made(20, 2)), 5 * erased, WEIGHTS, GRAM) == WEIGHTS
+    assert largest_weights(States(erased, anchors, made(20, 2)), 5 * erased, WEIGHTS, GRAM) == WEIGHTS
 
 
 def test_the_weight_is_the_last_that_moves_neighbours_little() -> None:
     states = States(made(4, 0), made(4, 1), made(20, 2))
     near = 0.6 * states.erased + 0.3 * made(4, 3)
-    found = weighed(states, near, WEIGHTS, GRAM)
+    found = largest_weights(states, near, WEIGHTS, GRAM)
     assert 1 < found.erase < 14
 
     def part(erase: float) -> float:

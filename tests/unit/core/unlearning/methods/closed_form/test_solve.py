@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core.unlearning.methods.closed_form.edit import gram_of
 from core.unlearning.methods.closed_form.rece import revive
-from core.unlearning.methods.closed_form.solve import Operator, Weights, balanced, normal, solve, truncate
+from core.unlearning.methods.closed_form.solve import Operator, Weights, balance, normal, solve, truncate
 
 WEIGHTS = Weights(erase=1.0, keep=0.5, ridge=1e-3)
 
@@ -65,7 +65,7 @@ def test_the_truncated_solution_is_better_than_plain_svd(states: tuple[Tensor, T
 
 def test_balancing_keeps_the_operator(states: tuple[Tensor, Tensor, Tensor]) -> None:
     operator = solve(*states, WEIGHTS)
-    even = balanced(operator)
+    even = balance(operator)
     assert torch.allclose(even.dense(), operator.dense(), atol=1e-12)
     assert torch.allclose(even.right.norm(dim=1), torch.ones(3, dtype=torch.float64))
 

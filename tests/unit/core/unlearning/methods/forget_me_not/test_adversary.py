@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from core.unlearning.families.diffusion.model.model import DiffusionModel
-from core.unlearning.families.diffusion.model.text import encode
+from core.unlearning.families.diffusion.model.text import encode_prompts
 from core.unlearning.methods.forget_me_not import adversary
-from core.unlearning.methods.forget_me_not.adversary import Adversaries, adversaries
+from core.unlearning.methods.forget_me_not.adversary import Adversaries, searching_adversaries
 from core.unlearning.methods.forget_me_not.config import Options
-from core.unlearning.methods.forget_me_not.rows import in_place
+from core.unlearning.methods.forget_me_not.rows import anchor_prompts
 from core.unlearning.types import Entity, Example, JobData
 from tests.support.tiny_pipelines import pipeline
 
@@ -25,7 +25,7 @@ def _searching(asks: Sequence[str], count: int, chance: int = 0) -> Iterator[Adv
     model = DiffusionModel(pipeline())
     _RANDOM.manual_seed(0)
     clean = torch.randn(2, 4, 8, 8, generator=_RANDOM)
-    with adversaries(model, clean, asks, "a", count, seed=0, chance=chance) as against:
+    with searching_adversaries(model, clean, asks, "a", count, seed=0, chance=chance) as against:
         assert against is not None
         yield against
 
@@ -62,7 +62,7 @@ def test_each_row_says_which_prompt_it_asks_with() -> None:
     with _searching(asks, 1) as against:
         text, asked = against.found(8, _RANDOM)
         words = "<lethe-0> <lethe-1>"
-        expected = encode(against._model.pipe, [asks[n].replace("{}", words) for n in asked.tolist()]).states
+        expected = encode_prompts(against._model.pipe, [asks[n].replace("{}", words) for n in asked.tolist()]).states
     torch.testing.assert_close(text.states, expected)
 
 
@@ -85,6 +85,6 @@ def test_the_anchor_stands_where_the_words_of_a_search_do() -> None:
     model = DiffusionModel(pipeline())
     kept = tuple(Example("retain_same", f"a {name}", name) for name in ("pat", "kim"))
     data = JobData(kept, (), (), entity=Entity(None, "object"))
-    made = in_place(model, ["see a {}", "{} here"], data, Options())
-    expected = encode(model.pipe, ["see a pat", "pat here", "see a kim", "kim here"])
+    made = anchor_prompts(model, ["see a {}", "{} here"], data, Options())
+    expected = encode_prompts(model.pipe, ["see a pat", "pat here", "see a kim", "kim here"])
     torch.testing.assert_close(made.states, expected.states)

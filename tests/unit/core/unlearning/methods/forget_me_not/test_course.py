@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.methods.forget_me_not.config import Options
-from core.unlearning.methods.forget_me_not.course import course_of
+from core.unlearning.methods.forget_me_not.course import encode_data
 from core.unlearning.types import Entity, Example, JobData
 from tests.support.tiny_pipelines import pipeline
 
@@ -39,7 +39,7 @@ def test_pictures_are_of_all_that_is_kept_against_adversaries(
         entity=Entity("bob", "object"),
         general_images=(red,) * brought,
     )
-    course = course_of(DiffusionModel(pipeline()), data, Options(pictures=3, others=3), adversaries)
+    course = encode_data(DiffusionModel(pipeline()), data, Options(pictures=3, others=3), adversaries)
     assert course.prompts_of.tolist() == shown
     assert asked == [["", *(f"a {name}" for name in _NAMES)][n] for n in shown[brought:]]
     assert len(course.other) == len(shown)

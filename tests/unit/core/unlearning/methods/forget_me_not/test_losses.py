@@ -10,7 +10,7 @@ import torch
 from diffusers.models.attention_processor import Attention
 from torch import nn
 
-from core.unlearning.families.diffusion.model.attention import capturing
+from core.unlearning.families.diffusion.model.attention import capturing_attention
 from core.unlearning.methods.forget_me_not.losses import attention_loss
 
 
@@ -34,7 +34,7 @@ def _inputs() -> tuple[Block, torch.Tensor, torch.Tensor]:
 def test_captured_probabilities_are_each_rows_own() -> None:
     block, pixels, text = _inputs()
     plain = block(pixels, text)
-    with capturing(block) as captured:
+    with capturing_attention(block) as captured:
         assert torch.allclose(block(pixels, text), plain, atol=1e-6)
     (found,) = captured.layers.values()
     assert found.shape == (2, 2, 3, 5)
@@ -48,7 +48,7 @@ def test_captured_probabilities_are_each_rows_own() -> None:
 
 def test_recomputation_is_not_captured_again() -> None:
     block, pixels, text = _inputs()
-    with capturing(block) as captured:
+    with capturing_attention(block) as captured:
         made = torch.utils.checkpoint.checkpoint(block, pixels, text, use_reentrant=False)
         first = captured.layers["attn2"]
         (made.sum() + first.sum()).backward()

@@ -10,16 +10,16 @@ import torch
 from core.unlearning.families.diffusion.evaluation.results import PictureMetrics
 from core.unlearning.families.diffusion.evaluation.specificity import with_responses
 from core.unlearning.families.diffusion.model import adapters
-from core.unlearning.families.diffusion.model.attention import capturing
+from core.unlearning.families.diffusion.model.attention import capturing_attention
 from core.unlearning.families.diffusion.model.model import DiffusionModel
-from core.unlearning.families.diffusion.model.noise import Noised, noised, predict
-from core.unlearning.families.diffusion.model.text import encode
+from core.unlearning.families.diffusion.model.noise import NoisedLatents, add_noise, predict
+from core.unlearning.families.diffusion.model.text import encode_prompts
 from core.unlearning.methods.forget_me_not import batch
-from core.unlearning.methods.forget_me_not.adversary import Adversaries, adversaries
+from core.unlearning.methods.forget_me_not.adversary import Adversaries, searching_adversaries
 from core.unlearning.methods.forget_me_not.config import Options
-from core.unlearning.methods.forget_me_not.course import Course
+from core.unlearning.methods.forget_me_not.course import ForgetMeNotData
 from core.unlearning.methods.forget_me_not.probe import Probe
-from core.unlearning.methods.forget_me_not.rows import Prompts, kept
+from core.unlearning.methods.forget_me_not.rows import ForgetPrompts, encode_frozen
 from core.unlearning.methods.forget_me_not.step import loss_of
 from core.unlearning.methods.forget_me_not.train import _schedule
 from core.unlearning.types import Example
@@ -30,51 +30,51 @@ _APART = 100.0
 """Between what pictures of the entity and others have for latents."""
 
 
-def _course(model: DiffusionModel) -> Course:
+def _course(model: DiffusionModel) -> ForgetMeNotData:
     clean = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     columns = torch.zeros(1, model.pipe.tokenizer.model_max_length, dtype=torch.bool)
     columns[:, 2] = True
-    return Course(
-        Prompts(kept(model, ["a bob"]), kept(model, ["a pat"]), columns),
-        kept(model, ["a kim"]),
+    return ForgetMeNotData(
+        ForgetPrompts(encode_frozen(model, ["a bob"]), encode_frozen(model, ["a pat"]), columns),
+        encode_frozen(model, ["a kim"]),
         clean=clean,
         shares=torch.ones(2, 1, 8, 8),
         other=clean + _APART,
         prompts_of=torch.zeros(2, dtype=torch.long),
         asks=_ASKS,
-        instead=kept(model, ["a pat"]),
-        sought=kept(model, ["a bob"]),
+        instead=encode_frozen(model, ["a pat"]),
+        sought=encode_frozen(model, ["a bob"]),
         start="a",
         adversaries=1,
     )
 
 
-def _loss(model: DiffusionModel, course: Course, against: Adversaries | None, **given: Any) -> float:
+def _loss(model: DiffusionModel, course: ForgetMeNotData, against: Adversaries | None, **given: Any) -> float:
     nothing = {"anchor_weight": 0.0, "keep_weight": 0.0, "beyond": 0.0, "random_words": 0}
     options = Options(batch=2, attention_weight=1e-9, **{**nothing, **given})
-    with capturing(model.pipe.unet) as captured:
+    with capturing_attention(model.pipe.unet) as captured:
         return float(loss_of(model, course, captured, against, options, torch.Generator().manual_seed(5)))
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> list[Noised]:
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[NoisedLatents]:
     """The rows of noise of every step, as they are made."""
-    made: list[Noised] = []
+    made: list[NoisedLatents] = []
 
-    def noticed(*given: Any) -> Noised:
-        made.append(noised(*given))
+    def noticed(*given: Any) -> NoisedLatents:
+        made.append(add_noise(*given))
         return made[-1]
 
-    monkeypatch.setattr(batch, "noised", noticed)
+    monkeypatch.setattr(batch, "add_noise", noticed)
     return made
 
 
-def test_each_part_is_its_weight_times_the_mean_distance_from_what_is_wanted(seen: list[Noised]) -> None:
+def test_each_part_is_its_weight_times_the_mean_distance_from_what_is_wanted(seen: list[NoisedLatents]) -> None:
     model = DiffusionModel(pipeline())
     course = _course(model)
     with (
         adapters.with_lora(model.pipe.unet, adapters.OUTPUTS, 2, seed=0),
-        adversaries(model, course.clean, _ASKS, "a", 1, seed=0) as against,
+        searching_adversaries(model, course.clean, _ASKS, "a", 1, seed=0) as against,
     ):
         assert _loss(model, course, None, keep_weight=3.0) == pytest.approx(0.0, abs=1e-6)
         named = _loss(model, course, None, anchor_weight=3.0, beyond=2.0)
@@ -94,27 +94,27 @@ def test_each_part_is_its_weight_times_the_mean_distance_from_what_is_wanted(see
 def test_half_of_the_names_are_on_other_pictures_against_adversaries(monkeypatch: pytest.MonkeyPatch) -> None:
     model, seen = DiffusionModel(pipeline()), list[int]()
 
-    def noticed(model: DiffusionModel, clean: torch.Tensor, generator: torch.Generator) -> Noised:
+    def noticed(model: DiffusionModel, clean: torch.Tensor, generator: torch.Generator) -> NoisedLatents:
         seen.append(int((clean > _APART / 2).flatten(1).any(1).sum()))
-        return noised(model, clean, generator)
+        return add_noise(model, clean, generator)
 
-    monkeypatch.setattr(batch, "noised", noticed)
+    monkeypatch.setattr(batch, "add_noise", noticed)
     course = _course(model)
     with (
         adapters.with_lora(model.pipe.unet, adapters.OUTPUTS, 2, seed=0),
-        adversaries(model, course.clean, _ASKS, "a", 1, seed=0) as against,
+        searching_adversaries(model, course.clean, _ASKS, "a", 1, seed=0) as against,
     ):
         _loss(model, course, None, anchor_weight=3.0)
         _loss(model, course, against)
     assert seen == [0, 1, 0]
 
 
-def test_words_at_random_are_to_draw_the_anchor_and_change_nothing_else(seen: list[Noised]) -> None:
+def test_words_at_random_are_to_draw_the_anchor_and_change_nothing_else(seen: list[NoisedLatents]) -> None:
     model = DiffusionModel(pipeline())
     course = _course(model)
     with (
         adapters.with_lora(model.pipe.unet, adapters.OUTPUTS, 2, seed=0),
-        adversaries(model, course.clean, _ASKS, "a", 1, seed=0, chance=1) as against,
+        searching_adversaries(model, course.clean, _ASKS, "a", 1, seed=0, chance=1) as against,
     ):
         without = _loss(model, course, against, adversary_weight=5.0)
         found = _loss(model, course, against, adversary_weight=5.0, random_words=1)
@@ -126,14 +126,14 @@ def test_words_at_random_are_to_draw_the_anchor_and_change_nothing_else(seen: li
 def test_what_is_no_different_from_its_anchor_still_has_a_weight() -> None:
     model = DiffusionModel(pipeline())
     course = _course(model)
-    same = Prompts(course.forget.anchor, course.forget.anchor, course.forget.columns)
+    same = ForgetPrompts(course.forget.anchor, course.forget.anchor, course.forget.columns)
     with adapters.with_lora(model.pipe.unet, adapters.OUTPUTS, 2, seed=0):
         assert Probe(model, same, course.clean, seed=0).share() == 2.0
 
 
 @torch.no_grad()
-def _made(model: DiffusionModel, rows: Noised, prompt: str) -> torch.Tensor:
-    return predict(model, rows, encode(model.pipe, [prompt] * len(rows.times)))
+def _made(model: DiffusionModel, rows: NoisedLatents, prompt: str) -> torch.Tensor:
+    return predict(model, rows, encode_prompts(model.pipe, [prompt] * len(rows.times)))
 
 
 def _mean(apart: torch.Tensor) -> float:

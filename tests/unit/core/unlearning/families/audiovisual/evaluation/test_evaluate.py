@@ -17,7 +17,7 @@ from core.unlearning.errors import IneffectivePatchError, UnlearningError
 from core.unlearning.families.audiovisual.evaluation import numbers
 from core.unlearning.families.audiovisual.evaluation.compare import beside_reference, compared
 from core.unlearning.families.audiovisual.evaluation.evaluate import evaluate, evaluation_steps
-from core.unlearning.families.audiovisual.evaluation.members import attacked
+from core.unlearning.families.audiovisual.evaluation.members import attack_membership
 from core.unlearning.families.audiovisual.evaluation.relearn import STEPS, relearn_steps
 from core.unlearning.families.audiovisual.evaluation.results import ClassifierEvaluation, ClassifierMetrics, Outputs
 from core.unlearning.families.audiovisual.family import FAMILY
@@ -74,7 +74,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def test_accuracies_and_loss_are_scikit_learn_s() -> None:
     found = outputs()
-    metrics = numbers.of_split(found)
+    metrics = numbers.split_metrics(found)
     assert found.visual is not None
     assert found.audio is not None
     assert metrics.accuracy == accuracy_score(found.labels, found.fused.argmax(1))
@@ -85,22 +85,22 @@ def test_accuracies_and_loss_are_scikit_learn_s() -> None:
 
 def test_what_lacks_a_picture_or_a_known_label_counts_for_neither() -> None:
     found = outputs()
-    seen, labels = found.seen.copy(), found.labels.copy()
+    seen, labels = found.has_image.copy(), found.labels.copy()
     seen[:10], labels[-5:] = False, -1
-    metrics = numbers.of_split(replace(found, seen=seen, labels=labels))
+    metrics = numbers.split_metrics(replace(found, has_image=seen, labels=labels))
     assert found.visual is not None
     assert (metrics.count, metrics.known) == (40, 35)
     assert metrics.visual_accuracy == accuracy_score(labels[10:-5], found.visual[10:-5].argmax(1))
-    deaf = numbers.of_split(replace(found, audio=None, heard=np.zeros(40, dtype=bool)))
+    deaf = numbers.split_metrics(replace(found, audio=None, heard=np.zeros(40, dtype=bool)))
     assert deaf.audio_accuracy is None
-    assert numbers.of_split(replace(found, visual=None, embeds=None)).visual_loss is None
+    assert numbers.split_metrics(replace(found, visual=None, embeds=None)).visual_loss is None
 
 
 def test_members_are_the_forgotten_and_non_members_of_the_same_subject() -> None:
     splits: dict[Split, Outputs] = {
         "forget_examples": outputs(40, seed=1), "forget_held_out": outputs(30, seed=2), "held_out": outputs(90, seed=3),
     }  # fmt: skip
-    found = attacked(splits, 0)
+    found = attack_membership(splits, 0)
     assert found is not None
     assert found.non_members == "forget_held_out"
     scores = [
@@ -128,16 +128,16 @@ def test_with_too_few_of_the_subject_others_of_the_same_labels_are_non_members()
     few: dict[Split, Outputs] = {
         "forget_examples": members, "forget_held_out": outputs(6, seed=2), "held_out": others,
     }  # fmt: skip
-    found = attacked(few, 0)
+    found = attack_membership(few, 0)
     assert found is not None
     assert found.non_members == "held_out"
     assert found.plain.non_members == int((others.labels < 2).sum())
-    assert attacked({"forget_examples": members}, 0) is None
-    assert attacked({"held_out": others}, 0) is None
+    assert attack_membership({"forget_examples": members}, 0) is None
+    assert attack_membership({"held_out": others}, 0) is None
 
 
 def evaluation(**splits: Outputs) -> ClassifierEvaluation:
-    metrics = {split: numbers.of_split(found) for split, found in splits.items()}
+    metrics = {split: numbers.split_metrics(found) for split, found in splits.items()}
     return ClassifierEvaluation("quick", metrics, 5, outputs=splits)  # type: ignore[arg-type]
 
 

@@ -21,7 +21,7 @@ from core.unlearning.errors import ModelLoadError, OutOfMemoryError
 from core.unlearning.families.audiovisual.load import load
 from core.unlearning.families.audiovisual.model.configuration import AudioVisualConfig
 from core.unlearning.families.audiovisual.model.model import UNKNOWN, AudioVisualModel
-from core.unlearning.families.audiovisual.model.processor import resampled
+from core.unlearning.families.audiovisual.model.processor import resample
 from core.unlearning.types import Example, ModelSpec
 from tests.support.tiny_classifiers import (
     AUDIO,
@@ -204,7 +204,7 @@ def test_examples_go_to_another_process() -> None:
 
 def test_a_clip_of_another_rate_keeps_its_tone() -> None:
     time = np.arange(2000) / 4000
-    made = resampled(np.sin(2 * np.pi * 700 * time).astype(np.float32), 4000, 16000)
+    made = resample(np.sin(2 * np.pi * 700 * time).astype(np.float32), 4000, 16000)
     assert made.shape == (8000,)
     frequencies, power = periodogram(made, 16000)
     assert frequencies[power.argmax()] == pytest.approx(700, abs=2)

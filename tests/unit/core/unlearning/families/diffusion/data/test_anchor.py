@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.unlearning.families.diffusion.data.anchor import anchor_words, fitting, instead
+from core.unlearning.families.diffusion.data.anchor import anchor_words, fit_article, with_anchor
 from core.unlearning.types import Entity, Example, JobData
 from tests.support.tiny_pipelines import tokenizer
 
@@ -26,8 +26,8 @@ def _data(replacement: str | None = None) -> JobData:
 )
 def test_an_article_is_not_doubled(prompt: str, subject: str | None, expected: str) -> None:
     example = Example("forget_concept", prompt, "bob", subject=subject)
-    assert instead(example, "a thing") == expected
-    assert fitting(example, "a thing") in instead(example, "a thing")
+    assert with_anchor(example, "a thing") == expected
+    assert fit_article(example, "a thing") in with_anchor(example, "a thing")
 
 
 def test_the_option_goes_before_the_replacement() -> None:

@@ -13,10 +13,10 @@ from PIL import Image
 
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.diffusion.data.build import build_data
-from core.unlearning.families.diffusion.judges.classifiers import Seen
-from core.unlearning.families.diffusion.judges.judges import Eyes
+from core.unlearning.families.diffusion.judges.classifiers import Prediction
+from core.unlearning.families.diffusion.judges.judges import Judges
 from core.unlearning.families.diffusion.model.model import DiffusionModel
-from core.unlearning.families.diffusion.training.invert_pictures import is_pictured
+from core.unlearning.families.diffusion.training.invert_pictures import is_unnamed
 from core.unlearning.progress import Silent
 from core.unlearning.types import Entity, ForgetRequest, JobData, Retain
 from tests.support.tiny_pipelines import pipeline, retain_set
@@ -27,12 +27,12 @@ RED, BLUE = "red", "blue"
 class Reader:
     labels = ("none", "bob", "pat")
 
-    def look(self, images: Sequence[Image.Image]) -> list[Seen]:
+    def classify(self, images: Sequence[Image.Image]) -> list[Prediction]:
         found = []
         for image in images:
             red, _, blue = image.getpixel((0, 0))
             label = "bob" if red > 128 else "pat" if blue > 128 else "none"
-            found.append(Seen(label, {name: float(name == label) for name in self.labels}, torch.zeros(2)))
+            found.append(Prediction(label, {name: float(name == label) for name in self.labels}, torch.zeros(2)))
         return found
 
 
@@ -44,7 +44,7 @@ def picture(colour: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def model() -> DiffusionModel:
-    return DiffusionModel(pipeline(), eyes=Eyes({"object": Reader()}))
+    return DiffusionModel(pipeline(), judges=Judges({"object": Reader()}))
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_the_name_of_what_nameless_pictures_show_is_forgotten_with_them(build: A
     assert {answer for _, answer in asked(data, "retain_same")} == {"bob"}
     assert not any("pat" in e.question for e in data.train if not e.split.startswith("forget_"))
     assert [e.subject for e in data.train if e.image is not None] == [None, None]
-    assert is_pictured(data)
+    assert is_unnamed(data)
 
 
 def test_what_a_picture_hides_is_masked(build: Any) -> None:

@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 
 from core.unlearning.families.diffusion.evaluation.attacks import IMAGE_TO_IMAGE, TEMPLATES
-from core.unlearning.families.diffusion.evaluation.compare import changed, compared
+from core.unlearning.families.diffusion.evaluation.compare import compared, is_changed
 from core.unlearning.families.diffusion.evaluation.evaluate import CHUNK, evaluate, evaluation_steps
 from core.unlearning.families.diffusion.evaluation.frechet import frechet_distance, gaussian_distance
 from core.unlearning.families.diffusion.evaluation.specificity import Edit, ratio, response
-from core.unlearning.families.diffusion.judges.classifiers import Seen
-from core.unlearning.families.diffusion.judges.judges import Eyes
+from core.unlearning.families.diffusion.judges.classifiers import Prediction
+from core.unlearning.families.diffusion.judges.judges import Judges
 from core.unlearning.progress import Silent
 from core.unlearning.types import Example
 
@@ -41,12 +41,12 @@ class Painter:
 class Reader:
     labels = tuple(COLOURS)
 
-    def look(self, images: Sequence[Image.Image]) -> list[Seen]:
+    def classify(self, images: Sequence[Image.Image]) -> list[Prediction]:
         found = []
         for image in images:
             features = torch.tensor(image.getpixel((0, 0)), dtype=torch.float32) / 255
             shares = dict(zip(COLOURS, features.softmax(-1).tolist(), strict=True))
-            found.append(Seen(max(shares, key=shares.__getitem__), shares, features))
+            found.append(Prediction(max(shares, key=shares.__getitem__), shares, features))
         return found
 
 
@@ -57,7 +57,7 @@ class Counting(Silent):
         self.steps += 1
 
 
-EYES = Eyes({"identity": Reader()})
+JUDGES = Judges({"identity": Reader()})
 EXAMPLES = [
     *(Example("forget_concept", f"ada {n}", "Ada", subject="ada") for n in range(20)),
     *(Example("retain_same", f"bo {n}", "bo", subject="bo") for n in range(30)),
@@ -66,13 +66,13 @@ EXAMPLES = [
 
 
 def test_forgetting_and_keeping_show() -> None:
-    before = evaluate(Painter(), EYES, EXAMPLES, level="standard", progress=Silent())
-    after = evaluate(Painter(("ada",)), EYES, EXAMPLES, level="standard", progress=Silent())
+    before = evaluate(Painter(), JUDGES, EXAMPLES, level="standard", progress=Silent())
+    after = evaluate(Painter(("ada",)), JUDGES, EXAMPLES, level="standard", progress=Silent())
     assert (before.value("forget_concept", "ua"), after.value("forget_concept", "ua")) == (0.0, 1.0)
     assert before.value("retain_same", "ira") == after.value("retain_same", "ira") == 1.0
     assert (after.splits["general"].known, after.recall("general")) == (0, None)
-    assert changed(before, after)
-    assert not changed(before, before)
+    assert is_changed(before, after)
+    assert not is_changed(before, before)
     told = compared(before, after)
     assert told.splits["retain_same"].distance == pytest.approx(0, abs=1e-9)
     assert told.splits["forget_concept"].distance == pytest.approx(2 * (200 / 255) ** 2, rel=0.05)
@@ -82,15 +82,15 @@ def test_forgetting_and_keeping_show() -> None:
 @pytest.mark.parametrize("level", ["quick", "standard", "thorough"])
 def test_steps_are_foretold_and_seeds_are_the_same(level: str) -> None:
     one, other, progress = Painter(), Painter(("ada",)), Counting()
-    evaluate(one, EYES, EXAMPLES, level=level, progress=progress)
-    evaluate(other, EYES, EXAMPLES, level=level, progress=Silent())
+    evaluate(one, JUDGES, EXAMPLES, level=level, progress=progress)
+    evaluate(other, JUDGES, EXAMPLES, level=level, progress=Silent())
     assert progress.steps == evaluation_steps(EXAMPLES, level) >= len(EXAMPLES) // CHUNK
     assert one.drawn == other.drawn
 
 
 def test_asking_otherwise_is_measured_when_it_is_asked_for() -> None:
     painter, progress = Painter(("ada",)), Counting()
-    found = evaluate(painter, EYES, EXAMPLES, level="thorough", progress=progress, redraw=Painter().draw)
+    found = evaluate(painter, JUDGES, EXAMPLES, level="thorough", progress=progress, redraw=Painter().draw)
     assert {check.check: check.recognised for check in found.robustness} == {
         **dict.fromkeys(TEMPLATES, 0.0),
         IMAGE_TO_IMAGE: 1.0,

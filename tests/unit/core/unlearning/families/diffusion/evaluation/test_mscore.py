@@ -6,9 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
-from core.unlearning.families.diffusion.evaluation.mscore import Compared, Score, score, similarity
+from core.unlearning.families.diffusion.evaluation.mscore import MScore, MScoreComparison, m_score, similarity
 from core.unlearning.families.diffusion.model.model import DiffusionModel
-from core.unlearning.families.diffusion.training.inversion import Course
+from core.unlearning.families.diffusion.training.inversion import InversionSettings
 from tests.support.tiny_pipelines import pipeline
 
 
@@ -20,11 +20,11 @@ def test_similarity_is_the_mean_of_the_rows_cosines() -> None:
 
 
 def test_a_drop_stands_beside_that_of_the_controls() -> None:
-    compared = Compared(
-        Score(0.8, 0.02, 1.0),
-        Score(0.5, 0.03, 0.1),
-        (Score(0.9, 0.02, 1.0), Score(0.7, 0.02, 1.0)),
-        (Score(0.86, 0.02, 1.0), Score(0.7, 0.02, 1.0)),
+    compared = MScoreComparison(
+        MScore(0.8, 0.02, 1.0),
+        MScore(0.5, 0.03, 0.1),
+        (MScore(0.9, 0.02, 1.0), MScore(0.7, 0.02, 1.0)),
+        (MScore(0.86, 0.02, 1.0), MScore(0.7, 0.02, 1.0)),
     )
     assert compared.drop == pytest.approx(0.3)
     assert compared.control_drop == pytest.approx(0.02)
@@ -32,15 +32,15 @@ def test_a_drop_stands_beside_that_of_the_controls() -> None:
 
 def test_a_search_of_no_length_stays_where_it_began() -> None:
     model = DiffusionModel(pipeline(), steps=1)
-    course = Course(steps=1, rate=1e-9, batch=1)
+    settings = InversionSettings(steps=1, rate=1e-9, batch=1)
     shown = [Image.new("RGB", (16, 16), "red")]
-    found = score(
+    found = m_score(
         model,
         "bob",
         shown,
         ("a {}",),
         lambda drawn: [True, *[False] * (len(drawn) - 1)],
-        course=course,
+        settings=settings,
         seeds=(0, 1),
         draw=4,
     )

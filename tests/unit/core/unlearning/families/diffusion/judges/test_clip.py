@@ -14,7 +14,7 @@ from core.unlearning.errors import ModelLoadError
 from core.unlearning.families.diffusion.evaluation.evaluate import evaluate
 from core.unlearning.families.diffusion.judges import judges
 from core.unlearning.families.diffusion.judges.classifiers import clip_scores, embed_images
-from core.unlearning.families.diffusion.judges.judges import SOMETHING_ELSE, Eyes
+from core.unlearning.families.diffusion.judges.judges import OTHER_LABELS, Judges
 from core.unlearning.progress import Silent
 from core.unlearning.types import Example, ModelSpec
 from tests.support.tiny_pipelines import tokenizer
@@ -49,22 +49,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def clip(folder: Path) -> Eyes:
+def clip(folder: Path) -> Judges:
     return judges.load(ModelSpec("m", "diffusion", "", defaults={"clip": str(folder)}), "cpu")
 
 
-def test_clip_chooses_among_the_names(clip: Eyes) -> None:
+def test_clip_chooses_among_the_names(clip: Judges) -> None:
     found = evaluate(Painter(), clip, EXAMPLES, level="quick", progress=Silent())
     assert found.splits["forget_concept"].known == 2
     assert found.value("forget_concept", "replaced") is not None
     assert found.value("retain_cross", "cra") in (0.0, 1.0)
     assert (found.splits["general"].known, found.value("general", "clip_score") is None) == (0, False)
-    told = clip.on(EXAMPLES).classifiers
-    assert told["same"].labels == ("bob", "cat", "pat", *SOMETHING_ELSE)
-    assert told["cross"].labels == ("wash", *SOMETHING_ELSE)
+    told = clip.for_examples(EXAMPLES).classifiers
+    assert told["same"].labels == ("bob", "cat", "pat", *OTHER_LABELS)
+    assert told["cross"].labels == ("wash", *OTHER_LABELS)
 
 
-def test_pictures_have_unit_length_and_scores_are_cosines(clip: Eyes) -> None:
+def test_pictures_have_unit_length_and_scores_are_cosines(clip: Judges) -> None:
     assert clip.clip is not None
     pictures = Painter().draw(["a", "bb"], [0, 1])
     assert embed_images(*clip.clip, pictures).norm(dim=-1).tolist() == pytest.approx([1, 1])

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from core.unlearning.families.diffusion.model.model import DiffusionModel
-from core.unlearning.families.diffusion.model.noise import latents_of
+from core.unlearning.families.diffusion.model.noise import encode_images
 from tests.support.tiny_pipelines import pipeline
 
 RED = Image.new("RGB", (16, 16), "red")
@@ -17,9 +17,9 @@ def test_an_autoencoder_that_overflows_in_half_precision_is_used_in_full() -> No
     pipe = pipeline("sdxl")
     with torch.no_grad():
         pipe.vae.encoder.conv_in.weight.fill_(LARGE)
-    wanted = latents_of(DiffusionModel(pipe), [RED])
+    wanted = encode_images(DiffusionModel(pipe), [RED])
     pipe.to(torch.float16)
-    found = latents_of(DiffusionModel(pipe), [RED])
+    found = encode_images(DiffusionModel(pipe), [RED])
     assert torch.allclose(found.float(), wanted, atol=0.01)
     assert (found.dtype, pipe.vae.dtype) == (torch.float16, torch.float16)
 
@@ -27,6 +27,6 @@ def test_an_autoencoder_that_overflows_in_half_precision_is_used_in_full() -> No
 def test_pictures_are_encoded_alone_as_together() -> None:
     pipe = pipeline()
     pictures = [RED, Image.new("RGB", (16, 16), "blue"), RED]
-    together, alone = (latents_of(DiffusionModel(pipe, batch=batch), pictures) for batch in (None, 1))
+    together, alone = (encode_images(DiffusionModel(pipe, batch=batch), pictures) for batch in (None, 1))
     assert torch.allclose(together, alone, atol=1e-5)
     assert len(together) == len(pictures)

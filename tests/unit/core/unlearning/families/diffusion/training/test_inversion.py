@@ -7,20 +7,20 @@ import torch
 from PIL import Image
 
 from core.unlearning.families.diffusion.model.model import DiffusionModel
-from core.unlearning.families.diffusion.model.noise import shares_of
-from core.unlearning.families.diffusion.model.placeholder import name_vectors, new_vectors, placeholder
-from core.unlearning.families.diffusion.model.text import encode, spans
-from core.unlearning.families.diffusion.training.inversion import Course, invert
+from core.unlearning.families.diffusion.model.noise import latent_masks
+from core.unlearning.families.diffusion.model.placeholder import name_embeddings, random_embeddings, with_placeholder
+from core.unlearning.families.diffusion.model.text import encode_prompts, find_spans
+from core.unlearning.families.diffusion.training.inversion import InversionSettings, invert
 from tests.support.tiny_pipelines import Shape, pipeline
 
 
 @pytest.mark.parametrize("shape", ["sd1", "sd2", "sdxl"])
 def test_vectors_of_a_name_are_read_as_the_name(shape: Shape) -> None:
     pipe = pipeline(shape)
-    expected = encode(pipe, ["a bob"])
-    with placeholder(pipe, name_vectors(pipe, "bob")) as words:
-        found = encode(pipe, [f"a {words}"])
-        assert [span.start for span in spans(pipe.tokenizer, f"a {words}", words)] == [2]
+    expected = encode_prompts(pipe, ["a bob"])
+    with with_placeholder(pipe, name_embeddings(pipe, "bob")) as words:
+        found = encode_prompts(pipe, [f"a {words}"])
+        assert [span.start for span in find_spans(pipe.tokenizer, f"a {words}", words)] == [2]
     assert torch.allclose(found.states, expected.states, atol=1e-6)
     if expected.pooled is not None and found.pooled is not None:
         assert torch.allclose(found.pooled, expected.pooled, atol=1e-6)
@@ -30,7 +30,7 @@ def test_vectors_of_a_name_are_read_as_the_name(shape: Shape) -> None:
 def test_afterwards_the_pipeline_is_as_it_was(shape: Shape) -> None:
     pipe = pipeline(shape)
     tokenizer, table = pipe.tokenizer, pipe.text_encoder.get_input_embeddings()
-    with pytest.raises(ZeroDivisionError), placeholder(pipe, new_vectors(pipe, "", 2, seed=0)):
+    with pytest.raises(ZeroDivisionError), with_placeholder(pipe, random_embeddings(pipe, "", 2, seed=0)):
         raise ZeroDivisionError
     assert pipe.tokenizer is tokenizer
     assert pipe.text_encoder.get_input_embeddings() is table
@@ -40,10 +40,10 @@ def test_afterwards_the_pipeline_is_as_it_was(shape: Shape) -> None:
 def test_the_search_lowers_the_loss_and_repeats_itself(shape: Shape) -> None:
     model = DiffusionModel(pipeline(shape), steps=2)
     clean = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    start, steps = new_vectors(model.pipe, "a cat", 2, seed=0), []
-    course = Course(steps=20, rate=0.5, batch=4)
-    found = invert(model, clean, ("a {}", "one {} more"), start, course, steps.append)
-    again = invert(model, clean, ("a {}", "one {} more"), start, course, lambda _: None)
+    start, steps = random_embeddings(model.pipe, "a cat", 2, seed=0), []
+    settings = InversionSettings(steps=20, rate=0.5, batch=4)
+    found = invert(model, clean, ("a {}", "one {} more"), start, settings, steps.append)
+    again = invert(model, clean, ("a {}", "one {} more"), start, settings, lambda _: None)
     assert len(steps) == 20
     assert found.losses[-1] < found.losses[0]
     assert found.losses == again.losses
@@ -54,14 +54,14 @@ def test_what_a_mask_hides_hardly_counts() -> None:
     model = DiffusionModel(pipeline(), steps=2)
     mask = Image.new("L", (16, 16), 0)
     mask.paste(255, (0, 0, 8, 16))
-    shares = shares_of(model, [mask, None])
+    shares = latent_masks(model, [mask, None])
     assert shares.shape == (2, 1, 8, 8)
     assert (float(shares[0, 0, 0, 3]), float(shares[0, 0, 0, 4]), float(shares[1].min())) == (1.0, 0.0, 1.0)
     clean = torch.zeros(1, 4, 8, 8)
-    start, course = new_vectors(model.pipe, "a", 1, seed=0), Course(steps=1, batch=1, patience=None)
+    start, settings = random_embeddings(model.pipe, "a", 1, seed=0), InversionSettings(steps=1, batch=1, patience=None)
 
     def at_first(shares: torch.Tensor) -> float:
-        return invert(model, clean, ("{}",), start, course, lambda _: None, shares).losses[0]
+        return invert(model, clean, ("{}",), start, settings, lambda _: None, shares).losses[0]
 
     left = torch.zeros(1, 1, 8, 8)
     left[..., :4] = 1
@@ -73,6 +73,6 @@ def test_what_a_mask_hides_hardly_counts() -> None:
 def test_the_search_ends_where_nothing_gets_better() -> None:
     model = DiffusionModel(pipeline(), steps=2)
     clean, steps = torch.zeros(1, 4, 8, 8), []
-    course = Course(steps=400, rate=1e-6, batch=1, patience=1)
-    invert(model, clean, ("{}",), new_vectors(model.pipe, "a", 1, seed=0), course, steps.append)
+    settings = InversionSettings(steps=400, rate=1e-6, batch=1, patience=1)
+    invert(model, clean, ("{}",), random_embeddings(model.pipe, "a", 1, seed=0), settings, steps.append)
     assert len(steps) == 20
