@@ -1,4 +1,4 @@
-"""What API and workers of a cluster have in common."""
+"""What API and workers of a cluster have in common, and what holds their jobs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from tests.servers.postgres import Postgres
 from tests.servers.redis_server import Redis
 from tests.servers.s3 import S3
+from tests.support.gate import Gate
 
 
 @pytest.fixture
@@ -28,3 +29,9 @@ def cluster(postgres: Postgres, redis_server: Redis, s3: S3, tmp_path: Path) -> 
             "master_key": "m" * 40,
             "signing_key_file": str(tmp_path / "signing.key"),
         }
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    """Holds a job in a phase until the test lets it go on."""
+    return Gate(tmp_path / "gate")

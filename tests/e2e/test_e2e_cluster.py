@@ -14,19 +14,25 @@ from core.unlearning import reference
 from core.unlearning.patches.verify import verify
 from tests.support.cluster_workers import working
 from tests.support.embedded_server import CANARY, Running, a_canary_request, assert_told_in_order, serving
+from tests.support.gate import Gate
 
 pytestmark = pytest.mark.slow
 WORKERS, JOBS, PATIENCE = 2, 2, 900.0
 
 
 @pytest.mark.timeout(2 * PATIENCE)
-def test_two_workers_run_every_job_once(cluster: dict[str, str], tmp_path: Path) -> None:
+def test_two_workers_run_every_job_once(cluster: dict[str, str], gate: Gate, tmp_path: Path) -> None:
     request, images = a_canary_request(tmp_path / "sample")
     request["method_options"] |= {"steps": 5, "k_image": 1.0}
+    gate.hold("loading")
     with ExitStack() as stack:
         api = stack.enter_context(serving(tmp_path / "api", worker="none", **cluster))
         ids = [api.submit(request, images) for _ in range(JOBS)]
-        workers = [stack.enter_context(working(tmp_path / f"worker-{n}", cluster)) for n in range(WORKERS)]
+        workers = [stack.enter_context(working(tmp_path / f"worker-{n}", cluster, gate)) for n in range(WORKERS)]
+        # A worker that has one of them takes no other.
+        for job_id in ids:
+            api.held(job_id, gate, 1)
+        gate.open()
         for job in [api.ended(job_id, PATIENCE) for job_id in ids]:
             assert (job["status"], job["attempt"], job["error"]) == ("succeeded", 1, None)
             assert_told_in_order(api, job["id"], attempts=1)

@@ -13,7 +13,8 @@ from tests.servers.postgres import Postgres
 from tests.servers.redis_server import Redis
 from tests.servers.s3 import S3
 from tests.support.cluster_workers import working
-from tests.support.embedded_server import Running, a_canary_request, assert_told_in_order, eventually, serving
+from tests.support.embedded_server import a_canary_request, assert_told_in_order, eventually, serving
+from tests.support.gate import Gate
 
 pytestmark = pytest.mark.slow
 PATIENCE = 900.0
@@ -23,27 +24,31 @@ TRIES_OF_30_SECONDS = 6
 
 @pytest.mark.timeout(2 * PATIENCE)
 def test_a_broker_a_database_and_a_store_that_fall(
-    cluster: dict[str, str], postgres: Postgres, redis_server: Redis, s3: S3, tmp_path: Path
+    cluster: dict[str, str], postgres: Postgres, redis_server: Redis, s3: S3, gate: Gate, tmp_path: Path
 ) -> None:
     settings = {**cluster, "checkpoint_seconds": "0", "sweep_seconds": "1"}
     request, images = a_canary_request(tmp_path / "sample")
-    request["method_options"] |= {"steps": 30, "k_image": 1.0}
+    request["method_options"] |= {"k_image": 1.0}
+    gate.hold("training", 2)
     with (
         serving(tmp_path / "api", worker="none", **settings) as api,
-        working(tmp_path / "worker", settings) as worker,
+        working(tmp_path / "worker", settings, gate) as worker,
     ):
         first = api.submit(request, images)
-        api.at(first, "training", 1)
+        api.held(first, gate, 1)
         redis_server.kill()
         second = api.submit({**request, "method_options": {**request["method_options"], "steps": 2}}, images)
         redis_server.start()
-        _goes_on(api, first)
+        gate.hold("training", 4)
+        api.held(first, gate, 1)
         postgres.kill()
         postgres.start()
         # The connections that it had are found broken once.
         eventually(lambda: api.client.get(f"/v1/jobs/{first}").is_success)
-        _goes_on(api, first)
+        gate.hold("training", 6)
+        api.held(first, gate, 1)
         s3.kill()
+        gate.open()
         eventually(lambda: len(worker.lines(event="store_away", job_id=first)) >= TRIES_OF_30_SECONDS, PATIENCE)
         assert api.job(first)["status"] == "running"
         s3.start()
@@ -56,14 +61,16 @@ def test_a_broker_a_database_and_a_store_that_fall(
     assert kept == {f"jobs/{job_id}/attempts/1/{PATCH}" for job_id in (first, second)}
 
 
-def test_a_disk_that_is_full_while_packing(tmp_path: Path) -> None:
+def test_a_disk_that_is_full_while_packing(gate: Gate, tmp_path: Path) -> None:
     request, images = a_canary_request(tmp_path / "sample")
     request["method_options"] |= {"steps": 5, "k_image": 1.0}
-    with serving(tmp_path / "data", checkpoint_seconds="0") as running:
+    gate.hold("training")
+    with serving(tmp_path / "data", gate, checkpoint_seconds="0") as running:
         job_id = running.submit(request, images)
-        running.at(job_id, "training", 1)
+        running.held(job_id, gate, 1)
         # Whatever is written there finds no space left on the device.
         (running.data / "work" / f"{job_id}-1" / PATCH).symlink_to("/dev/full")
+        gate.open()
         job = running.ended(job_id)
         assert (job["status"], job["error"]["code"], job["error"]["retryable"]) == ("failed", "disk_full", True)
         eventually(lambda: not list((running.data / "work").iterdir()))
@@ -72,10 +79,3 @@ def test_a_disk_that_is_full_while_packing(tmp_path: Path) -> None:
         assert (job["status"], job["attempt"], job["error"]) == ("succeeded", 2, None)
         answer = running.client.get(f"/v1/jobs/{job_id}/patch", params={"accept_failed": "true"})
         assert answer.raise_for_status().content.startswith(b"PK")
-
-
-def _goes_on(api: Running, job_id: str) -> None:
-    """The same attempt makes further steps."""
-    step = api.job(job_id)["progress"]["step"]
-    api.until(job_id, lambda job: job["phase"] != "training" or job["progress"]["step"] > step)
-    assert api.job(job_id)["attempt"] == 1

@@ -16,6 +16,7 @@ from core.service.settings import Settings
 from core.service.storage import open_store
 from tests.support.cluster_workers import Worker, working
 from tests.support.embedded_server import Running, a_canary_request, assert_told_in_order, eventually, gone, serving
+from tests.support.gate import Gate
 
 pytestmark = pytest.mark.slow
 PATIENCE = 900.0
@@ -24,34 +25,37 @@ LEASE = {"lease_seconds": "15", "heartbeat_seconds": "3"}
 
 
 @pytest.mark.timeout(2 * PATIENCE)
-def test_one_job_through_the_hands_of_dying_workers(cluster: dict[str, str], tmp_path: Path) -> None:
+def test_one_job_through_the_hands_of_dying_workers(cluster: dict[str, str], gate: Gate, tmp_path: Path) -> None:
     settings = {**cluster, **LIVES, **LEASE}
     request, images = a_canary_request(tmp_path / "sample")
-    request["method_options"] |= {"steps": 50, "k_image": 1.0}
+    request["method_options"] |= {"k_image": 1.0}
+    gate.hold("training", 3)
     with ExitStack() as stack:
         api = stack.enter_context(serving(tmp_path / "api", worker="none", **settings))
-        workers = [stack.enter_context(working(tmp_path / f"worker-{n}", settings)) for n in range(2)]
+        workers = [stack.enter_context(working(tmp_path / f"worker-{n}", settings, gate)) for n in range(2)]
         job_id = api.submit(request, images)
         _ring_again(settings, job_id)
-        api.at(job_id, "training", 1)
+        api.held(job_id, gate, 1)
         os.kill(api.worker(job_id), signal.SIGKILL)
-        api.at(job_id, "training", 2)
+        gate.hold("training", 5)
+        api.held(job_id, gate, 2)
         zombie, of = api.worker(job_id), _holder(api, job_id, workers)
         os.kill(zombie, signal.SIGSTOP)
-        api.at(job_id, "training", 3)
+        step = api.held(job_id, gate, 3)["progress"]["step"]
         os.kill(zombie, signal.SIGCONT)
         eventually(lambda: bool(of.lines(event="lease_lost", attempt=2)))
         leaving = _holder(api, job_id, workers)
-        step = api.job(job_id)["progress"]["step"]
+        gate.hold("training")
         leaving.process.terminate()
         assert leaving.process.wait(120) == 0
-        assert api.at(job_id, "training", 4)["progress"]["step"] >= step, "training began anew"
+        assert api.held(job_id, gate, 4)["progress"]["step"] == step, "training began anew"
         (staying,) = (worker for worker in workers if worker is not leaving)
         child = api.worker(job_id)
         staying.process.kill()
         staying.ends = -signal.SIGKILL
         gone(child)
-        stack.enter_context(working(tmp_path / "worker-2", settings))
+        stack.enter_context(working(tmp_path / "worker-2", settings, gate))
+        gate.open()
         job = api.ended(job_id, PATIENCE)
         assert (job["status"], job["attempt"], job["error"]) == ("succeeded", 5, None)
         assert_told_in_order(api, job_id, attempts=5)

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.gate import Gate
 from tests.support.paths import ROOT
 
 
 @dataclass
 class Worker:
-    """`python -m worker`; `ends` is the exit status that it is to have."""
+    """`gated_worker`; `ends` is the exit status that it is to have."""
 
     process: subprocess.Popen[bytes]
     data: Path
@@ -36,15 +37,15 @@ class Worker:
 
 
 @contextmanager
-def working(data: Path, settings: Mapping[str, str]) -> Iterator[Worker]:
-    """A worker until the end of the block, and then its orderly end unless it has ended before."""
+def working(data: Path, settings: Mapping[str, str], gate: Gate) -> Iterator[Worker]:
+    """A worker whose jobs wait at the gate, until the end of the block; then its orderly end, unless it has ended."""
     log = data.with_name(f"{data.name}.log")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LETHE_")} | {"PYTHONPATH": str(ROOT)}
     # Two workers that use both cores each wait for each other most of the time.
-    environment |= {"OMP_NUM_THREADS": "1"}
+    environment |= {"OMP_NUM_THREADS": "1", **gate.environment()}
     environment |= {f"LETHE_{name.upper()}": value for name, value in {**settings, "data_dir": str(data)}.items()}
     with log.open("wb") as err:
-        process = subprocess.Popen([sys.executable, "-m", "worker"], stderr=err, env=environment)
+        process = subprocess.Popen([sys.executable, "-m", "tests.support.gated_worker"], stderr=err, env=environment)
     worker = Worker(process, data, log)
     try:
         yield worker

@@ -20,6 +20,7 @@ import httpx
 from sqlalchemy import NullPool, create_engine, text
 
 from core.unlearning import reference
+from tests.support.gate import Gate
 from tests.support.paths import ROOT
 from tests.support.small_reference_model import SMALL, model_roots, register
 
@@ -71,29 +72,15 @@ class Running:
     def ended(self, job_id: str, seconds: float = LONG) -> dict[str, Any]:
         return self.until(job_id, lambda job: job["status"] in TERMINAL, seconds, every=0.5)
 
-    def training(self, job_id: str) -> dict[str, Any]:
-        """The job in the middle of training."""
-        return self.until(job_id, lambda job: job["phase"] == "training" and job["progress"]["step"] >= 2)
-
     def lines(self, **wanted: str) -> list[dict[str, Any]]:
         """What server and worker logged with these ids."""
         found = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
         return [line for line in found if all(line.get(name) == value for name, value in wanted.items())]
 
-    def at(self, job_id: str, phase: str, attempt: int) -> dict[str, Any]:
-        """The job in a phase of an attempt; in training after a step of that attempt."""
-
-        def there(job: dict[str, Any]) -> bool:
-            assert job["attempt"] <= attempt
-            return (job["attempt"], job["phase"]) == (attempt, phase) and self._moves(job_id, phase)
-
-        return self.until(job_id, there)
-
-    def _moves(self, job_id: str, phase: str) -> bool:
-        if phase != "training":
-            return True
-        last = [e["data"] for e in self.events(job_id) if e["type"] in ("status", "progress")][-1]
-        return last.get("loss") is not None
+    def held(self, job_id: str, gate: Gate, attempt: int) -> dict[str, Any]:
+        """The job once an attempt waits at the gate."""
+        self.until(job_id, lambda _: gate.holds(job_id, attempt))
+        return self.job(job_id)
 
     def worker(self, job_id: str) -> int:
         """The process that runs the job."""
@@ -104,16 +91,18 @@ class Running:
 
 
 @contextmanager
-def serving(data: Path, **settings: str) -> Iterator[Running]:
+def serving(data: Path, gate: Gate | None = None, **settings: str) -> Iterator[Running]:
     """`python -m api` with its worker, on a free port. Ended with SIGTERM, unless it ended before.
 
-    Beside the bundled models it knows `SMALL`.
+    Beside the bundled models it knows `SMALL`. Its jobs wait at the gate, where there is one.
     """
     log = data.with_name(f"{data.name}.log")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LETHE_")} | {"PYTHONPATH": str(ROOT)}
     settings = {"model_roots": model_roots(data.parent), **settings}
     environment |= {f"LETHE_{name.upper()}": value for name, value in settings.items()}
-    command = [sys.executable, "-m", "api", "--port", "0", "--data-dir", str(data)]
+    environment |= gate.environment() if gate else {}
+    command = [sys.executable, "-m", "tests.support.gated_server" if gate else "api"]
+    command += ["--port", "0", "--data-dir", str(data)]
     with log.open("a") as err:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True, env=environment)
     assert process.stdout is not None
