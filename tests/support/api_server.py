@@ -109,7 +109,7 @@ def serving(folder: Path, **changes: Any) -> Iterator[Server]:
             register_trusted(session, ModelCreate(id=MODEL, family="mllm", source="owner/tiny"))
         with _running(settings) as url:
             key = (folder / "api-key").read_text().strip()
-            with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=20) as client:
+            with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
                 yield Server(url, services, client)
 
 
@@ -118,7 +118,7 @@ def _running(settings: Settings) -> Iterator[str]:
     server = uvicorn.Server(uvicorn_config(settings, port=0))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not server.started:
         assert thread.is_alive(), "the server did not start"
         assert time.monotonic() < deadline

@@ -48,7 +48,7 @@ def test_the_walkthrough_works_as_printed(tmp_path):
             env=env,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=420,
         )
     finally:
         process.terminate()
@@ -82,7 +82,7 @@ def _shell(folder: Path) -> dict[str, str]:
 
 
 def _wait_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     with Lethe(f"http://127.0.0.1:{port}", "none") as probe:
         while not probe.ready():
             assert process.poll() is None, log.read_text()

@@ -51,7 +51,7 @@ note.with_suffix(".draft").rename(note)
 """.strip()
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -91,7 +91,7 @@ def test_one_command_makes_a_working_server(process: tuple[subprocess.Popen[str]
     assert httpx.post(f"{url}/v1/jobs", json=request(), headers=headers).status_code == 202
     assert httpx.get(f"{url}/v1/jobs?external_id={CANARY}", headers=headers).status_code == 200
     running.send_signal(signal.SIGTERM)
-    assert running.wait(20) == 0
+    assert running.wait(60) == 0
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     requests = [line for line in lines if line["event"] == "request"]
     assert {(line["method"], line["route"], line["status"]) for line in requests} == {
@@ -105,7 +105,7 @@ def test_a_second_start_finds_everything_again(process: tuple[subprocess.Popen[s
     running, _ = process
     key = (tmp_path / "data" / "api-key").read_text()
     running.send_signal(signal.SIGINT)
-    assert running.wait(20) == 0
+    assert running.wait(60) == 0
     with serving(tmp_path / "data") as server:
         assert (tmp_path / "data" / "api-key").read_text() == key
         assert server.client.get("/v1/jobs").status_code == 200
@@ -138,8 +138,8 @@ def noted(folder: Path) -> list[int]:
 
 
 def waiting_child(folder: Path) -> list[str]:
-    """A child that notes its pid and settings and waits for the end of its standard input."""
-    return [sys.executable, "-c", f"{NOTE_PID}\ntime.sleep(60)", str(folder)]
+    """A child that notes its pid and settings, and does nothing more."""
+    return [sys.executable, "-c", f"{NOTE_PID}\ntime.sleep(300)", str(folder)]
 
 
 def test_a_dead_worker_is_replaced_and_its_job_freed(
@@ -163,8 +163,7 @@ def test_a_dead_worker_is_replaced_and_its_job_freed(
         child.stop()
     second = next(pid for pid in noted(pids) if pid != first)
     assert (pids / str(second)).read_text() == str(server.services.settings.data_dir)
-    with pytest.raises(ProcessLookupError):
-        os.kill(second, 0)
+    until(lambda: not Path(f"/proc/{second}").exists())
 
 
 def test_a_worker_that_does_not_listen_is_made_to_go(
@@ -173,7 +172,7 @@ def test_a_worker_that_does_not_listen_is_made_to_go(
     monkeypatch.setattr("api.server.worker_child.STOP_SECONDS", 0.5)
     pids = tmp_path / "pids"
     pids.mkdir()
-    deaf = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{NOTE_PID}\ntime.sleep(60)"
+    deaf = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{NOTE_PID}\ntime.sleep(300)"
     child = WorkerChild(server.services, [sys.executable, "-c", deaf, str(pids)])
     child.start()
     try:
@@ -181,5 +180,4 @@ def test_a_worker_that_does_not_listen_is_made_to_go(
     finally:
         child.stop()
     (pid,) = noted(pids)
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    until(lambda: not Path(f"/proc/{pid}").exists())

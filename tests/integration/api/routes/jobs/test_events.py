@@ -74,11 +74,11 @@ def test_a_stream_follows_a_running_job_to_its_end(server: Server) -> None:
 
     follower = threading.Thread(target=follow)
     follower.start()
-    assert started.wait(10)
+    assert started.wait(60)
     claim = server.claim(job_id)
     with server.services.db.write() as session:
         lease.cancelled(session, claim)
-    follower.join(10)
+    follower.join(60)
     assert not follower.is_alive()
     assert [event.json()["data"]["status"] for event in received] == ["queued", "running", "cancelled"]
 

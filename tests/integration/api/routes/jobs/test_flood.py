@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -57,11 +58,11 @@ def client(server: Server, seed: int) -> dict[int, set[str]]:
 
 
 def create(http: httpx.Client, number: int) -> str:
+    """Asked again for as long as another request with the key has no answer."""
     headers = {"Idempotency-Key": f"job-{number}", "Content-Type": "application/json"}
-    for _ in range(100):
-        answer = http.post("/v1/jobs", content=body(number), headers=headers)
-        if answer.status_code != 409 or answer.json()["code"] != "idempotency_in_progress":
-            break
+    while (answer := http.post("/v1/jobs", content=body(number), headers=headers)).status_code == 409:
+        assert answer.json()["code"] == "idempotency_in_progress"
+        time.sleep(0.02)
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
+from api.routes.jobs import routes
 from core.service.jobs import lease
 from core.service.jobs.inputs import load_input
 from tests.support.api_server import CANARY, MODEL, Server, assert_problem, png, request, serving
@@ -233,16 +234,20 @@ def test_an_unchanged_job_is_304_and_a_changed_one_is_not(server: Server) -> Non
     assert "retry-after" not in changed.headers
 
 
-def test_wait_returns_as_soon_as_the_job_changes(server: Server) -> None:
-    job_id = server.create()["id"]
-    answers: list[httpx.Response] = []
-    waiter = threading.Thread(target=lambda: answers.append(server.client.get(f"/v1/jobs/{job_id}?wait=15")))
-    waiter.start()
-    time.sleep(0.5)
-    assert not answers
-    server.claim(job_id)
-    waiter.join(10)
-    assert [a.json()["status"] for a in answers] == ["running"]
+def test_wait_returns_as_soon_as_the_job_changes(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id, waits, look = server.create()["id"], threading.Event(), routes._version
+
+    def look_again(*job: Any) -> int:
+        waits.set()
+        return look(*job)
+
+    monkeypatch.setattr(routes, "_version", look_again)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(server.client.get, f"/v1/jobs/{job_id}?wait=60", timeout=120)
+        assert waits.wait(50)
+        assert not answer.done()
+        server.claim(job_id)
+        assert answer.result(50).json()["status"] == "running"
 
 
 def test_wait_ends_with_304_for_who_knows_the_job_already(server: Server) -> None:
