@@ -22,9 +22,9 @@ from core.service.db.tables.audit import AuditEntry
 from core.service.db.tables.files import File
 from core.service.db.tables.jobs import Job, JobFile
 from core.service.files.service import erase_content
+from core.service.jobs.columns import UNLEASED
 from core.service.jobs.erase import erase_inputs, erase_job
 from core.service.jobs.lifecycle import end_cancelled
-from core.service.jobs.states import UNLEASED
 from core.service.settings import get_settings
 
 REAPPLIED = {"reapplied": True}

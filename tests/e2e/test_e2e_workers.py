@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.service.doorbell import celery
-from core.service.jobs.states import LOST_CODE
+from core.service.jobs.sweep.rescue import LOST_CODE
 from core.service.settings import Settings
 from core.service.storage import open_store
 from tests.support.cluster_workers import Worker, working

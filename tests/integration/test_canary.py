@@ -171,7 +171,7 @@ def live(place: Place) -> list[str]:
     assert (given.images, given.audio) == ((jpeg(), png()), (wav(), wav()))
     place.send("POST", f"/v1/jobs/{running}/cancel", 202)
     with services.db.write() as s:
-        lease.cancelled(s, claim)
+        lease.cancel(s, claim)
     place.send("DELETE", f"/v1/jobs/{deleted}", 204)
     assert queued
     return jobs

@@ -80,7 +80,7 @@ class LeaseKeeper:
                 with self._db.read() as session:
                     return lease.cancel_requested(session, self._claim)
             with self._db.write() as session:
-                beat = lease.beat(session, self._claim, self._settings.lease_seconds)
+                cancelled = lease.beat(session, self._claim, self._settings.lease_seconds)
         except LeaseLost:
             self._stop.request("lease_lost")
         except SQLAlchemyError as error:
@@ -88,5 +88,5 @@ class LeaseKeeper:
             log.warning("beat_failed", job_id=self._claim.job_id, error=type(error).__name__)
         else:
             self._last_beat = now
-            return beat.cancel_requested
+            return cancelled
         return False

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from core.job_states import Phase
 from core.service.db.engine import Database
-from core.service.jobs import lease, tally
+from core.service.jobs import lease, metrics
 from core.service.jobs.claims import Claim, LeaseLost
 from core.service.kit.clock import now
 from core.service.telemetry import tracing
@@ -122,7 +122,7 @@ class JobProgress:
         self._phase = None
         self._span.end()
         log.info("phase_done", phase=phase, seconds=seconds, steps=self._step)
-        self._write(lambda session: tally.phase_done(session, self._claim.method, phase, seconds))
+        self._write(lambda session: metrics.observe_phase(session, self._claim.method, phase, seconds))
 
 
 PHASE_SHARES: tuple[tuple[Phase, float], ...] = (

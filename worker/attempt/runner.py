@@ -158,7 +158,7 @@ def _after_stop(claim: Claim, stopped: JobStoppedError) -> Callable[[Session], N
         raise LeaseLost
     if stopped.reason == "time_limit":
         return _failing(claim, "time_limit_exceeded", "The job ran longer than this service allows.", retryable=False)
-    end = lease.cancelled if stopped.reason == "cancelled" else lease.release
+    end = lease.cancel if stopped.reason == "cancelled" else lease.release
     return lambda session: end(session, claim)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from core.service.context import Services
 from core.service.db.tables.jobs import Job
 from core.service.jobs.claims import Claim
-from core.service.jobs.inputs import JobInput, ParentRecipe, Source, load_input
+from core.service.jobs.inputs import JobInput, ParentRecipe, SourceJob, load_input
 from core.service.jobs.subject import subjects_among
 from core.service.models import RegisteredModel
 from core.unlearning.checkpoints import Checkpoints
@@ -114,11 +114,11 @@ class _Attempt:
             load=self.models.load,
         )
 
-    def _earlier_job(self, source: Source, family: str) -> EarlierJob:
+    def _earlier_job(self, source: SourceJob, family: str) -> EarlierJob:
         path = self._download(source, f"{source.job_id}.zip")
         return EarlierJob(source.job_id, path, source_request(source, family))
 
-    def _download(self, earlier: ParentRecipe | Source, name: str) -> Path:
+    def _download(self, earlier: ParentRecipe | SourceJob, name: str) -> Path:
         patch = next((row for row in earlier.artifacts if row.name == PATCH), None)
         if patch is None:
             raise InvalidInputError("an earlier job left no patch", code="invalid_recipe")
@@ -143,7 +143,7 @@ def forget_request(request: Mapping[str, Any], inputs: JobInput) -> ForgetReques
     return _request(request, inputs.model.family, inputs.images, inputs.audio, inputs.retain_images)
 
 
-def source_request(source: Source, family: str) -> ForgetRequest | None:
+def source_request(source: SourceJob, family: str) -> ForgetRequest | None:
     """The request of a job that is consolidated; None once its inputs are erased."""
     return None if source.request is None else _request(source.request, family, source.images)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from core.job_states import TERMINAL
-from core.service.jobs.views import JobView, Unchanged
+from core.service.jobs.views import JobVersion, JobView
 
 POLL_SECONDS = "2"
 
@@ -15,7 +15,7 @@ def tag(version: int) -> str:
     return f'"{version}"'
 
 
-def headers(job: JobView | Unchanged) -> dict[str, str]:
+def headers(job: JobView | JobVersion) -> dict[str, str]:
     """`ETag`, and `Retry-After` while the job goes on."""
     found = {"ETag": tag(job.version), "Cache-Control": "private, no-cache"}
     if job.status not in TERMINAL:

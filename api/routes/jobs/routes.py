@@ -24,7 +24,7 @@ from core.service.context import Services
 from core.service.jobs import lifecycle, listing, views
 from core.service.jobs.create import create_job as store_job
 from core.service.jobs.listing import JobFilters
-from core.service.jobs.views import JobView, Status, Unchanged
+from core.service.jobs.views import JobVersion, JobView, Status
 from core.service.kit.clock import Moment
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -98,10 +98,10 @@ async def get_job(
     """One job, with a strong `ETag`. `?wait=` holds the answer back until the job changes or has ended."""
     request.state.held = wait > 0
     found = await run_in_threadpool(_look, services, principal.tenant_id, job_id, if_none_match)
-    if wait and found.status not in TERMINAL and (if_none_match is None or isinstance(found, Unchanged)):
+    if wait and found.status not in TERMINAL and (if_none_match is None or isinstance(found, JobVersion)):
         await _changed(request, services, principal.tenant_id, job_id, found.version, min(wait, LONGEST_WAIT))
         found = await run_in_threadpool(_look, services, principal.tenant_id, job_id, if_none_match)
-    if isinstance(found, Unchanged):
+    if isinstance(found, JobVersion):
         return Response(status_code=304, headers=response.headers(found))
     return response.respond(found)
 
@@ -119,19 +119,19 @@ def _preview(services: Services, session: Session, intake: JobIntake) -> PlanPre
     return PlanPreview(model=intake.create.model, method=plan["method"], plan=plan)
 
 
-def _look(services: Services, tenant_id: str, job_id: str, if_none_match: str | None) -> JobView | Unchanged:
+def _look(services: Services, tenant_id: str, job_id: str, if_none_match: str | None) -> JobView | JobVersion:
     """The job; only what a 304 needs where the client has it already, which is most of what pollers ask."""
     with services.db.autocommit() as connection:
         if if_none_match is not None:
-            known = views.glance_state(connection, tenant_id, job_id)
+            known = views.read_version(connection, tenant_id, job_id)
             if conditional.matches(if_none_match, response.tag(known.version)):
                 return known
-        return views.glance(connection, tenant_id, job_id, base_url(services))
+        return views.read_job(connection, tenant_id, job_id, base_url(services))
 
 
 def _version(services: Services, tenant_id: str, job_id: str) -> int:
     with services.db.autocommit() as connection:
-        return views.glance_state(connection, tenant_id, job_id).version
+        return views.read_version(connection, tenant_id, job_id).version
 
 
 async def _changed(

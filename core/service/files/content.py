@@ -12,7 +12,7 @@ from core.service.errors import NotFound
 
 
 def storage_key(file_id: str) -> str:
-    """Where a file's encrypted content lies."""
+    """The storage key of a file's encrypted content."""
     return f"files/{file_id}"
 
 

@@ -1,4 +1,4 @@
-"""Which pictures are let in."""
+"""Which pictures are accepted."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from core.service.files.sniff import ImageInfo, sniff
 from core.service.settings import Settings
 
 
-def inspect(data: bytes, settings: Settings, pointer: str) -> ImageInfo:
-    """A picture's header. Raises `TooLarge`, `UnsupportedMedia`, `InvalidRequest`, each with `pointer`."""
+def inspect_image(data: bytes, settings: Settings, pointer: str) -> ImageInfo:
+    """The header of a picture. Raises `TooLarge`, `UnsupportedMedia`, `InvalidRequest`, each with `pointer`."""
     if len(data) > settings.max_image_bytes:
         raise _fault(TooLarge, pointer, "image_too_large", f"At most {settings.max_image_bytes} bytes an image.")
     info = sniff(data)

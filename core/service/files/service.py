@@ -1,4 +1,4 @@
-"""Uploaded pictures and sounds. Each is encrypted under a key of its own, and erased when nothing needs it any more."""
+"""Uploaded pictures and sounds. Each is encrypted under its own key, and erased when no job needs it any more."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from core.service.db.tables.files import File, Purpose
 from core.service.db.tables.jobs import Job, JobFile
 from core.service.errors import FieldError, FileInUse, InvalidRequest, NotFound, Unavailable
 from core.service.files.content import storage_key
-from core.service.files.images import inspect
+from core.service.files.images import inspect_image
 from core.service.files.sniff import ImageInfo
 from core.service.files.sniff_sound import SoundInfo, begins_like_sound
 from core.service.files.sounds import inspect_sound
@@ -31,7 +31,7 @@ from core.service.storage.port import CHUNK, StoreError
 
 @dataclass(frozen=True)
 class FileRecord:
-    """An uploaded picture, with `width` and `height`, or sound. `expires_at` is None while a job needs it."""
+    """An uploaded picture (with `width` and `height`) or sound. `expires_at` is None while a job needs it."""
 
     id: str
     purpose: str
@@ -46,22 +46,10 @@ class FileRecord:
     expires_at: datetime | None
 
 
-def create_file(
-    services: Services,
-    s: Session,
-    tenant: str,
-    purpose: Purpose,
-    stream: BinaryIO,
-    filename: str | None = None,
-    media_type: str | None = None,
-) -> FileRecord:
-    """Store a picture or a sound. Its bytes say what it is: `filename` and `media_type` are dropped.
-
-    Raises `TooLarge`, `UnsupportedMedia`, `InvalidRequest`.
-    """
-    del filename, media_type
+def create_file(services: Services, s: Session, tenant: str, purpose: Purpose, stream: BinaryIO) -> FileRecord:
+    """Store a picture or a sound. Raises `TooLarge`, `UnsupportedMedia`, `InvalidRequest`."""
     data = _read_limited(stream, services.settings)
-    info = _inspected(data, services.settings)
+    info = _inspect(data, services.settings)
     file_id, wrapped = new_id("file"), services.keyring.new_data_key()
     try:
         services.storage.put(storage_key(file_id), services.keyring.encrypt(wrapped, data, storage_key(file_id)))
@@ -85,14 +73,14 @@ def create_file(
 
 
 def get_file(s: Session, tenant: str, file_id: str) -> FileRecord:
-    """What is known of a file. Raises `NotFound`."""
+    """The record of a file. Raises `NotFound`."""
     row = _row(s, tenant, file_id)
     used = select(JobFile.job_id).where(JobFile.file_id == file_id).limit(1)
     return _record(row, in_use=s.execute(used).first() is not None)
 
 
 def delete_file(services: Services, s: Session, tenant: str, file_id: str) -> None:
-    """Erase a file now. Raises `NotFound`, and `FileInUse` while a job that has not ended needs it."""
+    """Erase a file. Raises `NotFound`, and `FileInUse` while a job that has not ended needs it."""
     row = _row(s, tenant, file_id)
     open_jobs = select(JobFile.job_id).join(Job, Job.id == JobFile.job_id)
     open_jobs = open_jobs.where(JobFile.file_id == file_id, Job.finished_at.is_(None)).limit(1)
@@ -104,41 +92,41 @@ def delete_file(services: Services, s: Session, tenant: str, file_id: str) -> No
     erase_content(services, s, [file_id])
 
 
-def attach(s: Session, tenant: str, job_id: str, named: Mapping[str, Sequence[str]]) -> None:
-    """Tie files to a job, so that they stay as long as its inputs do. `named`: ids by the pointer of their list.
+def attach(s: Session, tenant: str, job_id: str, ids_by_list: Mapping[str, Sequence[str]]) -> None:
+    """Attach files to a job, which keeps them as long as its inputs. `ids_by_list`: ids by the pointer of their list.
 
-    Raises `InvalidRequest` for unknown ones, and for sounds among pictures or pictures among sounds.
+    Raises `InvalidRequest` for unknown files, for sounds in a list of pictures and pictures in a list of sounds.
     """
-    wanted = {file_id for ids in named.values() for file_id in ids}
-    query = select(File.id, File.media_type).where(File.tenant_id == tenant, File.id.in_(wanted)).with_for_update()
-    kinds = {row.id: row.media_type for row in s.execute(query)} if wanted else {}
-    places = [(pointer, index, file_id) for pointer, ids in named.items() for index, file_id in enumerate(ids)]
+    all_ids = {file_id for ids in ids_by_list.values() for file_id in ids}
+    query = select(File.id, File.media_type).where(File.tenant_id == tenant, File.id.in_(all_ids)).with_for_update()
+    kinds = {row.id: row.media_type for row in s.execute(query)} if all_ids else {}
+    entries = [(pointer, index, file_id) for pointer, ids in ids_by_list.items() for index, file_id in enumerate(ids)]
     faults = [
         fault
-        for pointer, index, file_id in places
-        if (fault := _misfit(f"{pointer}/{index}", kinds.get(file_id), sound=pointer == "/audio"))
+        for pointer, index, file_id in entries
+        if (fault := _kind_fault(f"{pointer}/{index}", kinds.get(file_id), sound=pointer == "/audio"))
     ]
     if faults:
         raise InvalidRequest("A file that the request names cannot be used.", code=faults[0].code, errors=faults)
-    s.add_all(JobFile(job_id=job_id, file_id=file_id) for file_id in sorted(wanted))
+    s.add_all(JobFile(job_id=job_id, file_id=file_id) for file_id in sorted(all_ids))
     s.flush()
 
 
 def detach(s: Session, job_id: str) -> list[str]:
-    """Untie a job's files; drop the rows of those that no other job needs. Returns their ids: erase their content."""
+    """Detach a job's files, and delete the rows of those that no other job needs. Returns the ids of these."""
     ids = list(s.execute(delete(JobFile).where(JobFile.job_id == job_id).returning(JobFile.file_id)).scalars())
     unused = ~exists().where(JobFile.file_id == File.id)
     return list(s.execute(delete(File).where(File.id.in_(ids), unused).returning(File.id)).scalars())
 
 
 def erase_content(services: Services, s: Session, file_ids: Iterable[str]) -> None:
-    """Delete the content of files whose rows, and with them their keys, go with this transaction."""
+    """Delete the content of files once this transaction, which deletes their rows and keys, has committed."""
     for file_id in file_ids:
         after_commit(s, partial(erase_object, services.storage, storage_key(file_id)))
 
 
 def _read_limited(stream: BinaryIO, settings: Settings) -> bytes:
-    """What there is, up to one byte more than a file of its kind may have."""
+    """The content, read up to one byte more than a file of its kind may have."""
     parts = [stream.read(CHUNK)]
     limit = settings.max_audio_bytes if begins_like_sound(parts[0]) else settings.max_image_bytes
     left = limit + 1 - len(parts[0])
@@ -148,20 +136,20 @@ def _read_limited(stream: BinaryIO, settings: Settings) -> bytes:
     return b"".join(parts)
 
 
-def _inspected(data: bytes, settings: Settings) -> ImageInfo | SoundInfo:
+def _inspect(data: bytes, settings: Settings) -> ImageInfo | SoundInfo:
     if begins_like_sound(data):
         return inspect_sound(data, settings, "/file")
-    return inspect(data, settings, "/file")
+    return inspect_image(data, settings, "/file")
 
 
 def _sizes(info: ImageInfo | SoundInfo) -> dict[str, float | int]:
-    """The columns that such a file has, of those that not every file has."""
+    """The columns that only pictures, or only sounds, have."""
     if isinstance(info, ImageInfo):
         return {"width": info.width, "height": info.height}
     return {"duration_seconds": info.duration_seconds, "sample_rate": info.sample_rate}
 
 
-def _misfit(pointer: str, media_type: str | None, *, sound: bool) -> FieldError | None:
+def _kind_fault(pointer: str, media_type: str | None, *, sound: bool) -> FieldError | None:
     if media_type is None:
         return FieldError(pointer, "unknown_file", "There is no such file.")
     if media_type.startswith("audio/") == sound:

@@ -1,4 +1,4 @@
-"""What a picture says about itself, from its header alone: nothing is decoded here, that is the worker's business.
+"""Type and size of a picture, from its header alone. Nothing is decoded here; the worker does that.
 
 JPEG: ITU T.81 annex B; PNG: W3C PNG section 11.2.1; WebP: RFC 9649.
 """
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 _PNG = b"\x89PNG\r\n\x1a\n"
 _WEBP_ANIMATION = 0x02
 _NOT_SOF = {0xC4, 0xC8, 0xCC}
-"""Markers among 0xC0..0xCF that begin no frame."""
+"""Markers from 0xC0 to 0xCF that do not begin a frame."""
 
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """A picture's kind and its size in pixels. `animated`: it holds several pictures, shown in turn."""
+    """Media type and size in pixels. `animated`: the file holds several pictures."""
 
     media_type: str
     width: int
@@ -26,12 +26,12 @@ class ImageInfo:
 
 
 def sniff(data: bytes) -> ImageInfo | None:
-    """The kind and size of a JPEG, PNG or WebP; None for anything else, broken headers included."""
+    """Type and size of a JPEG, PNG or WebP; None for any other file and for broken headers."""
     try:
-        found = _png(data) or _webp(data) or _jpeg(data)
+        info = _png(data) or _webp(data) or _jpeg(data)
     except (struct.error, IndexError):
         return None
-    return found if found is not None and found.width > 0 and found.height > 0 else None
+    return info if info is not None and info.width > 0 and info.height > 0 else None
 
 
 def _png(data: bytes) -> ImageInfo | None:
@@ -42,7 +42,7 @@ def _png(data: bytes) -> ImageInfo | None:
 
 
 def _png_chunks(data: bytes) -> Iterator[bytes]:
-    """The kinds of the chunks before the pixels."""
+    """The types of the chunks before the pixel data."""
     at = 8
     while at + 8 <= len(data) and (kind := data[at + 4 : at + 8]) != b"IDAT":
         yield kind

@@ -1,6 +1,6 @@
-"""What a sound says about itself, from its header alone: nothing is decoded here, that is the worker's business.
+"""Type and length of a sound, from its header alone. Nothing is decoded here; the worker does that.
 
-Strict: a file whose chunks do not end where it does is cut short, or is another file too, and is none of these.
+Strict: a file whose chunks do not end where the file ends is truncated, or a second file in disguise, and refused.
 WAV: RIFF with `fmt ` and `data` (Microsoft Multimedia Standards Update, 1994; WAVEFORMATEXTENSIBLE); FLAC: RFC 9639.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _BITS = {_PCM: (8, 16, 24, 32), _FLOAT: (32, 64)}
 _SUBFORMAT = b"\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71"
-"""How the GUID of an extensible format goes on after the two bytes of its tag."""
+"""The bytes of an extensible format's GUID after the two bytes of its tag."""
 _STREAMINFO, _LAST_KIND = 0, 126
 _SMALLEST_FRAME = 10
 """Bytes of a FLAC frame with one silent channel: header, subframe, checksums."""
@@ -21,7 +21,7 @@ _SMALLEST_FRAME = 10
 
 @dataclass(frozen=True)
 class SoundInfo:
-    """A sound's kind, samples a second, channels, and samples of each channel."""
+    """Media type, samples per second, number of channels, and samples of each channel."""
 
     media_type: str
     sample_rate: int
@@ -30,22 +30,22 @@ class SoundInfo:
 
     @property
     def duration_seconds(self) -> float:
-        """How long it plays."""
+        """Its length in seconds."""
         return self.frames / self.sample_rate
 
 
 def begins_like_sound(data: bytes) -> bool:
-    """Whether the first bytes are those of a WAV or FLAC, sound or not."""
+    """Whether the file begins like a WAV or FLAC, valid or not."""
     return data.startswith(b"fLaC") or (data[:4] == b"RIFF" and data[8:12] == b"WAVE")
 
 
 def sniff_sound(data: bytes) -> SoundInfo | None:
-    """The kind and length of a WAV (PCM or float) or FLAC; None for anything else, broken and cut ones included."""
+    """Type and length of a WAV (PCM or float) or FLAC; None for any other file and for broken or truncated ones."""
     try:
-        found = _flac(data) if data.startswith(b"fLaC") else _wav(data)
+        info = _flac(data) if data.startswith(b"fLaC") else _wav(data)
     except (struct.error, IndexError):
         return None
-    return found if found is not None and min(found.sample_rate, found.channels, found.frames) > 0 else None
+    return info if info is not None and min(info.sample_rate, info.channels, info.frames) > 0 else None
 
 
 def _wav(data: bytes) -> SoundInfo | None:
@@ -59,16 +59,16 @@ def _wav(data: bytes) -> SoundInfo | None:
     if [kind for kind in kinds if kind in (b"fmt ", b"data")] != [b"fmt ", b"data"]:
         return None
     at, end = next((at, end) for kind, at, end in chunks if kind == b"fmt ")
-    form = _format(data[at:end])
+    parsed = _format(data[at:end])
     at, end = next((at, end) for kind, at, end in chunks if kind == b"data")
-    if form is None or (end - at) % form[2]:
+    if parsed is None or (end - at) % parsed[2]:
         return None
-    rate, channels, step = form
+    rate, channels, step = parsed
     return SoundInfo("audio/wav", rate, channels, (end - at) // step)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, beginning and end of each chunk; they are padded to even lengths. Raises `struct.error` for a cut one."""
+    """Type, start and end of each chunk; lengths are padded to be even. Raises `struct.error` for a truncated one."""
     at = 12
     while at + 1 < len(data):
         (size,) = struct.unpack_from("<I", data, at + 4)
@@ -79,7 +79,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _format(chunk: bytes) -> tuple[int, int, int] | None:
-    """Rate, channels and bytes of one sample of all channels; None where these do not fit together."""
+    """Sample rate, channels, and bytes of one sample of all channels; None if they contradict each other."""
     tag, channels, rate, per_second, step, bits = struct.unpack_from("<HHIIHH", chunk)
     if tag == _EXTENSIBLE:
         (tag,) = struct.unpack_from("<H", chunk, 24)
@@ -91,7 +91,7 @@ def _format(chunk: bytes) -> tuple[int, int, int] | None:
 
 
 def _flac(data: bytes) -> SoundInfo | None:
-    """FLAC's length is only what it claims: at least its frames must have room, and the first must be there."""
+    """The header only claims a length. The file must at least be large enough for it, and hold the first frame."""
     if data[4] & 0x7F != _STREAMINFO or data[5:8] != b"\x00\x00\x22":
         return None
     smallest, largest = struct.unpack_from(">HH", data, 8)
@@ -107,7 +107,7 @@ def _flac(data: bytes) -> SoundInfo | None:
 
 
 def _first_frame(data: bytes) -> int | None:
-    """Where the frames begin, behind the last metadata block."""
+    """The offset of the first frame, after the last metadata block."""
     at, last = 4, False
     while not last:
         last, kind = bool(data[at] & 0x80), data[at] & 0x7F

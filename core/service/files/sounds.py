@@ -1,4 +1,4 @@
-"""Which sounds are let in."""
+"""Which sounds are accepted."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from core.service.settings import Settings
 
 MAX_CHANNELS = 2
 MAX_SAMPLE_RATE = 192_000
-"""With the limit of seconds these bound what a worker's memory must hold: FLAC can say minutes in a few bytes."""
+"""With the limit of seconds these bound the memory that decoding takes: FLAC may hold minutes in a few bytes."""
 
 
 def inspect_sound(data: bytes, settings: Settings, pointer: str) -> SoundInfo:
-    """A sound's header. Raises `TooLarge`, `UnsupportedMedia`, `InvalidRequest`, each with `pointer`."""
+    """The header of a sound. Raises `TooLarge`, `UnsupportedMedia`, `InvalidRequest`, each with `pointer`."""
     if len(data) > settings.max_audio_bytes:
         raise _fault(TooLarge, pointer, "audio_too_large", f"At most {settings.max_audio_bytes} bytes a clip.")
     info = sniff_sound(data)

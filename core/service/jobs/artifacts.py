@@ -1,4 +1,4 @@
-"""The files that a succeeded job left."""
+"""The files of jobs that succeeded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.service.jobs.rows import get_row
 
 @dataclass(frozen=True)
 class ArtifactRow:
-    """One file. `storage_key` is its place in the object store: `attempt_prefix(...) + name`."""
+    """One file. `storage_key` is its key in the object store: `attempt_prefix(...) + name`."""
 
     name: str
     media_type: str
@@ -25,22 +25,22 @@ class ArtifactRow:
     storage_key: str
 
     def public(self) -> dict[str, str | int]:
-        """What a client may know of it."""
+        """What clients see of it."""
         return {"name": self.name, "media_type": self.media_type, "size": self.size, "sha256": self.sha256}
 
 
 def job_prefix(job_id: str) -> str:
-    """Where every artefact of a job lies."""
+    """The storage prefix of a job's artefacts."""
     return f"jobs/{job_id}/"
 
 
 def attempt_prefix(job_id: str, attempt: int) -> str:
-    """Where one attempt puts its artefacts. No other attempt writes there."""
+    """The storage prefix of one attempt. No other attempt writes there."""
     return f"{job_prefix(job_id)}attempts/{attempt}/"
 
 
 def list_artifacts(s: Session, tenant: str, job_id: str) -> list[ArtifactRow]:
-    """A job's files by name; none before it has succeeded. Raises `NotFound`."""
+    """A job's files, sorted by name; none before it has succeeded. Raises `NotFound`."""
     get_row(s, tenant, job_id)
     return of_jobs(s, [job_id])[job_id]
 
@@ -55,8 +55,8 @@ def get_artifact(s: Session, tenant: str, job_id: str, name: str) -> ArtifactRow
 
 def of_jobs(s: Session | Connection, job_ids: Iterable[str]) -> dict[str, list[ArtifactRow]]:
     """The files of several jobs, in one query."""
-    found: dict[str, list[ArtifactRow]] = defaultdict(list)
+    by_job: dict[str, list[ArtifactRow]] = defaultdict(list)
     columns = Artifact.job_id, Artifact.name, Artifact.media_type, Artifact.size, Artifact.sha256, Artifact.storage_key
     for row in s.execute(select(*columns).where(Artifact.job_id.in_(job_ids)).order_by(Artifact.name)):
-        found[row.job_id].append(ArtifactRow(row.name, row.media_type, row.size, row.sha256, row.storage_key))
-    return found
+        by_job[row.job_id].append(ArtifactRow(row.name, row.media_type, row.size, row.sha256, row.storage_key))
+    return by_job

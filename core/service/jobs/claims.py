@@ -1,4 +1,4 @@
-"""What a worker holds while it runs a job."""
+"""The claim of a worker on a job that it runs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from core.service.db.tables.jobs import Job
 from core.service.jobs.origin import Origin
 
 
-class LeaseLost(Exception):  # noqa: N818 - an event, as much as an error
-    """The job is somebody else's by now, or over. Stop, and throw away what was made."""
+class LeaseLost(Exception):  # noqa: N818 - an event rather than an error
+    """Another worker has the job by now, or it has ended. Stop, and discard the results."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One attempt at a job. Writes made under it count only while `lease_token` is the row's own."""
+    """One attempt at a job. Its writes are accepted only while `lease_token` equals that of the job's row."""
 
     job_id: str
     tenant_id: str
@@ -28,18 +28,11 @@ class Claim:
     method: str = "unknown"
     origin: Origin = field(default_factory=Origin)
     fraction: float = 0.0
-    """How far earlier attempts came, as far as it was kept."""
+    """How far the checkpoints of earlier attempts go."""
 
 
-@dataclass(frozen=True)
-class Beat:
-    """What the worker learns when it extends its lease."""
-
-    cancel_requested: bool
-
-
-def held(claim: Claim) -> ColumnElement[bool]:
-    """The fence: true of the job's row only as long as nobody else has claimed, requeued or ended it."""
+def holds_lease(claim: Claim) -> ColumnElement[bool]:
+    """The SQL condition that fences a write: nobody else has claimed, requeued or ended the job since `claim`."""
     return and_(Job.id == claim.job_id, Job.lease_token == claim.lease_token, Job.status == JobStatus.RUNNING)
 
 

@@ -1,4 +1,4 @@
-"""Making a job: one transaction with its row, its first event, its audit row and the caller's idempotency row."""
+"""Creates jobs. The row, the first event, the audit entry and the idempotency row are one transaction."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from core.service.crypto.keyring import WrappedKey
 from core.service.db.engine import db_now
 from core.service.db.tables.jobs import Job
 from core.service.errors import ExternalIdExists, InvalidRequest, NotFound, TooManyQueuedJobs, Unavailable
-from core.service.files.images import inspect
+from core.service.files.images import inspect_image
 from core.service.files.service import attach
 from core.service.files.sounds import inspect_sound
 from core.service.jobs import events, limits, origin
 from core.service.jobs.inputs import NO_UPLOADS, Uploads, store_inputs
-from core.service.jobs.queue import requeued, ring_after_commit
+from core.service.jobs.queue import queued_columns, ring_after_commit
 from core.service.jobs.rows import of_tenant
 from core.service.jobs.schema import JobCreate
-from core.service.jobs.subject import mark
+from core.service.jobs.subject import subject_hash
 from core.service.jobs.views import JobView, view
 from core.service.kit.deadline import due_at
 from core.service.kit.ids import new_id
@@ -39,13 +39,13 @@ _RETRY_AFTER_FULL_QUEUE = "30"
 
 
 def check_request(services: Services, s: Session, job: JobCreate, uploads: Uploads = NO_UPLOADS) -> RegisteredModel:
-    """Everything that can be said of a request before a plan is made. Raises `InvalidRequest`, `TooLarge` and the like.
+    """Check a request as far as no plan is needed. Raises `InvalidRequest`, `TooLarge` and the like.
 
-    Returns the model that it names.
+    Returns the model that the request names.
     """
     limits.check(job, len(uploads.images), len(uploads.audio), services.settings)
     for index, image in enumerate(uploads.images):
-        inspect(image, services.settings, f"/images/{len(job.images) + index}")
+        inspect_image(image, services.settings, f"/images/{len(job.images) + index}")
     for index, clip in enumerate(uploads.audio):
         inspect_sound(clip, services.settings, f"/audio/{len(job.audio) + index}")
     try:
@@ -65,12 +65,10 @@ def create_job(
     base_url: str = "",
     received_at: datetime | None = None,
 ) -> JobView:
-    """Queue a job that `check_request` has let pass. `plan` is what it will do: `method`, `options` and whatever the
-    client should see.
+    """Queue a job that `check_request` has accepted. `plan`: `method`, `options` and whatever else clients should see.
 
-    The due date counts from `received_at`, when the subject asked; by default from now.
-
-    The doorbell rings after the session's commit. Raises `ExternalIdExists`, `TooManyQueuedJobs` and `Unavailable`.
+    The due date counts from `received_at`, by default from now. The doorbell rings after the session's commit. Raises
+    `ExternalIdExists`, `TooManyQueuedJobs` and `Unavailable`.
     """
     _refuse_external_id(s, principal.tenant_id, job.external_id)
     wrapped = services.keyring.new_data_key()
@@ -88,18 +86,18 @@ def create_job(
     )
     row.due_at = due_at(received_at or row.created_at)
     _insert(s, row)
-    named = {"/images": job.images, "/audio": job.audio, "/retain/images": job.retain.images}
-    attach(s, principal.tenant_id, row.id, named)
+    ids_by_list = {"/images": job.images, "/audio": job.audio, "/retain/images": job.retain.images}
+    attach(s, principal.tenant_id, row.id, ids_by_list)
     _store(services, row.id, wrapped, job, uploads)
     details = _counts(job, uploads)
     if job.entity.name is not None:
-        details["subject"] = mark(s, principal.tenant_id, job.entity.name)
+        details["subject"] = subject_hash(s, principal.tenant_id, job.entity.name)
     announce(s, principal, row, details)
     return view(row, base_url=base_url)
 
 
 def new_row(s: Session, principal: Principal, settings: Settings, *, plan: Mapping[str, Any], **columns: Any) -> Job:
-    """A queued job's row, not yet added; `announce` it once it is. Raises `TooManyQueuedJobs`."""
+    """The row of a queued job. The caller adds it and then calls `announce`. Raises `TooManyQueuedJobs`."""
     queued = select(func.count()).where(Job.tenant_id == principal.tenant_id, Job.status == JobStatus.QUEUED)
     if s.execute(queued.where(Job.deleted_at.is_(None))).scalar_one() >= settings.max_queued_jobs:
         detail = f"At most {settings.max_queued_jobs} jobs may be queued."
@@ -117,21 +115,21 @@ def new_row(s: Session, principal: Principal, settings: Settings, *, plan: Mappi
         expires_at=at + timedelta(days=settings.job_expires_days),
         event_seq=events.FIRST,
         max_attempts=settings.max_attempts,
-        **{column.key: value for column, value in (requeued(at) | origin.columns()).items()},
+        **{column.key: value for column, value in (queued_columns(at) | origin.columns()).items()},
         **columns,
     )
 
 
 def announce(s: Session, principal: Principal, row: Job, details: Mapping[str, Any]) -> None:
-    """The first event, the audit row, and the doorbell."""
+    """Add the first event and the audit entry, and ring the doorbell after the commit."""
     events.begin(s, row)
-    audited = {"model": row.model, "method": row.method, **details}
-    audit.record(s, principal.tenant_id, principal.key_id, "job.created", row.id, audited)
+    entry = {"model": row.model, "method": row.method, **details}
+    audit.record(s, principal.tenant_id, principal.key_id, "job.created", row.id, entry)
     ring_after_commit(s, row.id)
 
 
 def _insert(s: Session, row: Job) -> None:
-    """Another transaction may have taken the `external_id` since it was looked for."""
+    """Another transaction may have used the `external_id` since it was checked."""
     if row.external_id is None:
         s.add(row)
         s.flush()
@@ -154,7 +152,7 @@ def _refuse_external_id(s: Session, tenant: str, external_id: str | None) -> Non
 
 
 def _counts(job: JobCreate, uploads: Uploads) -> dict[str, Any]:
-    """How much was sent, for the record."""
+    """How many inputs came with the request, for the audit log."""
     sounds = len(job.audio) + len(uploads.audio)
     counts = {"images": len(job.images) + len(uploads.images), "prompts": len(job.prompts)}
     return {**counts, **({"audio": sounds} if sounds else {})}

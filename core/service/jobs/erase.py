@@ -1,4 +1,4 @@
-"""Erasing what a job holds: the key first, in the transaction, and the objects after it has committed."""
+"""Erases what a job holds: its key in the transaction, and the objects after the transaction has committed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.service.webhooks import outbox
 
 
 def erase_inputs(services: Services, s: Session, job: Job) -> None:
-    """Destroy the job's data key, its inputs, and the files that only it used. `job` is locked, and has ended."""
+    """Erase the job's data key, its inputs, and the files that only it used. `job` must be locked and have ended."""
     job.wrapped_key = None
     job.inputs_erased_at = job.inputs_erased_at or db_now(s)
     s.flush()
@@ -30,16 +30,16 @@ def erase_inputs(services: Services, s: Session, job: Job) -> None:
 
 
 def erase_job(services: Services, s: Session, job: Job) -> None:
-    """Leave a tombstone: ids, times, method, verdict, digests of what was erased. `job` is locked, and has ended.
+    """Erase all but a tombstone: ids, times, method, verdict, digests of what was erased.
 
-    What its sender wrote in free text goes too: it may be about a person.
+    The sender's free text is erased, too: it may be about a person. `job` must be locked and have ended.
     """
     erase_inputs(services, s, job)
     idempotency.redact(s, job.id)
-    outbox.forget(s, job.id)
+    outbox.redact(s, job.id)
     job.erased_artifacts = {row.name: row.sha256 for row in of_jobs(s, [job.id])[job.id]}
     s.execute(delete(Artifact).where(Artifact.job_id == job.id))
-    checkpoints.forget(s, job.id)
+    checkpoints.drop(s, job.id)
     job.deleted_at = db_now(s)
     job.external_id, job.job_metadata, job.evaluation, job.request_id = None, {}, None, None
     job.version += 1

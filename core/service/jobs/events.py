@@ -1,4 +1,4 @@
-"""What happened to a job, in order. Numbers and states only."""
+"""The events of a job, in order. They hold numbers and states only."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from core.service.webhooks import outbox
 
 MAX_PAGE = 1000
 FIRST = 1
-"""The sequence number that a new job's row begins with."""
+"""The sequence number of a job's first event."""
 
 
 def append(s: Session, job_id: str, type: EventType, data: Mapping[str, Any]) -> JobEvent:
-    """Add an event with the job's next sequence number. `data` never holds the subject's data.
+    """Append an event with the job's next sequence number. `data` must not hold the subject's data.
 
-    Every change of a job's status passes here, so webhooks are told of it from here too.
+    Every change of a job's status passes through here, so this also writes the webhooks and callbacks about it.
     """
     s.flush()
-    bump = update(Job).where(Job.id == job_id).values(event_seq=Job.event_seq + 1).returning(Job.event_seq)
-    seq = s.execute(bump, execution_options={"synchronize_session": False}).scalar_one_or_none()
+    increment = update(Job).where(Job.id == job_id).values(event_seq=Job.event_seq + 1).returning(Job.event_seq)
+    seq = s.execute(increment, execution_options={"synchronize_session": False}).scalar_one_or_none()
     if seq is None:
         raise NotFound
     event = JobEvent(id=new_id("evt"), job_id=job_id, seq=seq, type=type, created_at=now(), data=dict(data))
@@ -41,13 +41,13 @@ def append(s: Session, job_id: str, type: EventType, data: Mapping[str, Any]) ->
 
 
 def begin(s: Session, job: Job) -> None:
-    """The first event of a job that this transaction has made: nobody else counts its events yet, or listens to it."""
+    """Add the first event of a job that this transaction has created. No webhook is sent about it."""
     data = {"status": job.status}
     s.add(JobEvent(id=new_id("evt"), job_id=job.id, seq=FIRST, type="status", created_at=now(), data=data))
 
 
 def list_events(s: Session, tenant: str, job_id: str, after: int = 0, limit: int = 100) -> list[JobEvent]:
-    """Events behind the sequence number `after`. Raises `NotFound`."""
+    """Events after the sequence number `after`. Raises `NotFound`."""
     if s.execute(of_tenant(tenant).where(Job.id == job_id).with_only_columns(Job.id)).first() is None:
         raise NotFound
     query = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.seq > after)

@@ -1,7 +1,7 @@
-"""The subject's data: encrypted in the object store under the job's own key, and nowhere else.
+"""A job's inputs, which hold the subject's data: encrypted in the object store under the job's key, and nowhere else.
 
-A job has one blob with everything it was asked in words, and one for each picture or sound that came with it. What was
-uploaded before stays where `files` put it.
+A job has one object with the JSON of its request, and one for each picture or sound that came with it. Files that were
+uploaded before stay where `files` has put them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from core.service.db.tables.jobs import Job
 from core.service.errors import InputErased, NotFound
 from core.service.files.content import read_file_bytes
 from core.service.jobs.artifacts import ArtifactRow, of_jobs
-from core.service.jobs.claims import Claim, LeaseLost, held
+from core.service.jobs.claims import Claim, LeaseLost, holds_lease
 from core.service.models import RegisteredModel
 from core.service.models import get as get_model
 from core.service.storage.port import ObjectMissing
@@ -39,15 +39,15 @@ NO_UPLOADS = Uploads()
 
 @dataclass(frozen=True)
 class ParentRecipe:
-    """Where the recipe of the job that is sculpted again lies."""
+    """The job that is sculpted again; its artefacts include the recipe."""
 
     job_id: str
     artifacts: tuple[ArtifactRow, ...]
 
 
 @dataclass(frozen=True)
-class Source:
-    """A job whose recipe is put together with others. `request` and `images` as long as its inputs are kept."""
+class SourceJob:
+    """A job that is consolidated. `request` and `images` are there as long as its inputs are not erased."""
 
     job_id: str
     artifacts: tuple[ArtifactRow, ...]
@@ -57,9 +57,9 @@ class Source:
 
 @dataclass(frozen=True)
 class JobInput:
-    """Everything that an attempt needs. `request` is CONTRACT's request; files are in its order, uploads last.
+    """Everything that an attempt needs. Files are in the order of the request, those that came with it last.
 
-    A job that sculpts again has `parent` and `sculpt` in place of `request` and files, one that consolidates `sources`.
+    A job that sculpts again has `parent` and `sculpt` in place of `request` and files; a consolidation has `sources`.
     """
 
     job_id: str
@@ -74,18 +74,18 @@ class JobInput:
     retain_images: tuple[bytes, ...]
     parent: ParentRecipe | None
     sculpt: Mapping[str, Any] | None
-    sources: tuple[Source, ...] = ()
+    sources: tuple[SourceJob, ...] = ()
 
 
 def input_prefix(job_id: str) -> str:
-    """Where a job's encrypted inputs lie."""
+    """The storage prefix of a job's encrypted inputs."""
     return f"inputs/{job_id}/"
 
 
 def store_inputs(
     services: Services, job_id: str, wrapped: WrappedKey, request: Mapping[str, Any], uploads: Uploads
 ) -> None:
-    """Encrypt and put a request and its files."""
+    """Encrypt and store a request and its files."""
     blobs = {_request_key(job_id): json.dumps(request).encode()}
     blobs |= {_image_key(job_id, index): image for index, image in enumerate(uploads.images)}
     blobs |= {_audio_key(job_id, index): clip for index, clip in enumerate(uploads.audio)}
@@ -94,8 +94,10 @@ def store_inputs(
 
 
 def load_input(services: Services, s: Session, claim: Claim) -> JobInput:
-    """Decrypt what a claimed job needs. Raises `LeaseLost`, and `InputErased` where it is gone or unreadable."""
-    job = s.execute(select(Job).where(held(claim)).execution_options(populate_existing=True)).scalar_one_or_none()
+    """Decrypt the inputs of a claimed job. Raises `LeaseLost`, and `InputErased` if they are erased or unreadable."""
+    job = s.execute(
+        select(Job).where(holds_lease(claim)).execution_options(populate_existing=True)
+    ).scalar_one_or_none()
     if job is None:
         raise LeaseLost
     try:
@@ -131,13 +133,16 @@ def _read(
     images = [_decrypted(services, wrapped, _image_key(job.id, index)) for index in range(job.input_images)]
     clips = [_decrypted(services, wrapped, _audio_key(job.id, index)) for index in range(job.input_audio)]
 
-    def named(ids: Sequence[str]) -> tuple[bytes, ...]:
+    def uploaded(ids: Sequence[str]) -> tuple[bytes, ...]:
         return tuple(read_file_bytes(services, s, job.tenant_id, file_id) for file_id in ids)
 
     return request, {
-        "images": (*named(request["images"]), *images),
-        "audio": (*named(request.get("audio", ())), *clips),  # Not there in what an earlier release has stored.
-        "retain": named(request["retain"]["images"]),
+        "images": (*uploaded(request["images"]), *images),
+        "audio": (
+            *uploaded(request.get("audio", ())),
+            *clips,
+        ),  # Missing in requests that an earlier release has stored.
+        "retain": uploaded(request["retain"]["images"]),
     }
 
 
@@ -148,30 +153,30 @@ def _decrypted(services: Services, wrapped: WrappedKey, key: str) -> bytes:
 def _parent(s: Session, job: Job) -> ParentRecipe | None:
     if job.parent_id is None:
         return None
-    found = of_jobs(s, [job.parent_id])[job.parent_id]
-    if not found:
+    artifacts = of_jobs(s, [job.parent_id])[job.parent_id]
+    if not artifacts:
         raise InputErased("The job whose recipe this one needs has been deleted.")
-    return ParentRecipe(job.parent_id, tuple(found))
+    return ParentRecipe(job.parent_id, tuple(artifacts))
 
 
-def _sources(services: Services, s: Session, job: Job) -> tuple[Source, ...]:
-    """Raises `InputErased` once one of them has been deleted."""
+def _sources(services: Services, s: Session, job: Job) -> tuple[SourceJob, ...]:
+    """The jobs that are consolidated. Raises `InputErased` once one of them has been deleted."""
     ids = (job.sculpt or {}).get("jobs", ())
     artifacts = of_jobs(s, ids)
     if any(not artifacts[job_id] for job_id in ids):
         raise InputErased("A job whose recipe this one needs has been deleted.")
-    return tuple(_source(services, s, job_id, tuple(artifacts[job_id])) for job_id in ids)
+    return tuple(_source_job(services, s, job_id, tuple(artifacts[job_id])) for job_id in ids)
 
 
-def _source(services: Services, s: Session, job_id: str, artifacts: tuple[ArtifactRow, ...]) -> Source:
-    asked = s.get_one(Job, job_id)
-    while asked.parent_id is not None:
-        asked = s.get_one(Job, asked.parent_id)
+def _source_job(services: Services, s: Session, job_id: str, artifacts: tuple[ArtifactRow, ...]) -> SourceJob:
+    root = s.get_one(Job, job_id)
+    while root.parent_id is not None:
+        root = s.get_one(Job, root.parent_id)
     try:
-        request, files = _read(services, s, asked)
+        request, files = _read(services, s, root)
     except (InputErased, ObjectMissing, DecryptionError, NotFound):
-        return Source(job_id, artifacts, None, ())
-    return Source(job_id, artifacts, request, files["images"])
+        return SourceJob(job_id, artifacts, None, ())
+    return SourceJob(job_id, artifacts, request, files["images"])
 
 
 def _request_key(job_id: str) -> str:

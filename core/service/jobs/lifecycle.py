@@ -1,4 +1,4 @@
-"""What a client may do to a job that exists."""
+"""What clients can do with an existing job: cancel, retry, delete, sculpt again."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from core.service.errors import (
     JobRunning,
     SculptNotPossible,
 )
-from core.service.jobs import checkpoints, events, origin, tally
+from core.service.jobs import checkpoints, events, metrics, origin
 from core.service.jobs.artifacts import of_jobs
+from core.service.jobs.columns import FRESH_PROGRESS
 from core.service.jobs.create import announce, new_row
 from core.service.jobs.erase import erase_job
-from core.service.jobs.queue import requeued, ring_after_commit
+from core.service.jobs.queue import queued_columns, ring_after_commit
 from core.service.jobs.rows import get_row
 from core.service.jobs.schema import SculptBody
-from core.service.jobs.states import FRESH_PROGRESS
-from core.service.jobs.views import JobView, refreshed
+from core.service.jobs.views import JobView, refreshed_view
 
 
 def cancel(s: Session, tenant: str, job_id: str, actor: str = audit.SYSTEM, base_url: str = "") -> JobView:
-    """Stop a job: a queued one at once; a running one is asked to, and its status stays `running` until it has.
+    """Stop a job. A queued one ends at once; a running one stays `running` until its worker has stopped.
 
     Raises `NotFound`, and `JobAlreadyTerminal` for one that succeeded or failed.
     """
@@ -46,19 +46,19 @@ def cancel(s: Session, tenant: str, job_id: str, actor: str = audit.SYSTEM, base
         audit.record(s, tenant, actor, "job.cancel_requested", job_id)
         if job.status == JobStatus.QUEUED:
             end_cancelled(s, job)
-    return refreshed(s, job, base_url)
+    return refreshed_view(s, job, base_url)
 
 
 def end_cancelled(s: Session, job: Job) -> None:
-    """End a locked job that nobody runs."""
+    """End a job as cancelled. It must be locked, and no worker must run it."""
     job.status, job.finished_at = JobStatus.CANCELLED, db_now(s)
-    tally.ended(s, job.method, JobStatus.CANCELLED)
+    metrics.count_ended(s, job.method, JobStatus.CANCELLED)
     events.append(s, job.id, "status", {"status": JobStatus.CANCELLED, "attempt": job.attempt})
     audit.record(s, job.tenant_id, audit.SYSTEM, "job.cancelled", job.id, {"attempt": job.attempt})
 
 
 def retry(s: Session, tenant: str, job_id: str, actor: str = audit.SYSTEM, base_url: str = "") -> JobView:
-    """Queue a failed job again. Raises `NotFound`, `JobNotFailed`, and `InputErased` once its inputs are gone."""
+    """Queue a failed job again. Raises `NotFound`, `JobNotFailed`, and `InputErased` once its inputs are erased."""
     job = get_row(s, tenant, job_id, lock=True)
     if job.status != JobStatus.FAILED:
         raise JobNotFailed
@@ -68,19 +68,19 @@ def retry(s: Session, tenant: str, job_id: str, actor: str = audit.SYSTEM, base_
     job.expires_at = at + (job.expires_at - job.created_at)
     job.status = JobStatus.QUEUED
     job.finished_at = job.error = job.cancel_requested_at = job.cleaned_at = None
-    for column, value in (FRESH_PROGRESS | requeued(at) | origin.columns()).items():
+    for column, value in (FRESH_PROGRESS | queued_columns(at) | origin.columns()).items():
         setattr(job, column.key, value)
     job.lost_attempts = 0
-    checkpoints.forget(s, job_id)
+    checkpoints.drop(s, job_id)
     job.version += 1
     events.append(s, job.id, "status", {"status": JobStatus.QUEUED, "reason": "retried"})
     audit.record(s, tenant, actor, "job.retried", job_id)
     ring_after_commit(s, job_id)
-    return refreshed(s, job, base_url)
+    return refreshed_view(s, job, base_url)
 
 
 def delete(services: Services, s: Session, tenant: str, job_id: str, actor: str = audit.SYSTEM) -> None:
-    """Erase a job's inputs and artefacts now; a tombstone stays. A queued job is cancelled by it.
+    """Erase a job's inputs and artefacts; a tombstone stays. A queued job is cancelled first.
 
     Raises `NotFound`, and `JobRunning` for one that must be cancelled first.
     """
@@ -102,7 +102,7 @@ def create_sculpt_job(
     leaving_recipes: Collection[str],
     base_url: str = "",
 ) -> JobView:
-    """Queue a job that sculpts a succeeded job's recipe again. It reads nothing of the subject's data.
+    """Queue a job that sculpts the recipe of a succeeded job again. It does not read the subject's data.
 
     `leaving_recipes`: the methods whose patches bring a recipe.
     Raises `NotFound`, `JobNotSucceeded`, `SculptNotPossible`, `TooManyQueuedJobs`.
@@ -128,4 +128,4 @@ def create_sculpt_job(
     s.add(row)
     s.flush()
     announce(s, principal, row, {"parent": parent_id})
-    return refreshed(s, row, base_url)
+    return refreshed_view(s, row, base_url)

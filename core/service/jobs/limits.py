@@ -1,4 +1,4 @@
-"""What a request may bring, beyond its shape. Each limit has a code of its own."""
+"""The limits of a request that are settings. Each has its own error code."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from core.service.settings import Settings
 
 
 def check(job: JobCreate, n_uploaded: int, n_clips: int, settings: Settings) -> None:
-    """Raises `InvalidRequest` with every fault found; its code is the first one's.
+    """Raises `InvalidRequest` with every fault; its code is that of the first one.
 
-    `n_uploaded` pictures and `n_clips` sounds come with the request, beside the files that it names.
+    `n_uploaded` pictures and `n_clips` sounds come with the request, in addition to the files that it names.
     """
     faults = list(_faults(job, len(job.images) + n_uploaded, len(job.audio) + n_clips, settings))
     if faults:

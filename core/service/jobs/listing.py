@@ -1,4 +1,4 @@
-"""Pages of jobs, newest first, by keyset: the cost of a page does not depend on how many jobs there are."""
+"""Pages of jobs, newest first. Keyset pagination: the cost of a page does not depend on the number of jobs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_LIMIT = 100
 
 @dataclass(frozen=True)
 class JobFilters:
-    """What to list; None for all."""
+    """Which jobs to list; None: no restriction."""
 
     status: str | None = None
     model: str | None = None
@@ -32,8 +32,8 @@ class JobFilters:
 
 
 @dataclass(frozen=True)
-class Page:
-    """A page, and where the next one begins."""
+class JobPage:
+    """A page of jobs, and the cursor of the next page."""
 
     items: list[JobView]
     has_more: bool
@@ -42,18 +42,18 @@ class Page:
 
 def list_jobs(
     s: Session, tenant: str, filters: JobFilters, cursor: str | None = None, limit: int = 20, base_url: str = ""
-) -> Page:
-    """The jobs behind `cursor`, at most `limit` (100 at most). Raises `InvalidCursor` for one made for another list."""
+) -> JobPage:
+    """The jobs after `cursor`, at most `limit` (100 at most). Raises `InvalidCursor` for a cursor of another list."""
     limit = min(limit, MAX_LIMIT)
     query = _filtered(of_tenant(tenant), filters)
     binding = _binding(tenant, filters)
     if cursor is not None:
-        query = query.where(tuple_(Job.created_at, Job.id) < _opened(keyring_of(s), cursor, binding))
+        query = query.where(tuple_(Job.created_at, Job.id) < _position(keyring_of(s), cursor, binding))
     rows = list(s.execute(query.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit + 1)).scalars())
     rows, has_more = rows[:limit], len(rows) > limit
     artifacts = of_jobs(s, [row.id for row in rows])
     items = [view(row, artifacts[row.id], base_url) for row in rows]
-    return Page(items, has_more, _sealed(keyring_of(s), rows[-1], binding) if has_more else None)
+    return JobPage(items, has_more, _cursor_after(keyring_of(s), rows[-1], binding) if has_more else None)
 
 
 def _filtered(query: Select[Job], filters: JobFilters) -> Select[Job]:
@@ -72,10 +72,10 @@ def _binding(tenant: str, filters: JobFilters) -> bytes:
     return json.dumps([tenant, asdict(filters)], default=str, sort_keys=True).encode()
 
 
-def _sealed(keyring: Keyring, last: Job, binding: bytes) -> str:
+def _cursor_after(keyring: Keyring, last: Job, binding: bytes) -> str:
     return cursors.seal(keyring, f"{last.created_at.isoformat()} {last.id}", binding)
 
 
-def _opened(keyring: Keyring, cursor: str, binding: bytes) -> tuple[datetime, str]:
+def _position(keyring: Keyring, cursor: str, binding: bytes) -> tuple[datetime, str]:
     created_at, _, job_id = cursors.unseal(keyring, cursor, binding).partition(" ")
     return datetime.fromisoformat(created_at), job_id

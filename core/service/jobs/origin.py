@@ -1,4 +1,4 @@
-"""Which request a job comes from, so that its log lines and its trace in the worker can be joined to it."""
+"""The HTTP request that a job comes from, so that the worker's log lines and trace can be joined to it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ class Origin:
 
 
 def columns() -> dict[Any, str | None]:
-    """What a job's row keeps of the request that is being served."""
+    """The columns of a job's row that name the request being served."""
     request_id = structlog.contextvars.get_contextvars().get("request_id")
     return {Job.request_id: request_id, Job.traceparent: tracing.traceparent()}

@@ -1,4 +1,4 @@
-"""Reading job rows. Every way to a job on behalf of a client goes through its tenant."""
+"""Reads the rows of jobs. Every query on behalf of a client is restricted to its tenant."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def of_tenant(tenant: str) -> Select[Job]:
 def get_row(s: Session, tenant: str, job_id: str, *, lock: bool = False) -> Job:
     """One job. Raises `NotFound` for another tenant's, and for one that was deleted.
 
-    With `lock` nobody else changes the row until the transaction ends (on SQLite a write session has that anyway).
+    With `lock` no other transaction changes the row until this one ends (on SQLite no other could anyway).
     """
     query = of_tenant(tenant).where(Job.id == job_id)
     if lock:

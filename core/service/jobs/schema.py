@@ -1,4 +1,4 @@
-"""A forget request, as CONTRACT writes it. Sizes that are settings are checked in `limits.py`."""
+"""The bodies of requests about jobs. Limits that are settings are checked in `limits.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The job as clients see it, and reading one."""
+"""Jobs as clients see them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic_core.core_schema import literal_schema
 from sqlalchemy import Connection, bindparam, inspect, select
 from sqlalchemy.orm import Session
 
-from core.job_states import TERMINAL, JobStatus, Phase, Verdict
+from core.job_states import JobStatus, Phase, Verdict
 from core.service.db.tables.jobs import Job
 from core.service.errors import NotFound
 from core.service.jobs.artifacts import ArtifactRow, of_jobs
@@ -20,11 +20,15 @@ from core.service.jobs.rows import get_row
 
 _HIDDEN = ("tenant_id", "wrapped_key", "erased_artifacts", "input_images", "input_audio", "sculpt")
 _COLUMNS = [each.columns[0].label(each.key) for each in inspect(Job).column_attrs if each.key not in _HIDDEN]
-_row = Job.__table__.c
-_THIS = (_row.id == bindparam("job_id"), _row.tenant_id == bindparam("tenant"), _row.deleted_at.is_(None))
-# Built once: putting a statement together takes longer than sending it.
-_WHOLE = select(*_COLUMNS).where(*_THIS)
-_STATE = select(_row.version, _row.status).where(*_THIS)
+_columns = Job.__table__.c
+_THIS_JOB = (
+    _columns.id == bindparam("job_id"),
+    _columns.tenant_id == bindparam("tenant"),
+    _columns.deleted_at.is_(None),
+)
+# Built once: building a statement takes longer than running it.
+_SELECT_JOB = select(*_COLUMNS).where(*_THIS_JOB)
+_SELECT_VERSION = select(_columns.version, _columns.status).where(*_THIS_JOB)
 
 Status = Annotated[str, GetPydanticSchema(lambda *_: literal_schema([status.value for status in JobStatus]))]
 """A `JobStatus` in a document. Published, and refused, as a `Literal` of its values is."""
@@ -116,22 +120,17 @@ class JobView(BaseModel):
         """The row's version."""
         return self._version
 
-    @property
-    def terminal(self) -> bool:
-        """Whether the job has ended."""
-        return self.status in TERMINAL
-
 
 @dataclass(frozen=True)
-class Unchanged:
-    """What there is to say of a job to those who have it already."""
+class JobVersion:
+    """Whether a job has changed since a client read it, and whether it has ended."""
 
     version: int
     status: str
 
 
 def view(job: Job, artifacts: Sequence[ArtifactRow] = (), base_url: str = "") -> JobView:
-    """The document of a row. `base_url` comes before every link, e.g. `https://lethe.example.com`."""
+    """The document of a row. `base_url` is the prefix of every link, e.g. `https://lethe.example.com`."""
     links = _links(job.id, base_url)
     shown = JobView(
         id=job.id,
@@ -163,30 +162,30 @@ def view(job: Job, artifacts: Sequence[ArtifactRow] = (), base_url: str = "") ->
     return shown
 
 
-def glance(connection: Connection, tenant: str, job_id: str, base_url: str = "") -> JobView:
-    """`get_job` for those who only look: columns instead of an object of the session. Raises `NotFound`."""
-    row = connection.execute(_WHOLE, {"tenant": tenant, "job_id": job_id}).one_or_none()
+def read_job(connection: Connection, tenant: str, job_id: str, base_url: str = "") -> JobView:
+    """`get_job` without a session: one `SELECT` of the columns instead of an ORM object. Raises `NotFound`."""
+    row = connection.execute(_SELECT_JOB, {"tenant": tenant, "job_id": job_id}).one_or_none()
     if row is None:
         raise NotFound
     artifacts = of_jobs(connection, [job_id])[job_id] if row.status == JobStatus.SUCCEEDED else []
     return view(cast("Job", row), artifacts, base_url)
 
 
-def glance_state(connection: Connection, tenant: str, job_id: str) -> Unchanged:
+def read_version(connection: Connection, tenant: str, job_id: str) -> JobVersion:
     """Version and status alone, to tell whether a job has changed. Raises `NotFound`."""
-    row = connection.execute(_STATE, {"tenant": tenant, "job_id": job_id}).one_or_none()
+    row = connection.execute(_SELECT_VERSION, {"tenant": tenant, "job_id": job_id}).one_or_none()
     if row is None:
         raise NotFound
-    return Unchanged(row.version, row.status)
+    return JobVersion(row.version, row.status)
 
 
 def get_job(s: Session, tenant: str, job_id: str, base_url: str = "") -> JobView:
     """One job. Raises `NotFound`."""
-    return refreshed(s, get_row(s, tenant, job_id), base_url)
+    return refreshed_view(s, get_row(s, tenant, job_id), base_url)
 
 
-def refreshed(s: Session, job: Job, base_url: str = "") -> JobView:
-    """The document of a row, with its artefacts, after whatever this session did to it."""
+def refreshed_view(s: Session, job: Job, base_url: str = "") -> JobView:
+    """The document of a row with its artefacts, after the changes that this session has made to it."""
     s.flush()
     s.refresh(job)
     return view(job, of_jobs(s, [job.id])[job.id], base_url)

@@ -1,4 +1,4 @@
-"""The one place that asks what time it is, and times as clients write them."""
+"""The present time, and times in requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 
 def now() -> datetime:
-    """The present moment, aware, in UTC."""
+    """The present time, with the zone UTC."""
     return datetime.now(UTC)
 
 
@@ -32,4 +32,4 @@ def _in_utc(value: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
-"""An RFC 3339 time with a zone, in UTC. Numbers are none: nobody could tell seconds from milliseconds."""
+"""An RFC 3339 time with a zone, converted to UTC. Numbers are refused: they may mean seconds or milliseconds."""

@@ -1,4 +1,4 @@
-"""Page cursors: where a page begins, sealed so that a client can neither forge it nor carry it to another list."""
+"""Page cursors: the position of a page, with a MAC, so that clients cannot forge one or use it for another list."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _MAC_BYTES = 16
 
 
 def seal(keyring: Keyring, position: str, binding: bytes) -> str:
-    """A cursor for `position` in the list that `binding` describes."""
+    """The cursor of `position` in the list that `binding` identifies."""
     body = position.encode()
     return base64.urlsafe_b64encode(_mac(keyring, body, binding) + body).decode().rstrip("=")
 
 
 def unseal(keyring: Keyring, cursor: str, binding: bytes) -> str:
-    """The position. Raises `InvalidCursor` for one that was not sealed for this list."""
+    """The position of a cursor. Raises `InvalidCursor` for a cursor that was not made for this list."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

@@ -1,3 +1,10 @@
+"""When a request must be answered.
+
+Art. 12(3) GDPR gives one month from receipt. Regulation 1182/71, art. 3, says how months are counted: to the same date,
+or to the last day of a month that has no such date; a period that ends on a weekend ends on the next working day.
+Public holidays are left out: they differ by country, and would only move the date further away.
+"""
+
 from __future__ import annotations
 
 import calendar
@@ -7,7 +14,7 @@ SATURDAY = 5
 
 
 def due_at(received: datetime) -> datetime:
-    """The moment by which a request that was received then must be answered."""
+    """The time by which a request that was received at `received` must be answered."""
     following = received.replace(day=1) + timedelta(days=31)
     last = calendar.monthrange(following.year, following.month)[1]
     due = following.replace(day=min(received.day, last))

@@ -1,4 +1,4 @@
-"""Identifiers that sort by the time they were made: a prefix and a ULID (48 bits of milliseconds, 80 random bits)."""
+"""Identifiers that sort by time of creation: a prefix and a ULID (48 bits of milliseconds, 80 random bits)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{body}"
 
 
-def made_at(identifier: str) -> datetime | None:
-    """When an identifier of `new_id` was made; None for a string that is none."""
+def created_at(identifier: str) -> datetime | None:
+    """When an identifier of `new_id` was created; None for any other string."""
     body = identifier.rpartition("_")[2]
     if len(body) != _BODY_LENGTH or not set(body) <= set(_ALPHABET) or body[0] > "7":
         return None

@@ -1,4 +1,4 @@
-"""Text, and JSON made of it, that a database and a terminal can take."""
+"""Types for text, and for JSON with text, that are safe for databases and terminals."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Invisible letters that turn the direction of the text around them."""
+"""Invisible characters that change the direction of the text around them."""
 
 
 def composed(value: str) -> str:
-    """Normal form C: of two texts that look alike because a letter is written in two ways, both become the same."""
+    """Unicode normal form C: letters that can be encoded in two ways become the same."""
     return unicodedata.normalize("NFC", value)
 
 
@@ -32,13 +32,13 @@ def _not_blank(value: str) -> str:
     return value
 
 
-def _one_reading(value: str) -> str:
+def _printable(value: str) -> str:
     if any(letter in _BIDI or unicodedata.category(letter) == "Cc" for letter in value):
         raise PydanticCustomError("control_character", "Must not contain control characters.")
     return composed(value)
 
 
-def _plain(value: dict[str, Any]) -> dict[str, Any]:
+def _storable_json(value: dict[str, Any]) -> dict[str, Any]:
     for text in _texts(value):
         _storable(text)
     return value
@@ -59,8 +59,8 @@ def _texts(value: Any) -> Iterator[str]:
 Text = Annotated[str, AfterValidator(_storable)]
 """Any text without NUL characters and lone surrogates."""
 Words = Annotated[Text, AfterValidator(_not_blank)]
-"""Text with something in it."""
-Label = Annotated[Words, AfterValidator(_one_reading)]
-"""Words that people read in lists and compare: no control characters, composed (NFC), so that equal looks are equal."""
-JsonObject = Annotated[dict[str, Any], AfterValidator(_plain)]
-"""Any JSON object whose texts can be stored."""
+"""Text that is not blank."""
+Label = Annotated[Words, AfterValidator(_printable)]
+"""Words that people read and compare: without control characters, in normal form C, so that equal looks are equal."""
+JsonObject = Annotated[dict[str, Any], AfterValidator(_storable_json)]
+"""A JSON object whose texts can be stored."""

@@ -10,24 +10,24 @@ from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricF
 from sqlalchemy.orm import Session
 
 from core.service.db import counters
-from core.service.jobs import tally
+from core.service.jobs import metrics
 from core.service.webhooks import claims
 
 
 def jobs_ended(s: Session, _: datetime) -> Iterable[Metric]:
     """By status, method and verdict."""
     labels = ("status", "method", "verdict")
-    family = CounterMetricFamily(tally.ENDED, "Jobs that have ended.", labels=labels)
-    for given, value in counters.read(s, tally.ENDED):
+    family = CounterMetricFamily(metrics.ENDED, "Jobs that have ended.", labels=labels)
+    for given, value in counters.read(s, metrics.ENDED):
         family.add_metric([given[label] for label in labels], value)
     yield family
 
 
 def lease_expiries(s: Session, _: datetime) -> Iterable[Metric]:
     """Workers that stopped without a word."""
-    total = sum(value for _, value in counters.read(s, tally.LEASE_EXPIRIES))
+    total = sum(value for _, value in counters.read(s, metrics.LEASE_EXPIRIES))
     about = "Leases that ran out because their worker did not beat in time."
-    yield CounterMetricFamily(tally.LEASE_EXPIRIES, about, value=total)
+    yield CounterMetricFamily(metrics.LEASE_EXPIRIES, about, value=total)
 
 
 def webhook_attempts(s: Session, _: datetime) -> Iterable[Metric]:
@@ -41,9 +41,9 @@ def webhook_attempts(s: Session, _: datetime) -> Iterable[Metric]:
 def phase_seconds(s: Session, _: datetime) -> Iterable[Metric]:
     """How long each finished phase of a job took."""
     labels = ("phase", "method")
-    family = HistogramMetricFamily(tally.PHASE_SECONDS, "Seconds that a finished phase took.", labels=labels)
+    family = HistogramMetricFamily(metrics.PHASE_SECONDS, "Seconds that a finished phase took.", labels=labels)
     found: dict[tuple[str, ...], dict[str, float]] = defaultdict(dict)
-    for given, value in counters.read(s, tally.PHASE_SECONDS):
+    for given, value in counters.read(s, metrics.PHASE_SECONDS):
         found[tuple(given[label] for label in labels)][given["le"]] = value
     for key, counts in sorted(found.items()):
         family.add_metric(key, _cumulative(counts), counts[counters.SUM])
@@ -52,7 +52,7 @@ def phase_seconds(s: Session, _: datetime) -> Iterable[Metric]:
 
 def _cumulative(counts: dict[str, float]) -> list[tuple[str, float]]:
     seen, buckets = 0.0, []
-    for bound in (*map(str, tally.PHASE_BOUNDS), "+Inf"):
+    for bound in (*map(str, metrics.PHASE_BOUNDS), "+Inf"):
         seen += counts.get(bound, 0.0)
         buckets.append((bound, seen))
     return buckets

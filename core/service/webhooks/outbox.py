@@ -46,7 +46,7 @@ def emit(s: Session, job_id: str, type: str, more: Mapping[str, Any]) -> None:
     s.flush()
 
 
-def forget(s: Session, job_id: str) -> None:
+def redact(s: Session, job_id: str) -> None:
     """Take what a sender wrote in free text out of a job's deliveries, sent or not. The events stay."""
     for row in s.execute(select(WebhookDelivery).where(WebhookDelivery.job_id == job_id)).scalars():
         row.data = {**row.data, "external_id": None}

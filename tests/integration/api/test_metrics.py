@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.metrics import CACHE_SECONDS, DatabaseCollector
 from core.service.context import Services
 from core.service.db.engine import Database
-from core.service.jobs import tally
+from core.service.jobs import metrics
 from core.service.jobs.sweep.sweep import sweep
 from core.service.metrics import workers
 from core.service.metrics.workers import GpuMemory
@@ -57,7 +57,7 @@ def test_jobs_leases_phases_workers_and_gpus(server: Server) -> None:
         workers.report(session, "host:3", None)
         workers.leave(session, "host:3")
         for seconds in (0.5, 4.0, 1e9):
-            tally.phase_done(session, "smfa", "training", seconds)
+            metrics.observe_phase(session, "smfa", "training", seconds)
     found = scraped(server)
     assert value(found, "lethe_jobs", status="queued", method="smfa") == 2
     assert value(found, "lethe_jobs", status="running", method="smfa") == 1
@@ -80,7 +80,7 @@ def test_jobs_leases_phases_workers_and_gpus(server: Server) -> None:
 def test_a_transaction_that_fails_counts_nothing(server: Server) -> None:
     def count_and_stumble() -> None:
         with server.services.db.write() as session:
-            tally.ended(session, "smfa", "failed")
+            metrics.count_ended(session, "smfa", "failed")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

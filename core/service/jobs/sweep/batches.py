@@ -1,4 +1,4 @@
-"""Doing something to every job of which something is true, whoever else does it at the same time."""
+"""Does something to every job that meets a condition, safely beside other processes that do the same."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Conditions = Iterable[ColumnElement[bool]]
 Act = Callable[[Services, Session, Job], None]
 
 
-def each(services: Services, due: Conditions, act: Act) -> int:
-    """Act on at most `BATCH` jobs, each in its own transaction, with the row locked and looked at anew."""
+def for_each(services: Services, due: Conditions, act: Act) -> int:
+    """Act on at most `BATCH` jobs, each in its own transaction, with the row locked and the condition checked again."""
     conditions, done = list(due), 0
     for job_id in ids(services, conditions, BATCH):
         with services.db.write() as session:
@@ -29,6 +29,6 @@ def each(services: Services, due: Conditions, act: Act) -> int:
 
 
 def ids(services: Services, conditions: Conditions, limit: int | None = None) -> list[str]:
-    """The jobs of which the conditions are true, `limit` of them at most."""
+    """The ids of the jobs that meet the conditions, `limit` of them at most."""
     with services.db.read() as session:
         return list(session.execute(select(Job.id).where(*conditions).order_by(Job.id).limit(limit)).scalars())

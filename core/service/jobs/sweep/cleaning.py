@@ -1,4 +1,4 @@
-"""What dead attempts left in the store."""
+"""Deletes what attempts have left in the object store."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from core.service.storage.port import StoreError
 
 
 def clean_attempts(services: Services, job_id: str) -> bool:
-    """Delete all that an ended job's attempts left, but its artefacts. Returns whether the job is clean now.
+    """Delete all objects of an ended job except its artefacts. Returns whether the job is clean now.
 
-    Attempts that begin after the look at the job (a retry) are not touched.
+    Objects of an attempt that begins meanwhile (after a retry) are not touched.
     """
     with services.db.read() as session:
         job = session.execute(select(Job.attempt, Job.finished_at).where(Job.id == job_id)).one()
-        kept = set(session.execute(select(Artifact.storage_key).where(Artifact.job_id == job_id)).scalars())
+        artifacts = set(session.execute(select(Artifact.storage_key).where(Artifact.job_id == job_id)).scalars())
     if job.finished_at is None:
         return False
     try:
-        left = [key for key in services.storage.list(job_prefix(job_id)) if _attempt(key) <= job.attempt]
+        keys = [key for key in services.storage.list(job_prefix(job_id)) if _attempt(key) <= job.attempt]
     except StoreError:
         return False
-    if sum(not erase_object(services.storage, key) for key in left if key not in kept):
+    if sum(not erase_object(services.storage, key) for key in keys if key not in artifacts):
         return False
     with services.db.write() as session:
         same = (Job.id == job_id, Job.attempt == job.attempt, Job.finished_at.is_not(None))
         if session.execute(update(Job).where(*same).values(cleaned_at=now()).returning(Job.id)).first() is not None:
-            checkpoints.forget(session, job_id)
+            checkpoints.drop(session, job_id)
     return True
 
 
 def _attempt(key: str) -> int:
-    """The attempt of `jobs/{id}/attempts/{n}/…`; 0 for what lies elsewhere, which no attempt would need."""
+    """The number in `jobs/{id}/attempts/{n}/…`; 0 for other keys, which no attempt needs."""
     parts = key.split("/")
     return int(parts[3]) if len(parts) > 4 and parts[2] == "attempts" and parts[3].isdecimal() else 0

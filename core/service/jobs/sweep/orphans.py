@@ -1,4 +1,4 @@
-"""Objects that no row knows, left by a transaction that rolled back, a store that was away, a worker that thawed."""
+"""Deletes objects that no row refers to, left by a rolled back transaction, an outage or a stalled worker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.service.context import Services
 from core.service.db.tables.files import File
 from core.service.db.tables.jobs import Artifact, Job
 from core.service.kit.clock import now
-from core.service.kit.ids import made_at
+from core.service.kit.ids import created_at
 from core.service.storage.erase import erase_object
 from core.service.storage.port import StoreError
 
@@ -23,7 +23,7 @@ _ROOTS = ("inputs/", "files/", "jobs/")
 
 
 def sweep_orphans(services: Services) -> int:
-    """Look through the whole store, once an hour in each process. Returns how many objects were erased."""
+    """Check the whole store, once an hour in each process. Returns how many objects were erased."""
     due = services.next_orphan_scan
     if time.monotonic() < due:
         return 0
@@ -43,9 +43,9 @@ def _sweep_root(services: Services, root: str) -> int:
 
 
 def _needed(services: Services, root: str, owner: str) -> set[str] | None:
-    """The objects of a job or file that a row knows; None where that cannot be said, or is not to be asked yet."""
-    born = made_at(owner)
-    if born is None or born > now() - GRACE:
+    """The objects of a job or file that rows refer to; None: keep all, since that is not known or it is too early."""
+    created = created_at(owner)
+    if created is None or created > now() - GRACE:
         return None
     with services.db.read() as session:
         if root == "files/":

@@ -1,4 +1,4 @@
-"""What may not be kept any longer: inputs, whole jobs, files that no job names, first answers to repeated requests."""
+"""Erases what has been kept long enough: inputs, jobs, unused files, answers to idempotent requests, deliveries."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from core.service.db.tables.idempotency import IdempotencyKey
 from core.service.db.tables.jobs import Job, JobFile
 from core.service.files.service import erase_content
 from core.service.jobs.erase import erase_inputs, erase_job
-from core.service.jobs.sweep.batches import BATCH, each, ids
+from core.service.jobs.sweep.batches import BATCH, for_each, ids
 from core.service.kit.clock import now
 from core.service.webhooks import deliveries
 
 
 @dataclass(frozen=True)
-class Due:
-    """What is due at a moment: ids, and the number of what has none."""
+class DueForErasure:
+    """What is due now: ids where there are any, else a number."""
 
     inputs: list[str]
     jobs: list[str]
@@ -37,7 +37,7 @@ class Due:
 
 @dataclass(frozen=True)
 class Erased:
-    """How many of each there were."""
+    """How many of each kind were erased."""
 
     inputs: int
     jobs: int
@@ -47,26 +47,26 @@ class Erased:
 
     @property
     def nothing(self) -> bool:
-        """Whether there was nothing left to do."""
+        """Whether nothing was due."""
         return not any(asdict(self).values())
 
 
-def due(services: Services) -> Due:
-    """Everything that `erase` would erase now, if it were called often enough."""
+def due(services: Services) -> DueForErasure:
+    """Everything that `erase` would erase now, called until nothing is left."""
     inputs, jobs = _conditions(services)
     with services.db.read() as session:
         files = list(session.execute(select(File.id).where(*_unused_files()).order_by(File.id)).scalars())
         answers = select(func.count()).select_from(IdempotencyKey).where(_old_answers(services))
         keys = session.execute(answers).scalar_one()
-    return Due(ids(services, inputs), ids(services, jobs), files, keys, deliveries.count_old(services))
+    return DueForErasure(ids(services, inputs), ids(services, jobs), files, keys, deliveries.count_old(services))
 
 
 def erase(services: Services) -> Erased:
     """Erase what is due, at most `BATCH` of each kind."""
     inputs, jobs = _conditions(services)
     erased = Erased(
-        inputs=each(services, inputs, _erase_inputs),
-        jobs=each(services, jobs, _erase_job),
+        inputs=for_each(services, inputs, _erase_inputs),
+        jobs=for_each(services, jobs, _erase_job),
         files=_files(services),
         idempotency_keys=_idempotency_keys(services),
         deliveries=deliveries.purge(services),
@@ -77,11 +77,11 @@ def erase(services: Services) -> Erased:
 
 
 def _conditions(services: Services) -> tuple[list[ColumnElement[bool]], list[ColumnElement[bool]]]:
-    """Of jobs whose inputs are due, and of those that are due as a whole."""
+    """The conditions of jobs whose inputs are due, and of jobs that are due as a whole."""
     with services.db.read() as session:
         at: datetime = db_now(session)
-    kept_until = at - timedelta(days=services.settings.retention_days)
-    inputs = [Job.finished_at < kept_until, Job.inputs_erased_at.is_(None)]
+    oldest = at - timedelta(days=services.settings.retention_days)
+    inputs = [Job.finished_at < oldest, Job.inputs_erased_at.is_(None)]
     return inputs, [Job.deleted_at.is_(None), Job.status.in_(TERMINAL), Job.expires_at < at]
 
 
@@ -102,22 +102,22 @@ def _unused_files() -> list[Any]:
 def _files(services: Services) -> int:
     unused = _unused_files()
     with services.db.read() as session:
-        found = list(session.execute(select(File.id).where(*unused).limit(BATCH)).scalars())
-    return sum(_erase_file(services, file_id, unused) for file_id in found)
+        due = list(session.execute(select(File.id).where(*unused).limit(BATCH)).scalars())
+    return sum(_erase_file(services, file_id, unused) for file_id in due)
 
 
 def _erase_file(services: Services, file_id: str, unused: list[Any]) -> bool:
     try:
         with services.db.write() as session:
             query = delete(File).where(File.id == file_id, *unused).returning(File.id, File.tenant_id)
-            gone = session.execute(query).all()
-            erase_content(services, session, [row.id for row in gone])
-            for row in gone:
+            deleted = session.execute(query).all()
+            erase_content(services, session, [row.id for row in deleted])
+            for row in deleted:
                 audit.record(session, row.tenant_id, audit.SYSTEM, "file.expired", row.id)
     except IntegrityError:
-        # A job that names the file was made in this very moment.
+        # Meanwhile a job was created that names the file.
         return False
-    return bool(gone)
+    return bool(deleted)
 
 
 def _old_answers(services: Services) -> ColumnElement[bool]:

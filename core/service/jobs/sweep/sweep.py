@@ -1,4 +1,4 @@
-"""What time does to jobs, files and keys. Each step is a compare-and-set: any number of processes may sweep at once."""
+"""Everything that is due by the clock. Each step is a compare-and-set: any number of processes may sweep at once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from core.service.db.engine import db_now
 from core.service.db.tables.jobs import Job
 from core.service.jobs.queue import next_ring, ring_after_commit
 from core.service.jobs.sweep import due, rescue, retention
-from core.service.jobs.sweep.batches import BATCH, each, ids
+from core.service.jobs.sweep.batches import BATCH, for_each, ids
 from core.service.jobs.sweep.cleaning import clean_attempts
 from core.service.jobs.sweep.orphans import sweep_orphans
 
 
 @dataclass(frozen=True)
 class SweepResult:
-    """How many of each there were."""
+    """How many items each step has handled."""
 
     rung: int
     rescued: int
@@ -48,10 +48,10 @@ def sweep(services: Services) -> SweepResult:
     uncleaned = (Job.finished_at.is_not(None), Job.cleaned_at.is_(None))
     erased = retention.erase(services)
     return SweepResult(
-        rescued=each(services, lease_over, rescue.rescue),
-        cancelled=each(services, stopped, rescue.cancel),
-        expired=each(services, too_old, rescue.expire),
-        rung=each(services, (Job.status == JobStatus.QUEUED, Job.ring_at < at), _ring),
+        rescued=for_each(services, lease_over, rescue.rescue),
+        cancelled=for_each(services, stopped, rescue.cancel),
+        expired=for_each(services, too_old, rescue.expire),
+        rung=for_each(services, (Job.status == JobStatus.QUEUED, Job.ring_at < at), _ring),
         warned=due.warn(services),
         inputs_erased=erased.inputs,
         jobs_erased=erased.jobs,

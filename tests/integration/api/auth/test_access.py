@@ -158,7 +158,7 @@ def test_a_crash_answers_500_and_tells_nothing(server: Server, monkeypatch: pyte
     def crash(*_: object) -> None:
         raise RuntimeError(f"about {CANARY}")
 
-    monkeypatch.setattr(views, "glance", crash)
+    monkeypatch.setattr(views, "read_job", crash)
     assert_problem(server.client.get("/v1/jobs/job_x"), 500, "internal_error")
 
 
@@ -169,7 +169,7 @@ def test_services_errors_keep_their_code(server: Server, monkeypatch: pytest.Mon
     def refuse(*_: object) -> None:
         raise OddError("It is odd.", extra={"more": 1})
 
-    monkeypatch.setattr(views, "glance", refuse)
+    monkeypatch.setattr(views, "read_job", refuse)
     assert assert_problem(server.client.get("/v1/jobs/job_x"), 409, "odd")["more"] == 1
 
 

@@ -77,7 +77,7 @@ def test_a_stream_follows_a_running_job_to_its_end(server: Server) -> None:
     assert started.wait(60)
     claim = server.claim(job_id)
     with server.services.db.write() as session:
-        lease.cancelled(session, claim)
+        lease.cancel(session, claim)
     follower.join(60)
     assert not follower.is_alive()
     assert [event.json()["data"]["status"] for event in received] == ["queued", "running", "cancelled"]

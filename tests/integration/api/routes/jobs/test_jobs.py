@@ -351,7 +351,7 @@ def test_a_deleted_job_is_gone(server: Server) -> None:
     claim = server.claim(job_id)
     assert_problem(server.client.delete(f"/v1/jobs/{job_id}"), 409, "job_running")
     with server.services.db.write() as session:
-        lease.cancelled(session, claim)
+        lease.cancel(session, claim)
     assert server.client.delete(f"/v1/jobs/{job_id}").status_code == 204
     for method, path in [("GET", ""), ("GET", "/events"), ("GET", "/patch"), ("POST", "/cancel"), ("DELETE", "")]:
         assert_problem(server.client.request(method, f"/v1/jobs/{job_id}{path}"), 404, "not_found")

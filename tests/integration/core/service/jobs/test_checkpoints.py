@@ -139,7 +139,7 @@ def test_gone_with_the_end_of_the_job(end: str, services: Services) -> None:
             if end == "fail":
                 lease.fail(s, claim, "x", "x", retryable=True)
             elif end == "cancelled":
-                lease.cancelled(s, claim)
+                lease.cancel(s, claim)
             else:
                 lease.release(s, claim)
                 lifecycle.delete(services, s, PRINCIPAL.tenant_id, job_id)

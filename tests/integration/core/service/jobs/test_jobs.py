@@ -35,7 +35,7 @@ from core.service.jobs import events, lease, lifecycle, views
 from core.service.jobs.artifacts import get_artifact, list_artifacts
 from core.service.jobs.create import create_job
 from core.service.jobs.inputs import load_input
-from core.service.jobs.listing import JobFilters, Page, list_jobs
+from core.service.jobs.listing import JobFilters, JobPage, list_jobs
 from core.service.jobs.schema import SculptBody
 from core.service.kit.clock import now
 from tests.support.service import (
@@ -68,7 +68,7 @@ def get(services: Services, job_id: str, tenant: str = "acme") -> views.JobView:
         return views.get_job(s, tenant, job_id)
 
 
-def page(services: Services, filters: JobFilters = JobFilters(), cursor: str | None = None, limit: int = 20) -> Page:
+def page(services: Services, filters: JobFilters = JobFilters(), cursor: str | None = None, limit: int = 20) -> JobPage:
     with services.db.read() as s:
         return list_jobs(s, "acme", filters, cursor, limit)
 
@@ -208,8 +208,8 @@ def test_cancel(services: Services) -> None:
             lifecycle.cancel(s, "acme", done)
         with pytest.raises(NotFound):
             lifecycle.cancel(s, "rival", running)
-        assert lease.beat(s, claim, 60).cancel_requested
-        lease.cancelled(s, claim)
+        assert lease.beat(s, claim, 60)
+        lease.cancel(s, claim)
     assert get(services, running).status == "cancelled"
     assert take(services, queued) is None
 
@@ -250,7 +250,7 @@ def test_delete_leaves_a_tombstone_and_nothing_else(services: Services) -> None:
             with pytest.raises(NotFound):
                 look(s, "acme", job.id)
     with services.db.autocommit() as connection:
-        for glance in (views.glance, views.glance_state):
+        for glance in (views.read_job, views.read_version):
             with pytest.raises(NotFound):
                 glance(connection, "acme", job.id)
     assert page(services).items == []

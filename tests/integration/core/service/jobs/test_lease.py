@@ -83,7 +83,7 @@ def _writes(services: Services, claim: Claim) -> dict[str, Callable[..., object]
         "event": partial(lease.append_event, claim=claim, type="log", data={"message": "still here"}),
         "succeed": lambda s: lease.succeed(services, s, claim, verdict="passed", evaluation={}, artifacts=[]),
         "fail": partial(lease.fail, claim=claim, code="x", message="x", retryable=False),
-        "cancelled": partial(lease.cancelled, claim=claim),
+        "cancelled": partial(lease.cancel, claim=claim),
         "release": partial(lease.release, claim=claim),
         "look": partial(lease.cancel_requested, claim=claim),
         "input": lambda s: load_input(services, s, claim),

@@ -37,7 +37,7 @@ def services(tmp_path: Path) -> Iterator[Services]:
 
 def sing(services: Services, **changes: object) -> str:
     with services.db.write() as s:
-        file_id = create_file(services, s, "acme", "forget", io.BytesIO(PICTURE), NAME).id
+        file_id = create_file(services, s, "acme", "forget", io.BytesIO(PICTURE)).id
     return submit(
         services,
         [UPLOAD],

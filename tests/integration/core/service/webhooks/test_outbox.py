@@ -59,7 +59,7 @@ def test_each_way_through_a_job_s_life_is_told(services: Services) -> None:
     claim = must_take(services, stopped)
     with services.db.write() as s:
         lifecycle.cancel(s, "acme", stopped)
-        lease.cancelled(s, claim)
+        lease.cancel(s, claim)
         lifecycle.cancel(s, "acme", cancelled)
         lifecycle.delete(services, s, "acme", deleted)
     for _ in range(services.settings.max_attempts):

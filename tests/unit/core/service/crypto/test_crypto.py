@@ -16,7 +16,7 @@ from core.service.access.secrets import new_secret, well_formed
 from core.service.crypto.keyring import DecryptionError, Keyring, WrappedKey
 from core.service.crypto.secret_files import read_or_create
 from core.service.kit.clock import now
-from core.service.kit.ids import made_at, new_id
+from core.service.kit.ids import created_at, new_id
 
 RING = Keyring(b"k" * 32)
 
@@ -74,11 +74,11 @@ def test_ids_sort_by_time_and_tell_it() -> None:
     before = now() - timedelta(milliseconds=1)
     ids = [new_id("job") for _ in range(500)]
     assert len(set(ids)) == 500
-    made = [made_at(each) for each in ids]
+    made = [created_at(each) for each in ids]
     assert all(moment is not None and before <= moment <= now() for moment in made)
     assert [i[:14] for i in ids] == sorted(i[:14] for i in ids)
     for other in ("", "job_", "job_x", "job_" + "U" * 26, "job_" + "Z" * 26, ids[0].lower(), ids[0] + "0"):
-        assert made_at(other) is None
+        assert created_at(other) is None
 
 
 @given(st.integers(0, 45), st.sampled_from("0Zz"))

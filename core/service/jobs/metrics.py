@@ -1,4 +1,4 @@
-"""What is counted of jobs, for `/metrics`."""
+"""The counters of jobs for `/metrics`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ PHASE_SECONDS = "lethe_job_phase_seconds"
 PHASE_BOUNDS = (0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 10800.0, 21600.0)
 
 
-def ended(s: Session, method: str, status: str, verdict: str = "") -> None:
-    """A job has ended; `verdict` where it succeeded."""
+def count_ended(s: Session, method: str, status: str, verdict: str = "") -> None:
+    """Count a job that has ended; `verdict` if it succeeded."""
     counters.count(s, ENDED, {"method": method, "status": status, "verdict": verdict})
 
 
-def lease_expired(s: Session) -> None:
-    """A worker lost its job, since it did not beat in time."""
+def count_lease_expiry(s: Session) -> None:
+    """Count a worker that has lost its job because it did not extend the lease in time."""
     counters.count(s, LEASE_EXPIRIES, {})
 
 
-def phase_done(s: Session, method: str, phase: str, seconds: float) -> None:
-    """A running job has passed through a phase."""
+def observe_phase(s: Session, method: str, phase: str, seconds: float) -> None:
+    """Add the duration of a phase that a running job has completed."""
     counters.observe(s, PHASE_SECONDS, {"method": method, "phase": phase}, seconds, PHASE_BOUNDS)

@@ -1,4 +1,4 @@
-"""Columns that change together whenever a job changes its state."""
+"""Columns of a job that change together when its state changes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from typing import Any
 from core.service.db.tables.jobs import Job
 
 UNLEASED: dict[Any, Any] = {Job.lease_owner: None, Job.lease_expires_at: None, Job.phase: None, Job.eta_at: None}
-"""Nobody runs it."""
-
-ENDED = UNLEASED
-"""Terminal; the caller sets status and `finished_at`."""
+"""No worker runs the job. The caller sets the status, and `finished_at` at its end."""
 
 FRESH_PROGRESS: dict[Any, Any] = {
     Job.phase: None,
@@ -22,8 +19,3 @@ FRESH_PROGRESS: dict[Any, Any] = {
     Job.progress_event_at: None,
 }
 """An attempt begins."""
-
-LOST_CODE = "worker_lost"
-LOST_MESSAGE = "The worker stopped without a word, as often as the service tries again."
-EXPIRED_CODE = "expired"
-EXPIRED_MESSAGE = "No worker took the job before it expired."
