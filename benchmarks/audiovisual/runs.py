@@ -24,7 +24,7 @@ from core.unlearning.bench.baselines.classifiers import (
     scrub,
     ssd,
 )
-from core.unlearning.bench.baselines.classifiers.training import Course
+from core.unlearning.bench.baselines.classifiers.training import BaselineTraining
 from core.unlearning.families.audiovisual.model.model import AudioVisualModel
 from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.ccu.config import Options
@@ -49,7 +49,7 @@ CCU: dict[str, dict[str, Any]] = {
 class Baseline:
     """A baseline with its budget: passes over what is kept (over what is forgotten, where that is all it uses)."""
 
-    run: Callable[[Course], None]
+    run: Callable[[BaselineTraining], None]
     epochs: int
     lr: float
 
@@ -97,9 +97,9 @@ def with_baseline(original: AudioVisualModel, scenario: Scenario, seed: int, cho
     begun = time.process_time()
     forget = model.encode([e for e in examples if e.split == "forget_examples"])
     keep = model.encode([e for e in examples if e.split == "retain_examples"])
-    course = Course(model, forget, keep, chosen.epochs, chosen.lr, seed=seed)
+    training = BaselineTraining(model, forget, keep, chosen.epochs, chosen.lr, seed=seed)
     with torch.random.fork_rng(devices=[]):
-        chosen.run(course)
+        chosen.run(training)
     seconds = time.process_time() - begun
     model.model.requires_grad_(False)
-    return Ran(model, seconds, course.passes + course.forwards / 3)
+    return Ran(model, seconds, training.sample_passes + training.forward_passes / 3)

@@ -1,1 +1,1 @@
-"""Losses, metrics and cost beside a peer's own implementation."""
+"""Losses, metrics and cost, compared with another project's implementation."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.bars import publish
 from benchmarks.peers import cost, losses, metrics
-from benchmarks.peers.inputs import given
+from benchmarks.peers.inputs import inputs
 from benchmarks.peers.peer import load_peer
 
 TEXT = """The reference model under one random LoRA against its frozen copy; known people's facts by name, and questions
@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="exit with 1 while a bar is missed")
     options = parser.parse_args()
     peer = load_peer(options.open_unlearning)
-    with given() as same:
+    with inputs() as same:
         table = [*losses.rows(same, peer), *metrics.rows(same, peer), *cost.rows(same, peer)]
     met = publish("peers", "Beside a peer's own implementation", table, text=TEXT)
     return 0 if met or not options.check else 1

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from benchmarks.adaptation.measure import memory, peak, reset_peak, timed
 from benchmarks.bars import Bar
-from benchmarks.peers.inputs import Given, as_theirs
+from benchmarks.peers.inputs import PeerInputs, padded_batch
 from benchmarks.peers.losses import BETA
-from benchmarks.peers.peer import Theirs
+from benchmarks.peers.peer import Peer
 from core.unlearning.families.mllm.model.logits import answer_logits
 from core.unlearning.families.mllm.training.row_losses import answer_log_probs
 from core.unlearning.methods.npo.losses import npo
@@ -20,34 +20,34 @@ from core.unlearning.methods.npo.losses import npo
 _STEPS = 7
 
 
-def rows(given: Given, theirs: Theirs) -> Iterator[Bar]:
+def rows(inputs: PeerInputs, peer: Peer) -> Iterator[Bar]:
     """Ratios, theirs to ours."""
-    lm, count = given.lm, len(given.pictured)
+    lm, count = inputs.lm, len(inputs.pictured)
     with torch.no_grad():
-        before = answer_log_probs(answer_logits(given.frozen, lm.to_batch(given.pictured)), count)
-    batch = as_theirs(lm, given.pictured)
+        before = answer_log_probs(answer_logits(inputs.frozen, lm.to_batch(inputs.pictured)), count)
+    batch = padded_batch(lm, inputs.pictured)
 
     def ours() -> Tensor:
         return npo(
-            answer_log_probs(answer_logits(given.model, lm.to_batch(given.pictured)), count), before, BETA
+            answer_log_probs(answer_logits(inputs.model, lm.to_batch(inputs.pictured)), count), before, BETA
         ).mean()
 
     def their() -> Tensor:
-        loss: Tensor = theirs.losses.compute_dpo_loss(given.model, given.frozen, None, batch, BETA)[0]
+        loss: Tensor = peer.losses.compute_dpo_loss(inputs.model, inputs.frozen, None, batch, BETA)[0]
         return loss
 
-    (mine, my_peak), (others, their_peak) = _spent(given, ours), _spent(given, their)
+    (mine, my_peak), (others, their_peak) = _spent(inputs, ours), _spent(inputs, their)
     yield Bar(f"a step of NPO on {count} questions about 4 pictures: time, theirs / ours", others / mine)
     yield Bar("the same: peak memory, theirs / ours", their_peak / my_peak)
 
 
-def _spent(given: Given, loss: Callable[[], Tensor]) -> tuple[float, float]:
+def _spent(inputs: PeerInputs, loss: Callable[[], Tensor]) -> tuple[float, float]:
     """Seconds (median) and bytes."""
-    device = given.lm.device
+    device = inputs.lm.device
 
     def step() -> None:
         loss().backward()  # type: ignore[no-untyped-call]
-        for parameter in given.parameters:
+        for parameter in inputs.parameters:
             parameter.grad = None
 
     reset_peak(device)

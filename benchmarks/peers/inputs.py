@@ -25,10 +25,10 @@ IGNORED = -100
 
 
 @dataclass(frozen=True)
-class Given:
-    """`model` is under an adapter, `frozen` is a copy without one. `pictured` and `told` are rows with true answers.
+class PeerInputs:
+    """`model` is under an adapter, `frozen` is a copy without one. `pictured` and `named` are rows with true answers.
 
-    `asked` is what is asked in `told`; `wrong[n]` are its question n with answers that are not true, `refused` with a
+    `questions` is what is asked in `named`; `wrong[n]` are its question n with answers that are not true, `refused` with a
     refusal.
     """
 
@@ -44,7 +44,7 @@ class Given:
 
 
 @contextmanager
-def given() -> Iterator[Given]:
+def inputs() -> Iterator[PeerInputs]:
     """The same every time."""
     lm, rng = reference_model(), np.random.default_rng(3)
     frozen = copy.deepcopy(lm.model)
@@ -60,10 +60,10 @@ def given() -> Iterator[Given]:
     refused = [lm.encoder.with_answer(qa.question, None, REFUSAL) for qa in asked]
     pictured = encoded_rows(lm, 4, 16)
     with adapted(lm) as (model, parameters):
-        yield Given(lm, model, frozen, parameters, pictured, told, asked, wrong, refused)
+        yield PeerInputs(lm, model, frozen, parameters, pictured, told, asked, wrong, refused)
 
 
-def as_theirs(lm: MultimodalLM, rows: Sequence[Encoded], *, whole: bool = False) -> dict[str, torch.Tensor]:
+def padded_batch(lm: MultimodalLM, rows: Sequence[Encoded], *, whole: bool = False) -> dict[str, torch.Tensor]:
     """A padded batch with labels at the answers, or (`whole`) at every token."""
     inputs = collate(rows, lm.pad_id, lm.device).inputs
     labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, IGNORED)

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from benchmarks.bars import Bar
-from benchmarks.peers.inputs import Given, as_theirs
-from benchmarks.peers.peer import Theirs
+from benchmarks.peers.inputs import PeerInputs, padded_batch
+from benchmarks.peers.peer import Peer
 from core.unlearning.families.mllm.model.batch import collate
 from core.unlearning.families.mllm.model.logits import answer_logits
 from core.unlearning.families.mllm.training.losses import kl_divergence
@@ -27,81 +27,81 @@ AGREE = 1e-4
 
 
 @torch.no_grad()
-def rows(given: Given, theirs: Theirs) -> Iterator[Bar]:
+def rows(inputs: PeerInputs, peer: Peer) -> Iterator[Bar]:
     """Largest differences where the definitions are the same, and both values where they are not."""
-    yield from _preference(given, theirs)
-    yield from _likelihood(given, theirs)
-    yield from _distributions(given, theirs)
+    yield from _preference(inputs, peer)
+    yield from _likelihood(inputs, peer)
+    yield from _distributions(inputs, peer)
 
 
-def agreeing(name: str, ours: Any, their: Any, note: str = "") -> Bar:
+def difference_bar(name: str, ours: Any, their: Any, note: str = "") -> Bar:
     """Absolute difference."""
     return Bar(f"{name}: difference", abs(float(ours) - float(their)), AGREE, note=note or f"{float(ours):.6g}")
 
 
-def _preference(given: Given, theirs: Theirs) -> Iterator[Bar]:
-    lm, pictured = given.lm, given.pictured
-    batch = as_theirs(lm, pictured)
-    out, frozen = (answer_logits(m, lm.to_batch(pictured)) for m in (given.model, given.frozen))
+def _preference(inputs: PeerInputs, peer: Peer) -> Iterator[Bar]:
+    lm, pictured = inputs.lm, inputs.pictured
+    batch = padded_batch(lm, pictured)
+    out, frozen = (answer_logits(m, lm.to_batch(pictured)) for m in (inputs.model, inputs.frozen))
     told, before = answer_log_probs(out, len(pictured)), answer_log_probs(frozen, len(pictured))
-    found, _ = theirs.losses.compute_dpo_loss(given.model, given.frozen, None, batch, BETA)
-    yield agreeing("NPO, questions about pictures", npo(told, before, BETA).mean(), found)
+    found, _ = peer.losses.compute_dpo_loss(inputs.model, inputs.frozen, None, batch, BETA)
+    yield difference_bar("NPO, questions about pictures", npo(told, before, BETA).mean(), found)
     simple = SimpleNamespace(
         beta=SIM_BETA, delta=GAMMA / SIM_BETA, gamma=1.0, alpha=0.0, compute_retain_loss=lambda **_: 0.0
     )
-    text = as_theirs(lm, given.told)
+    text = padded_batch(lm, inputs.named)
     kept = {"forget": text, "retain": text}
-    sizes = mean_answer_losses(answer_logits(given.model, lm.to_batch(given.told)), len(given.told))
-    their = theirs.simnpo.compute_loss(simple, given.model, kept)
+    sizes = mean_answer_losses(answer_logits(inputs.model, lm.to_batch(inputs.named)), len(inputs.named))
+    their = peer.simnpo.compute_loss(simple, inputs.model, kept)
     note = "their delta is the paper's gamma / beta; gamma here is the paper's"
-    yield agreeing("SimNPO", simnpo(sizes, SIM_BETA, GAMMA).mean(), their, note)
+    yield difference_bar("SimNPO", simnpo(sizes, SIM_BETA, GAMMA).mean(), their, note)
     ratios = []
-    for chosen in (given.refused, given.told):
-        now, then = (answer_logits(m, lm.to_batch(chosen)) for m in (given.model, given.frozen))
+    for chosen in (inputs.refused, inputs.named):
+        now, then = (answer_logits(m, lm.to_batch(chosen)) for m in (inputs.model, inputs.frozen))
         ratios.append(answer_log_probs(now, len(chosen)) - answer_log_probs(then, len(chosen)))
-    win = as_theirs(lm, given.refused)
-    found, _ = theirs.losses.compute_dpo_loss(given.model, given.frozen, win, text, BETA)
-    yield agreeing("DPO, refusal over answer", dpo(*ratios, BETA).mean(), found)
+    win = padded_batch(lm, inputs.refused)
+    found, _ = peer.losses.compute_dpo_loss(inputs.model, inputs.frozen, win, text, BETA)
+    yield difference_bar("DPO, refusal over answer", dpo(*ratios, BETA).mean(), found)
 
 
-def _likelihood(given: Given, theirs: Theirs) -> Iterator[Bar]:
-    lm, told = given.lm, given.told
-    ours = -mean_answer_losses(answer_logits(given.model, lm.to_batch(told)), len(told))
-    singly = [theirs.ascent.compute_loss(None, given.model, {"forget": as_theirs(lm, [row])}) for row in told]
-    yield agreeing("gradient ascent, an answer at a time", (ours - torch.stack(singly)).abs().max(), 0.0)
-    together = theirs.ascent.compute_loss(None, given.model, {"forget": as_theirs(lm, told)})
+def _likelihood(inputs: PeerInputs, peer: Peer) -> Iterator[Bar]:
+    lm, told = inputs.lm, inputs.named
+    ours = -mean_answer_losses(answer_logits(inputs.model, lm.to_batch(told)), len(told))
+    singly = [peer.ascent.compute_loss(None, inputs.model, {"forget": padded_batch(lm, [row])}) for row in told]
+    yield difference_bar("gradient ascent, an answer at a time", (ours - torch.stack(singly)).abs().max(), 0.0)
+    together = peer.ascent.compute_loss(None, inputs.model, {"forget": padded_batch(lm, told)})
     note = "theirs is a mean over all tokens of a batch; TOFU (and this project): over answers of each one's mean"
     yield Bar("gradient ascent, a batch: ours", float(ours.mean()), note=note)
     yield Bar("gradient ascent, a batch: theirs", float(together))
 
 
-def _distributions(given: Given, theirs: Theirs) -> Iterator[Bar]:
-    lm = given.lm
-    whole = [replace(row, answer_start=1) for row in given.told]
-    now, then = (answer_logits(m, collate(whole, lm.pad_id, lm.device)) for m in (given.model, given.frozen))
+def _distributions(inputs: PeerInputs, peer: Peer) -> Iterator[Bar]:
+    lm = inputs.lm
+    whole = [replace(row, answer_start=1) for row in inputs.named]
+    now, then = (answer_logits(m, collate(whole, lm.pad_id, lm.device)) for m in (inputs.model, inputs.frozen))
     adjusted = then.logits - UNDIAL_BETA * torch.nn.functional.one_hot(then.targets, then.logits.shape[1])
     values = soft_cross_entropy(now.logits, _soft(adjusted))
     differ = []
-    for n, row in enumerate(given.told):
-        batch = as_theirs(lm, [row], whole=True)
-        their, _ = theirs.losses.compute_undial_loss(given.model, given.frozen, batch, UNDIAL_BETA)
+    for n, row in enumerate(inputs.named):
+        batch = padded_batch(lm, [row], whole=True)
+        their, _ = peer.losses.compute_undial_loss(inputs.model, inputs.frozen, batch, UNDIAL_BETA)
         differ.append(abs(float(values[now.rows == n].mean()) - float(their)))
-    yield agreeing("UNDIAL, every token of a text as its answer", max(differ), 0.0)
-    their, _ = theirs.losses.compute_undial_loss(given.model, given.frozen, as_theirs(lm, given.told), UNDIAL_BETA)
-    told = torch.cat([torch.arange(1, len(row)) >= row.answer_start for row in given.told])
+    yield difference_bar("UNDIAL, every token of a text as its answer", max(differ), 0.0)
+    their, _ = peer.losses.compute_undial_loss(inputs.model, inputs.frozen, padded_batch(lm, inputs.named), UNDIAL_BETA)
+    told = torch.cat([torch.arange(1, len(row)) >= row.answer_start for row in inputs.named])
     note = "theirs counts questions and padding too, with label -100 there: the 100th token from the vocabulary's end"
     yield Bar("UNDIAL, a batch: ours, over answers", float(values[told].mean()), note=note)
     yield Bar("UNDIAL, a batch: theirs", float(their))
     kept = kl_divergence(now.logits, _soft(then.logits))
     differ = []
-    for n, row in enumerate(given.told):
-        batch = as_theirs(lm, [row])
-        their, outputs = theirs.losses.compute_kl_divergence(given.model, given.frozen, batch)
-        last = kl_divergence(outputs.logits[0, -1:], _soft(given.frozen(**batch).logits[0, -1:]))
+    for n, row in enumerate(inputs.named):
+        batch = padded_batch(lm, [row])
+        their, outputs = peer.losses.compute_kl_divergence(inputs.model, inputs.frozen, batch)
+        last = kl_divergence(outputs.logits[0, -1:], _soft(inputs.frozen(**batch).logits[0, -1:]))
         ours = (kept[now.rows == n].sum() + last.sum()) / len(row)
         differ.append(abs(float(ours) - float(their)))
-    yield agreeing("KL(frozen ‖ trained) at the same tokens", max(differ), 0.0)
-    their, _ = theirs.losses.compute_kl_divergence(given.model, given.frozen, as_theirs(lm, given.told))
+    yield difference_bar("KL(frozen ‖ trained) at the same tokens", max(differ), 0.0)
+    their, _ = peer.losses.compute_kl_divergence(inputs.model, inputs.frozen, padded_batch(lm, inputs.named))
     note = "TOFU: over all tokens of a text; theirs counts padding too; ours is over the answers, what is to be kept"
     yield Bar("KL, a batch: ours", float(kept[told].mean()), note=note)
     yield Bar("KL, a batch: theirs", float(their))

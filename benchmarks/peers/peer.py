@@ -19,7 +19,7 @@ _UNUSED = ("omegaconf", "datasets", "deepspeed", "rouge_score")
 
 
 @dataclass(frozen=True)
-class Theirs:
+class Peer:
     """Modules of `src/trainer` and `src/evals/metrics`."""
 
     losses: Any
@@ -30,7 +30,7 @@ class Theirs:
     attacks: dict[str, Any]
 
 
-def load_peer(checkout: Path) -> Theirs:
+def load_peer(checkout: Path) -> Peer:
     """From a checkout of https://github.com/locuslab/open-unlearning. Raises `FileNotFoundError` for anything else."""
     source = checkout / "src"
     if not (source / "trainer" / "utils.py").is_file():
@@ -46,7 +46,7 @@ def load_peer(checkout: Path) -> Theirs:
         if importlib.util.find_spec(name) is None:
             sys.modules[name] = MagicMock(__spec__=ModuleSpec(name, None))
     mia = "evals.metrics.mia"
-    return Theirs(
+    return Peer(
         losses=importlib.import_module("trainer.utils"),
         simnpo=importlib.import_module("trainer.unlearn.simnpo").SimNPO,
         ascent=importlib.import_module("trainer.unlearn.grad_ascent").GradAscent,

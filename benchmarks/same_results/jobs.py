@@ -131,13 +131,14 @@ def _diffusion_baseline(name: str, folder: Path) -> Record:
 def _classifier_baseline(name: str, folder: Path) -> Record:
     from benchmarks.audiovisual.scenarios import data, scenarios
     from core.unlearning.bench.baselines import classifiers
-    from core.unlearning.bench.baselines.classifiers.training import Course
+    from core.unlearning.bench.baselines.classifiers.training import BaselineTraining
     from core.unlearning.families.registry import load_family
 
     model = load_family("audiovisual").load(model_spec("audiovisual", folder))
     examples = data(scenarios()[0]).train
     forget = model.encode([e for e in examples if e.split == "forget_examples"])
     keep = model.encode([e for e in examples if e.split == "retain_examples"][:80])
-    course = Course(model, forget, keep, 1, 5e-4, seed=SEED)
-    import_module(f"{classifiers.__name__}.{name}").run(course)
-    return {"weights": weights_digest(model.model), "passes": course.passes, "forwards": course.forwards}
+    training = BaselineTraining(model, forget, keep, 1, 5e-4, seed=SEED)
+    import_module(f"{classifiers.__name__}.{name}").run(training)
+    counts = {"passes": training.sample_passes, "forwards": training.forward_passes}
+    return {"weights": weights_digest(model.model), **counts}

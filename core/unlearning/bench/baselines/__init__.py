@@ -1,4 +1,4 @@
-"""Methods that are only compared with: no request can name them. Each folder is laid out like a method's."""
+"""Baselines: methods to compare with, which no request can name. Each folder is laid out like a method's."""
 
 from __future__ import annotations
 

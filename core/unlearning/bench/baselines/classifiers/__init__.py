@@ -1,4 +1,4 @@
-"""What CCU is compared with: methods of unlearning for classifiers that do not tell modalities apart.
+"""Baselines for CCU: unlearning methods for classifiers that do not distinguish modalities.
 
-They are no methods of the service: `benchmarks.audiovisual` calls them. Each changes every weight of a model in place.
+The service does not offer them; `benchmarks.audiovisual` runs them. Each changes all weights of a model in place.
 """

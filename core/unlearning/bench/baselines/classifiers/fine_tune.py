@@ -1,13 +1,13 @@
-"""Fine-tuning: min CE(R), in the hope that the rest is forgotten (Golatkar et al., CVPR 2020, as a baseline)."""
+"""Fine-tuning: min CE(R), which forgets U only by interference (Golatkar et al., CVPR 2020, as a baseline)."""
 
 from __future__ import annotations
 
 from torch.nn.functional import cross_entropy
 
-from core.unlearning.bench.baselines.classifiers.training import Course
+from core.unlearning.bench.baselines.classifiers.training import BaselineTraining
 
 
-def run(course: Course) -> None:
-    for _ in range(course.epochs):
-        for keep in course.batches(course.keep):
-            course.descend(cross_entropy(course.logits(keep), keep.labels))
+def run(training: BaselineTraining) -> None:
+    for _ in range(training.epochs):
+        for keep in training.batches(training.keep):
+            training.step(cross_entropy(training.logits(keep), keep.labels))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from torch.nn.functional import cross_entropy
 
-from core.unlearning.bench.baselines.classifiers.training import Course
+from core.unlearning.bench.baselines.classifiers.training import BaselineTraining
 
 _KEEP = 0.95
 
 
-def run(course: Course) -> None:
-    forgets = course.endless(course.forget)
-    for _ in range(course.epochs):
-        for keep in course.batches(course.keep):
+def run(training: BaselineTraining) -> None:
+    forgets = training.endless(training.forget)
+    for _ in range(training.epochs):
+        for keep in training.batches(training.keep):
             forget = next(forgets)
-            kept = cross_entropy(course.logits(keep), keep.labels)
-            lost = cross_entropy(course.logits(forget), forget.labels)
-            course.descend(_KEEP * kept - (1 - _KEEP) * lost)
+            retained = cross_entropy(training.logits(keep), keep.labels)
+            forgotten = cross_entropy(training.logits(forget), forget.labels)
+            training.step(_KEEP * retained - (1 - _KEEP) * forgotten)

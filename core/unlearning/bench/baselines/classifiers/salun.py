@@ -9,38 +9,38 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from core.unlearning.bench.baselines.classifiers.training import Course
+from core.unlearning.bench.baselines.classifiers.training import BaselineTraining
 
 _SALIENT = 0.5
 
 
-def run(course: Course) -> None:
-    masks = _masks(course)
-    forgets = course.endless(course.forget)
-    classes = len(course.model.labels)
-    for _ in range(course.epochs):
-        for keep in course.batches(course.keep):
+def run(training: BaselineTraining) -> None:
+    masks = _masks(training)
+    forgets = training.endless(training.forget)
+    classes = len(training.model.labels)
+    for _ in range(training.epochs):
+        for keep in training.batches(training.keep):
             forget = next(forgets)
-            other = torch.randint(1, classes, (len(forget),), generator=course.generator).to(forget.labels)
-            wrong = cross_entropy(course.logits(forget), (forget.labels + other) % classes)
-            _descend(course, wrong + cross_entropy(course.logits(keep), keep.labels), masks)
+            other = torch.randint(1, classes, (len(forget),), generator=training.generator).to(forget.labels)
+            wrong = cross_entropy(training.logits(forget), (forget.labels + other) % classes)
+            _descend(training, wrong + cross_entropy(training.logits(keep), keep.labels), masks)
 
 
-def _masks(course: Course) -> list[Tensor]:
-    """1 where the gradient over all of U is among the largest `_SALIENT` of all weights."""
-    total = [torch.zeros_like(parameter) for parameter in course.parameters]
-    for forget in course.batches(course.forget):
-        loss = cross_entropy(course.logits(forget), forget.labels, reduction="sum")
-        for whole, part in zip(total, torch.autograd.grad(loss, course.parameters, allow_unused=True), strict=True):
+def _masks(training: BaselineTraining) -> list[Tensor]:
+    """1 where the size of the gradient over all of U is among the largest `_SALIENT` of all weights."""
+    total = [torch.zeros_like(parameter) for parameter in training.parameters]
+    for forget in training.batches(training.forget):
+        loss = cross_entropy(training.logits(forget), forget.labels, reduction="sum")
+        for whole, part in zip(total, torch.autograd.grad(loss, training.parameters, allow_unused=True), strict=True):
             whole += 0 if part is None else part
     sizes = torch.cat([gradient.abs().flatten() for gradient in total])
     threshold = sizes.kthvalue(int(len(sizes) * (1 - _SALIENT)) + 1).values
     return [(gradient.abs() >= threshold).to(gradient) for gradient in total]
 
 
-def _descend(course: Course, loss: Tensor, masks: list[Tensor]) -> None:
-    before = [parameter.detach().clone() for parameter in course.parameters]
-    course.descend(loss)
+def _descend(training: BaselineTraining, loss: Tensor, masks: list[Tensor]) -> None:
+    before = [parameter.detach().clone() for parameter in training.parameters]
+    training.step(loss)
     with torch.no_grad():
-        for parameter, was, mask in zip(course.parameters, before, masks, strict=True):
+        for parameter, was, mask in zip(training.parameters, before, masks, strict=True):
             parameter.copy_(was + mask * (parameter - was))

@@ -1,4 +1,4 @@
-"""What every baseline is given, and the passes over it."""
+"""The training loop's parts that every baseline shares: model, data, budget, batches, optimiser."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from core.unlearning.families.shared.descent import descend
 
 
 @dataclass
-class Course:
-    """A model to change, what it is to forget and to keep, and the budget. `passes` counts what it was trained on.
+class BaselineTraining:
+    """A model, the rows to forget and to retain, and the budget.
 
-    `forwards` counts what the model, or a frozen copy, was only asked about.
+    `sample_passes` counts samples trained on, `forward_passes` samples that a teacher only predicts.
     """
 
     model: AudioVisualModel
@@ -28,8 +28,8 @@ class Course:
     lr: float
     batch: int = 64
     seed: int = 0
-    passes: int = field(default=0, init=False)
-    forwards: int = field(default=0, init=False)
+    sample_passes: int = field(default=0, init=False)
+    forward_passes: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.generator = torch.Generator("cpu").manual_seed(self.seed)
@@ -38,32 +38,32 @@ class Course:
         self._optimizer = torch.optim.AdamW(self.parameters, lr=self.lr, weight_decay=0.0)
 
     def batches(self, rows: Batch) -> Iterator[Batch]:
-        """One pass, in random order."""
-        for places in torch.split(torch.randperm(len(rows), generator=self.generator), self.batch):
-            yield rows.at(places)
+        """One epoch over the rows in random order."""
+        for indices in torch.split(torch.randperm(len(rows), generator=self.generator), self.batch):
+            yield rows.at(indices)
 
     def endless(self, rows: Batch) -> Iterator[Batch]:
-        """Pass after pass."""
+        """One epoch after the other, without end."""
         while True:
             yield from self.batches(rows)
 
     def logits(self, batch: Batch) -> Tensor:
-        """Fused, to be trained on."""
-        self.passes += len(batch)
+        """Fused logits [n, C], counted as trained on."""
+        self.sample_passes += len(batch)
         return self.model.forward(batch).logits.float()
 
-    def descend(self, loss: Tensor) -> None:
-        """One step."""
+    def step(self, loss: Tensor) -> None:
+        """One optimiser step."""
         descend(loss, self._optimizer, self.parameters)
 
     def frozen_copy(self) -> AudioVisualModel:
-        """The model as it is now, as a teacher."""
+        """A copy of the model as it is now, to be a teacher."""
         return replace(self.model, model=copy.deepcopy(self.model.model).requires_grad_(False))
 
     @torch.no_grad()
-    def told(self, teacher: AudioVisualModel, batch: Batch) -> Tensor:
+    def teacher_log_probs(self, teacher: AudioVisualModel, batch: Batch) -> Tensor:
         """A teacher's log-probabilities [n, C]."""
-        self.forwards += len(batch)
+        self.forward_passes += len(batch)
         return log_softmax(teacher.forward(batch).logits.float(), -1)
 
 

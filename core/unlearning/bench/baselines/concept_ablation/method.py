@@ -35,16 +35,16 @@ class ConceptAblation:
                 encode_prompts(model.pipe, anchors),
             )
 
-        def lesson(generator: torch.Generator) -> DistillationBatch:
-            """What the base predicts for the anchor, on pictures of it."""
-            picked = torch.randint(0, len(rows), (options.batch,), generator=generator)
-            shown = clean[torch.randint(0, len(clean), (options.batch,), generator=generator)]
-            noise = add_noise(model, shown, generator)
+        def batch(generator: torch.Generator) -> DistillationBatch:
+            """Noised pictures of the anchor; the target is the base's prediction for the anchor."""
+            chosen = torch.randint(0, len(rows), (options.batch,), generator=generator)
+            pictures = clean[torch.randint(0, len(clean), (options.batch,), generator=generator)]
+            noise = add_noise(model, pictures, generator)
             with torch.no_grad(), without_lora(model.pipe.unet):
-                wanted = predict(model, noise, select_prompts(anchor, picked))
-            return DistillationBatch(noise, select_prompts(concept, picked), wanted)
+                target = predict(model, noise, select_prompts(anchor, chosen))
+            return DistillationBatch(noise, select_prompts(concept, chosen), target)
 
-        return train_lora(model, lesson, options, job, INFO.name)
+        return train_lora(model, batch, options, job, INFO.name)
 
 
 METHOD = ConceptAblation()

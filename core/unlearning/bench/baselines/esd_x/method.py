@@ -24,22 +24,20 @@ class EsdX:
 
     def run(self, model: DiffusionModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
         """Write `job.adapter`. The model itself is left as it was."""
-        asked = [example.question for example in prompts_to_forget(data)]
-        clean = draw_latents(model, asked, options.pictures, options.seed)
+        prompts = [example.question for example in prompts_to_forget(data)]
+        clean = draw_latents(model, prompts, options.pictures, options.seed)
         with torch.no_grad():
-            concept, empty = encode_prompts(model.pipe, asked), encode_prompts(model.pipe, [""] * options.batch)
+            concept, empty = encode_prompts(model.pipe, prompts), encode_prompts(model.pipe, [""] * options.batch)
 
-        def lesson(generator: torch.Generator) -> DistillationBatch:
-            """The prediction for the empty prompt, and from there away from that for the concept."""
-            text = select_prompts(concept, torch.randint(0, len(asked), (options.batch,), generator=generator))
-            rows = add_noise(
-                model, clean[torch.randint(0, len(clean), (options.batch,), generator=generator)], generator
-            )
+        def batch(generator: torch.Generator) -> DistillationBatch:
+            """The target is the empty prompt's prediction, moved away from the concept's by `guidance`."""
+            text = select_prompts(concept, torch.randint(0, len(prompts), (options.batch,), generator=generator))
+            rows = add_noise(model, clean[torch.randint(0, len(clean), (options.batch,), generator=generator)], generator)
             with torch.no_grad(), without_lora(model.pipe.unet):
-                nothing, shown = predict(model, rows, empty), predict(model, rows, text)
-            return DistillationBatch(rows, text, nothing - options.guidance * (shown - nothing))
+                unconditional, conditional = predict(model, rows, empty), predict(model, rows, text)
+            return DistillationBatch(rows, text, unconditional - options.guidance * (conditional - unconditional))
 
-        return train_lora(model, lesson, options, job, INFO.name)
+        return train_lora(model, batch, options, job, INFO.name)
 
 
 METHOD = EsdX()

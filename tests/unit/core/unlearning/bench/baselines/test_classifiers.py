@@ -23,7 +23,7 @@ from core.unlearning.bench.baselines.classifiers import (
     scrub,
     ssd,
 )
-from core.unlearning.bench.baselines.classifiers.training import Course, divergence
+from core.unlearning.bench.baselines.classifiers.training import BaselineTraining, divergence
 from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Batch
 from tests.support.tiny_classifiers import examples, tiny_model, tiny_processor
 
@@ -32,14 +32,14 @@ ROWS = MODEL.encode(examples(18))
 FORGET, KEEP = ROWS.at(torch.arange(6)), ROWS.at(torch.arange(6, 18))
 
 
-def _course(epochs: int = 2, lr: float = 1e-2) -> Course:
+def _course(epochs: int = 2, lr: float = 1e-2) -> BaselineTraining:
     model = replace(MODEL, model=copy.deepcopy(MODEL.model))
-    return Course(model, FORGET, KEEP, epochs, lr, batch=4)
+    return BaselineTraining(model, FORGET, KEEP, epochs, lr, batch=4)
 
 
-def _loss(course: Course, rows: Batch) -> float:
+def _loss(training: BaselineTraining, rows: Batch) -> float:
     with torch.no_grad():
-        return float(cross_entropy(course.model.forward(rows).logits, rows.labels))
+        return float(cross_entropy(training.model.forward(rows).logits, rows.labels))
 
 
 def test_divergence_is_that_of_scipy() -> None:
@@ -65,10 +65,10 @@ def test_divergence_is_that_of_scipy() -> None:
 )
 def test_everything_they_ask_is_counted(method: object, passes: int, forwards: int) -> None:
     """U is 6 examples in batches of 4 and 2, R is 12 in batches of 4."""
-    course = _course()
-    method.run(course)  # type: ignore[attr-defined]
-    assert (course.passes, course.forwards) == (passes, forwards)
-    before, after = MODEL.model.state_dict(), course.model.model.state_dict()
+    training = _course()
+    method.run(training)  # type: ignore[attr-defined]
+    assert (training.sample_passes, training.forward_passes) == (passes, forwards)
+    before, after = MODEL.model.state_dict(), training.model.model.state_dict()
     assert any(not torch.equal(before[name], after[name]) for name in before)
     assert all(bool(torch.isfinite(value).all()) for value in after.values())
 
@@ -83,9 +83,9 @@ def test_ascent_climbs_and_fine_tuning_descends() -> None:
 
 
 def test_salun_changes_half_of_the_weights() -> None:
-    course = _course(1)
-    salun.run(course)
-    before, after = dict(MODEL.model.named_parameters()), dict(course.model.model.named_parameters())
+    training = _course(1)
+    salun.run(training)
+    before, after = dict(MODEL.model.named_parameters()), dict(training.model.model.named_parameters())
     changed = sum(int((before[name] != after[name]).sum()) for name in before)
     assert 0.4 < changed / sum(p.numel() for p in before.values()) <= 0.5 + 1e-3
 
@@ -93,23 +93,23 @@ def test_salun_changes_half_of_the_weights() -> None:
 def test_bad_teaching_makes_the_forgotten_uncertain() -> None:
     fine = _course(20)
     fine_tune.run(replace(fine, keep=FORGET))
-    course = replace(_course(12), model=fine.model)
+    training = replace(_course(12), model=fine.model)
 
     def certainty() -> float:
         with torch.no_grad():
-            return float(course.model.forward(FORGET).logits.softmax(-1).max(-1).values.mean())
+            return float(training.model.forward(FORGET).logits.softmax(-1).max(-1).values.mean())
 
     before = certainty()
-    bad_teaching.run(course)
+    bad_teaching.run(training)
     assert certainty() < before - 0.1
 
 
 def test_ssd_dampens_by_the_fisher_information_of_single_samples() -> None:
     one, others = ROWS.at(torch.tensor([0])), ROWS.at(torch.arange(1, 18))
-    course = replace(_course(), forget=one, keep=others)
-    ssd.run(course)
+    training = replace(_course(), forget=one, keep=others)
+    ssd.run(training)
     forget, everything = _importance(one), _importance(ROWS)
-    after, dampened = dict(course.model.model.named_parameters()), 0
+    after, dampened = dict(training.model.model.named_parameters()), 0
     for name, weight in MODEL.model.named_parameters():
         chosen = forget[name] > 5 * everything[name]
         factor = np.minimum(everything[name] / np.maximum(forget[name], 1e-30), 1)
@@ -117,7 +117,7 @@ def test_ssd_dampens_by_the_fisher_information_of_single_samples() -> None:
         np.testing.assert_allclose(after[name].detach().numpy(), expected, rtol=2e-3, atol=1e-6)
         dampened += int(chosen.sum())
     assert dampened > 0
-    assert course.passes == 18
+    assert training.sample_passes == 18
 
 
 def _importance(rows: Batch) -> dict[str, NDArray[np.float32]]:
