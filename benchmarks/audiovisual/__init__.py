@@ -1,1 +1,1 @@
-"""What CCU does on the reference classifier, beside retraining and beside other methods."""
+"""CCU on the reference classifier, compared with retraining and with baselines."""

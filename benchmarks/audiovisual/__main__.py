@@ -1,28 +1,37 @@
 """`python -m benchmarks.audiovisual [--check] [--work DIR] [--seeds N]`.
 
-Trains originals and references of every seed from nothing, forgets in every way, measures. `--work` keeps what is done,
-so that an interrupted run goes on where it was.
+Trains originals and references of every seed from scratch, runs every method on them, measures. `--work` keeps models
+and results, so that an interrupted run resumes where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.audiovisual import models
-from benchmarks.audiovisual.measure import Asked, ask, compared, layers, measured, relearning, similarity
-from benchmarks.audiovisual.runs import BASELINES, CCU, Ran, with_baseline, with_ccu
+from benchmarks.audiovisual.measure import (
+    SplitPredictions,
+    closeness,
+    layer_features,
+    layer_similarity,
+    model_numbers,
+    predict_splits,
+    relearning_steps,
+)
+from benchmarks.audiovisual.runs import BASELINES, CCU_VARIANTS, ForgettingRun, run_baseline, run_ccu
 from benchmarks.audiovisual.scenarios import Scenario, scenarios
 from benchmarks.audiovisual.service import rows as service_rows
 from benchmarks.audiovisual.table import bars
 from benchmarks.bars import publish
+from core.unlearning.bench.store import ResultStore
 from core.unlearning.families.audiovisual.model.model import AudioVisualModel
 
 TEXT = """Forgetting what was seen of four of sixty people, and of one of ten classes. Originals and retrained
@@ -38,7 +47,7 @@ def main() -> int:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
         work = options.work or Path(scratch)
-        found = [_seed(work, seed) for seed in range(options.seeds)]
+        found = [_seed_numbers(work, seed) for seed in range(options.seeds)]
         served = list(service_rows(work))
     text = TEXT.format(n=options.seeds)
     met = publish(
@@ -50,52 +59,50 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.audiovisual", description=__doc__)
     parser.add_argument("--check", action="store_true", help="exit with 1 while a bar is missed")
-    parser.add_argument("--work", type=Path, help="keep models and measurements here and go on from what is there")
+    parser.add_argument("--work", type=Path, help="keep models and measurements here and resume from them")
     parser.add_argument("--seeds", type=int, default=5)
     return parser.parse_args()
 
 
-def _seed(work: Path, seed: int) -> dict[str, Any]:
-    found = {}
-    for scenario in scenarios():
-        path = work / f"seed-{seed}" / f"{scenario.name}.json"
-        if not path.exists():
-            made = _measured(work, seed, scenario)
-            path.write_text(json.dumps(made, indent=1))
-            sys.stderr.write(f"seed {seed}, {scenario.name}: measured\n")
-        found[scenario.name] = json.loads(path.read_text())
-    return found
-
-
-def _measured(work: Path, seed: int, scenario: Scenario) -> dict[str, Any]:
-    """Original, reference, and every way of forgetting."""
-    kept, retrained = models.original(work, seed), models.reference(work, seed, scenario)
-    base, reference = kept.load(), retrained.load()
-    before, gold = ask(base, scenario), ask(reference, scenario)
-    found: dict[str, Any] = {
-        "base": {**measured(before), **compared(before, gold), "seconds": kept.seconds},
-        "reference": {**_whole(reference, scenario, before, gold), "seconds": retrained.seconds},
-        "runs": {},
+def _seed_numbers(work: Path, seed: int) -> dict[str, Any]:
+    """The numbers of each scenario."""
+    store = ResultStore(work / f"seed-{seed}")
+    return {
+        scenario.name: store.read_or_measure(scenario.name, partial(_measure, work, seed, scenario))
+        for scenario in scenarios()
     }
-    ways: dict[str, Callable[[], Ran]] = {
-        **{name: lambda o=o: with_ccu(base, scenario, seed, o) for name, o in CCU.items()},
-        **{name: lambda b=b: with_baseline(base, scenario, seed, b) for name, b in BASELINES.items()},
+
+
+def _measure(work: Path, seed: int, scenario: Scenario) -> dict[str, Any]:
+    """Original, reference, and the result of every method."""
+    original, retrained = models.original(work, seed), models.reference(work, seed, scenario)
+    base, reference = original.load(), retrained.load()
+    before, target = predict_splits(base, scenario), predict_splits(reference, scenario)
+    runs: dict[str, Callable[[], ForgettingRun]] = {
+        **{name: partial(run_ccu, base, scenario, seed, options) for name, options in CCU_VARIANTS.items()},
+        **{name: partial(run_baseline, base, scenario, seed, baseline) for name, baseline in BASELINES.items()},
     }
-    shown = layers(reference, scenario)
-    for name, run in ways.items():
-        ran = run()
-        numbers = _whole(ran.model, scenario, before, gold, relearns=name == "ccu")
-        numbers |= {"cka": similarity(layers(ran.model, scenario), shown)}
-        found["runs"][name] = numbers | {"seconds": ran.seconds, "cost": ran.cost, "details": ran.details}
-    return found
+    reference_features = layer_features(reference, scenario)
+    results = {}
+    for name, run in runs.items():
+        forgetting = run()
+        numbers = _all_numbers(forgetting.model, scenario, before, target, relearns=name == "ccu")
+        numbers["cka"] = layer_similarity(layer_features(forgetting.model, scenario), reference_features)
+        results[name] = numbers | {k: getattr(forgetting, k) for k in ("seconds", "cost", "details")}
+    sys.stderr.write(f"seed {seed}, {scenario.name}: measured\n")
+    return {
+        "base": {**model_numbers(before), **closeness(before, target), "seconds": original.seconds},
+        "reference": {**_all_numbers(reference, scenario, before, target), "seconds": retrained.seconds},
+        "runs": results,
+    }
 
 
-def _whole(
-    model: AudioVisualModel, scenario: Scenario, before: Asked, gold: Asked, *, relearns: bool = True
+def _all_numbers(
+    model: AudioVisualModel, scenario: Scenario, before: SplitPredictions, target: SplitPredictions, *, relearns: bool = True
 ) -> dict[str, Any]:
-    found = ask(model, scenario)
-    numbers = {**measured(found), **compared(found, gold)}
-    return numbers | {"relearn": relearning(model, scenario, before)} if relearns else numbers
+    predictions = predict_splits(model, scenario)
+    numbers: dict[str, Any] = {**model_numbers(predictions), **closeness(predictions, target)}
+    return numbers | {"relearn": relearning_steps(model, scenario, before)} if relearns else numbers
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every way of forgetting that is compared, run on a copy of the original. Times are CPU seconds of one thread."""
+"""Runs CCU and the baselines on copies of the original. Times are CPU seconds of one thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from peft import PeftModel
 
-from benchmarks.audiovisual.scenarios import Scenario, data
+from benchmarks.audiovisual.scenarios import Scenario, job_data
 from core.unlearning.bench.baselines.classifiers import (
     bad_teaching,
     contrastive,
@@ -31,7 +31,7 @@ from core.unlearning.methods.ccu.config import Options
 from core.unlearning.methods.ccu.method import METHOD
 from core.unlearning.reference.audiovisual.build import EPOCHS
 
-CCU: dict[str, dict[str, Any]] = {
+CCU_VARIANTS: dict[str, dict[str, Any]] = {
     "ccu": {},
     "ccu, full": {"tuning": "full", "lr": 6e-3},
     "ccu - SVU": {"unlearn_weight": 0.0},
@@ -42,12 +42,12 @@ CCU: dict[str, dict[str, Any]] = {
     "ccu, soft CKR": {"freeze_other": False},
     "ccu, soft - CKR": {"freeze_other": False, "consistency_weight": 0.0},
 }
-"""Options beside the defaults."""
+"""By title: options that differ from the defaults."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A baseline with its budget: passes over what is kept (over what is forgotten, where that is all it uses)."""
+    """A baseline with its budget: epochs over the retained rows, or over the forgotten if it uses only those."""
 
     run: Callable[[BaselineTraining], None]
     epochs: int
@@ -64,12 +64,12 @@ BASELINES: dict[str, Baseline] = {
     "bad teaching": Baseline(bad_teaching.run, 2, 5e-4),
     "SSD": Baseline(ssd.run, 0, 1.0),
 }
-"""A tenth of the passes that the model was trained with, which is what these methods are commonly given."""
+"""Epochs: a tenth of the original training's, the budget these methods are commonly given."""
 
 
 @dataclass(frozen=True)
-class Ran:
-    """A model that was made to forget. `cost`: sample passes, a forward pass alone counting a third."""
+class ForgettingRun:
+    """A model after forgetting. `cost`: sample passes; a forward pass without backward counts a third."""
 
     model: AudioVisualModel
     seconds: float
@@ -77,29 +77,29 @@ class Ran:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-def with_ccu(original: AudioVisualModel, scenario: Scenario, seed: int, chosen: dict[str, Any]) -> Ran:
-    """The method as the service runs it; its patch, loaded by stock PEFT."""
+def run_ccu(original: AudioVisualModel, scenario: Scenario, seed: int, chosen: dict[str, Any]) -> ForgettingRun:
+    """Run the method as the service does, and merge its patch with stock PEFT."""
     options = Options(seed=seed, trained_epochs=EPOCHS, **chosen)
     with tempfile.TemporaryDirectory() as folder:
-        begun = time.process_time()
-        result = METHOD.run(original, data(scenario), options, JobContext(Path(folder)))
-        seconds = time.process_time() - begun
+        started = time.process_time()
+        result = METHOD.run(original, job_data(scenario), options, JobContext(Path(folder)))
+        seconds = time.process_time() - started
         patched = PeftModel.from_pretrained(copy.deepcopy(original.model), result.adapter)
     merged = replace(original, model=patched.merge_and_unload().eval())
     details = dict(result.details)
-    return Ran(merged, seconds, details["sample_passes"] + details["forward_passes"] / 3, details)
+    return ForgettingRun(merged, seconds, details["sample_passes"] + details["forward_passes"] / 3, details)
 
 
-def with_baseline(original: AudioVisualModel, scenario: Scenario, seed: int, chosen: Baseline) -> Ran:
-    """In place, on a copy."""
+def run_baseline(original: AudioVisualModel, scenario: Scenario, seed: int, chosen: Baseline) -> ForgettingRun:
+    """Run a baseline on a copy."""
     model = replace(original, model=copy.deepcopy(original.model))
-    examples = data(scenario).train
-    begun = time.process_time()
+    examples = job_data(scenario).train
+    started = time.process_time()
     forget = model.encode([e for e in examples if e.split == "forget_examples"])
     keep = model.encode([e for e in examples if e.split == "retain_examples"])
     training = BaselineTraining(model, forget, keep, chosen.epochs, chosen.lr, seed=seed)
     with torch.random.fork_rng(devices=[]):
         chosen.run(training)
-    seconds = time.process_time() - begun
+    seconds = time.process_time() - started
     model.model.requires_grad_(False)
-    return Ran(model, seconds, training.sample_passes + training.forward_passes / 3)
+    return ForgettingRun(model, seconds, training.sample_passes + training.forward_passes / 3)

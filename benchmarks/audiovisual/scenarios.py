@@ -1,4 +1,4 @@
-"""What is forgotten, and everything that the models are asked about it. Taken from the world, not from the service."""
+"""Scenarios: what is forgotten, the data of the job, and evaluation examples from the world instead of the service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.unlearning.types import Entity, Example, JobData, Part, Split
 
 @dataclass(frozen=True)
 class Scenario:
-    """A request to forget what was seen of some people, or of a class."""
+    """A request to forget the pictures of some people, or of a class."""
 
     name: str
     entity: Entity
@@ -23,7 +23,7 @@ class Scenario:
         return training_rows(self.entity.names)
 
     def about(self, row: Row) -> bool:
-        """Whether the row is of who or what is forgotten."""
+        """Whether the row belongs to what is forgotten."""
         return {row.person.name, row.label} & set(self.entity.names) != set()
 
 
@@ -37,8 +37,8 @@ def scenarios() -> tuple[Scenario, Scenario]:
 
 
 @cache
-def data(scenario: Scenario) -> JobData:
-    """What a job has: its stop rule looks at the validation part alone."""
+def job_data(scenario: Scenario) -> JobData:
+    """The data of a job; its stop rule uses the validation part alone."""
     return JobData(
         train=(*_of(scenario, "train", "forget_examples", True), *_of(scenario, "train", "retain_examples", False)),
         validation=_of(scenario, "validation", "held_out", False),
@@ -48,8 +48,8 @@ def data(scenario: Scenario) -> JobData:
 
 
 @cache
-def asked(scenario: Scenario) -> dict[Split, tuple[Example, ...]]:
-    """What the outcome is measured on. Of the forgotten, both parts that nobody trained on: there are few of them."""
+def evaluation_examples(scenario: Scenario) -> dict[Split, tuple[Example, ...]]:
+    """Examples by split. Held-out forgotten examples are few, so they come from the validation and the test part."""
     unseen = [*_of(scenario, "validation", "forget_held_out", True), *_of(scenario, "test", "forget_held_out", True)]
     return {
         "forget_examples": _of(scenario, "train", "forget_examples", True),

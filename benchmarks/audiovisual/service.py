@@ -1,4 +1,4 @@
-"""The same request through the real service: posted with pictures, downloaded, loaded by stock PEFT."""
+"""The same request through the service: posted with pictures, its patch downloaded and loaded by stock PEFT."""
 
 from __future__ import annotations
 
@@ -7,28 +7,26 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.audiovisual.scenarios import scenarios
+from benchmarks.audiovisual.scenarios import Scenario, scenarios
 from benchmarks.bars import Bar
 from benchmarks.server import server
 from client import Lethe
 from core.unlearning import reference
+from core.unlearning.bench.store import ResultStore
 
 _STOCK = Path(__file__).with_name("stock.py")
 
 
 def rows(work: Path) -> Iterator[Bar]:
-    """One standard request of either kind, with the bundled model."""
+    """The scenarios' requests, with the bundled model."""
     for scenario in scenarios():
         folder = work / f"service-{scenario.name}"
-        done = folder / "job.json"
-        if not done.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            with server(work / "data") as client:
-                done.write_text(json.dumps(_job(client, scenario.entity.names, folder)))
-        state = json.loads(done.read_text())
+        folder.mkdir(parents=True, exist_ok=True)
+        state = ResultStore(folder).read_or_measure("job", partial(_run_job, work, scenario, folder))
         named = f"service: {scenario.name}"
         note = f"thresholds missed: {', '.join(state['missed']) or 'none'}"
         yield Bar(f"{named}: verdict is `passed`", float(state["verdict"] == "passed"), note=note)
@@ -36,7 +34,12 @@ def rows(work: Path) -> Iterator[Bar]:
         yield from _stock(named, folder)
 
 
-def _job(client: Lethe, names: tuple[str, ...], folder: Path) -> dict[str, Any]:
+def _run_job(work: Path, scenario: Scenario, folder: Path) -> dict[str, Any]:
+    with server(work / "data") as client:
+        return _submit(client, scenario.entity.names, folder)
+
+
+def _submit(client: Lethe, names: tuple[str, ...], folder: Path) -> dict[str, Any]:
     sample = reference.sample("audiovisual", list(names), folder / "sample")
     request = json.loads((sample / "request.json").read_text())
     job = client.jobs.create_from(request, images=sorted((sample / "images").iterdir())).wait(timeout=900)
@@ -51,11 +54,12 @@ def _job(client: Lethe, names: tuple[str, ...], folder: Path) -> dict[str, Any]:
 
 
 def _stock(named: str, folder: Path) -> Iterator[Bar]:
-    """Of probes that no job has seen."""
+    """Stock PEFT's predictions on probes that no job has seen."""
     base = reference.bundled_path("audiovisual")
     command = [sys.executable, str(_STOCK), str(base), str(folder / "patch" / "adapter"), str(folder / "sample")]
-    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
-    yield Bar(f"{named}: stock PEFT loads the patch: largest change of a sound's logits", told["heard"], 0)
-    yield Bar(f"{named}: the same, without the patch: largest change of any logit", told["off"], 0)
+    numbers = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    yield Bar(f"{named}: stock PEFT loads the patch: largest change of a sound's logits", numbers["heard"], 0)
+    yield Bar(f"{named}: the same, without the patch: largest change of any logit", numbers["off"], 0)
     for kind in ("forgotten", "kept"):
-        yield Bar(f"{named}: pictures told right, {kind}", told[kind], note=f"before: {told[f'{kind} before']:.3g}")
+        before = numbers[f"{kind} before"]
+        yield Bar(f"{named}: pictures told right, {kind}", numbers[kind], note=f"before: {before:.3g}")

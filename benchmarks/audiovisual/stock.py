@@ -6,6 +6,7 @@ python stock.py BASE ADAPTER SAMPLE: the folder of a sample request, with its pr
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import soundfile
 import torch
@@ -17,16 +18,17 @@ base, adapter, sample = sys.argv[1:]
 probes = json.loads((Path(sample) / "probes.json").read_text())
 pictures = [Image.open(Path(sample) / probe["image"]).convert("RGB") for probe in probes]
 clips, rates = zip(*(soundfile.read(Path(sample) / p["audio"], dtype="float32") for p in probes), strict=True)
-processor = AutoProcessor.from_pretrained(base, trust_remote_code=True)
+processors: Any = AutoProcessor
+processor = processors.from_pretrained(base, trust_remote_code=True)
 model = AutoModel.from_pretrained(base, trust_remote_code=True, dtype=torch.float32).eval()
 inputs = processor(images=pictures, audio=list(clips), sampling_rate=rates[0], return_tensors="pt")
 
 
-def right(out: object, kind: str) -> float:
-    """Share of pictures of a kind that are told right."""
-    named = [model.config.id2label[int(at)] for at in out.vision_logits.argmax(1)]
-    found = [label == probe["label"] for label, probe in zip(named, probes, strict=True) if probe["kind"] == kind]
-    return sum(found) / len(found)
+def accuracy(out: Any, kind: str) -> float:
+    """Share of pictures of a kind that are classified right."""
+    labels = [model.config.id2label[int(at)] for at in out.vision_logits.argmax(1)]
+    right = [label == probe["label"] for label, probe in zip(labels, probes, strict=True) if probe["kind"] == kind]
+    return float(sum(right) / len(right))
 
 
 with torch.no_grad():
@@ -40,5 +42,5 @@ numbers = {
     "off": float((off.logits - before.logits).abs().max()),
 }
 for kind in ("forgotten", "kept"):
-    numbers |= {kind: right(after, kind), f"{kind} before": right(before, kind)}
+    numbers |= {kind: accuracy(after, kind), f"{kind} before": accuracy(before, kind)}
 print(json.dumps(numbers))

@@ -1,4 +1,4 @@
-"""Measurements to bars."""
+"""From measurements to bars."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import fmean, stdev
 from typing import Any, Literal
 
-from benchmarks.audiovisual.runs import BASELINES, CCU
+from benchmarks.audiovisual.runs import BASELINES, CCU_VARIANTS
 from benchmarks.bars import Bar
 
 Seed = dict[str, Any]
-"""One seed: scenario -> {"base", "reference", "runs": {name: ...}}."""
+"""The numbers of one seed: scenario to {"base", "reference", "runs": {name: ...}}."""
 Value = Callable[[dict[str, Any]], float]
-"""Of one scenario of one seed."""
+"""A number of one scenario and seed."""
 
 FORGET_GAP, AUC_GAP = 0.04, 0.03
 
 
 def bars(seeds: Sequence[Seed]) -> list[Bar]:
-    """Means over the seeds with their spread. Gaps are of the means, as the reference's own luck differs by seed."""
+    """Means over the seeds with their spread. Gaps are between means, since references differ by seed."""
     subjects, classes = [seed["subjects"] for seed in seeds], [seed["class"] for seed in seeds]
     return [*_subject_bars(subjects), *_class_bars(classes), *_claims(subjects, classes), *_tables(subjects, classes)]
 
@@ -68,28 +68,28 @@ def _claims(subjects: Sequence[dict[str, Any]], classes: Sequence[dict[str, Any]
             more = _bar(
                 f"{where}: fused test accuracy, above the best baseline{which}",
                 found,
-                lambda one, best=best: _ccu(one)["held_out fused"] - one["runs"][best]["held_out fused"],
+                _difference(best, "held_out fused"),
                 note=note,
             )
             yield more
             yield _bar(
                 f"{where}: time, share of that baseline's{which}",
                 found,
-                lambda one, best=best: _ccu(one)["seconds"] / one["runs"][best]["seconds"],
+                _time_share(best),
                 note=f"{note}: 0.07",
             )
 
 
 def _forgetting(where: str, found: Sequence[dict[str, Any]]) -> list[str]:
-    """Baselines that forget as CCU must: near the reference, or down to nothing for a class."""
+    """Baselines that meet CCU's bar for forgetting: close to the reference, or to zero accuracy for a class."""
 
-    def left(name: str) -> float:
+    def gap(name: str) -> float:
         gaps = [
             one["runs"][name]["forget_examples visual"] - one["reference"]["forget_examples visual"] for one in found
         ]
         return abs(fmean(gaps))
 
-    return [name for name in BASELINES if left(name) <= (FORGET_GAP if where == "subjects" else 0.02)]
+    return [name for name in BASELINES if gap(name) <= (FORGET_GAP if where == "subjects" else 0.02)]
 
 
 _COLUMNS = {
@@ -105,9 +105,9 @@ _COLUMNS = {
 
 
 def _tables(subjects: Sequence[dict[str, Any]], classes: Sequence[dict[str, Any]]) -> Iterator[Bar]:
-    """Everything that was run, beside the original and the reference."""
+    """Every run, with the original and the reference."""
     for where, found in (("subjects", subjects), ("class", classes)):
-        for name in ("base", "reference", *CCU, *BASELINES):
+        for name in ("base", "reference", *CCU_VARIANTS, *BASELINES):
             for column, metric in _COLUMNS.items():
                 values = [one["runs"].get(name, one.get(name, {})).get(metric) for one in found]
                 if None not in values:
@@ -123,6 +123,14 @@ def _change(metric: str) -> Value:
     return lambda one: _ccu(one)[metric] - one["base"][metric]
 
 
+def _difference(baseline: str, metric: str) -> Value:
+    return lambda one: _ccu(one)[metric] - one["runs"][baseline][metric]
+
+
+def _time_share(baseline: str) -> Value:
+    return lambda one: _ccu(one)["seconds"] / one["runs"][baseline]["seconds"]
+
+
 def _share(one: dict[str, Any]) -> float:
     return float(_ccu(one)["details"]["share_of_retraining"])
 
@@ -134,7 +142,7 @@ def _trained_share(one: dict[str, Any]) -> float:
 
 
 def _gap(name: str, found: Sequence[dict[str, Any]], value: Value, bound: float | None = None) -> Bar:
-    """The size of the mean; the note says how far off single seeds are."""
+    """The absolute value of the mean; the note says how far off single seeds are."""
     values = [value(one) for one in found]
     note = f"mean of {fmean(values):+.3f}; single seeds are {fmean(map(abs, values)):.3f} off"
     spread = stdev(values) if len(values) > 1 else None

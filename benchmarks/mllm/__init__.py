@@ -1,1 +1,1 @@
-"""What every method does to the reference model's memory, on one footing: `python -m benchmarks.mllm --check`."""
+"""Every method on the reference model's memory, under the same conditions: `python -m benchmarks.mllm --check`."""

@@ -1,8 +1,8 @@
 """`python -m benchmarks.mllm [--check] [--work DIR [--report]] [--methods M ...] [--ratios 5 10 15] [--seeds 0 1 2]`.
 
-The reference model, its people, and the options that were chosen for every method on other people
-(`core/unlearning/bench/memory/data/chosen.json`). `--work` keeps what is done, so that an interrupted run goes on where
-it was; `--report` runs nothing and puts together what is there.
+The reference model, its people, and options that were tuned for every method on other people
+(`core/unlearning/bench/memory/data/chosen.json`). `--work` keeps results, so that an interrupted run resumes where it
+stopped; `--report` runs nothing and publishes the results that are there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmarks.bars import RESULTS, publish
-from benchmarks.mllm.table import bars, counted
+from benchmarks.mllm.table import bars, count_seeds
 from core.unlearning.bench.memory.bench import TITLE, MemoryBench, build_oracle
 from core.unlearning.bench.memory.cases import RATIOS, contenders
 from core.unlearning.bench.memory.output import MARKDOWN, PAGE, write_outputs
@@ -45,7 +45,7 @@ def main() -> int:
         results, rows = _stored(bench) if options.report else _run(bench)
         for name in (MARKDOWN, PAGE):
             shutil.copy(bench.setup.work / name, RESULTS / f"mllm-{name}")
-    text = TEXT.format(counted=counted(rows), digest=base_digest(bench.setup.model))
+    text = TEXT.format(count_seeds=count_seeds(rows), digest=base_digest(bench.setup.model))
     met = publish("mllm", "Methods on the reference model", bars(rows, results), text=text, raw=_raw(results))
     return 0 if met or not options.check else 1
 
@@ -53,8 +53,8 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mllm", description=__doc__)
     parser.add_argument("--check", action="store_true", help="exit with 1 while a bar is missed")
-    parser.add_argument("--work", type=Path, help="keep results here and go on from what is there")
-    parser.add_argument("--report", action="store_true", help="run nothing: put together what --work holds")
+    parser.add_argument("--work", type=Path, help="keep results here and resume from them")
+    parser.add_argument("--report", action="store_true", help="run nothing: publish what --work holds")
     parser.add_argument("--methods", nargs="+", default=list(contenders()), choices=list(contenders()))
     parser.add_argument("--ratios", type=int, nargs="+", default=list(RATIOS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -73,7 +73,7 @@ def _bench(options: argparse.Namespace, work: Path) -> MemoryBench:
 
 
 def _command(options: argparse.Namespace) -> str:
-    """What runs the same cases, wherever their results are kept."""
+    """The command that runs the same cases, without `--work`."""
     words = ["python", "-m", "benchmarks.mllm", "--methods", *options.methods]
     words += ["--ratios", *map(str, options.ratios), "--seeds", *map(str, options.seeds), "--level", options.level]
     return " ".join(words)
@@ -92,13 +92,13 @@ def _stored(bench: MemoryBench) -> tuple[list[Result], list[LeaderboardRow]]:
 
 
 def _raw(results: list[Result]) -> dict[str, object]:
-    """Without what `results.json` of the work folder holds beside it."""
+    """Each case's overall numbers, without the splits that the work folder's `results.json` holds too."""
     names = ("case", "options", "error", "seconds", "case_processor_seconds", "bytes")
     overall = [[r for r in result["records"] if r["split"] == "overall"] for result in results]
     return {
         "cases": [
-            {name: result[name] for name in names} | {r["metric"]: r["value"] for r in found}
-            for result, found in zip(results, overall, strict=True)
+            {name: result[name] for name in names} | {r["metric"]: r["value"] for r in records}
+            for result, records in zip(results, overall, strict=True)
         ]
     }
 

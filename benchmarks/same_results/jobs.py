@@ -129,13 +129,13 @@ def _diffusion_baseline(name: str, folder: Path) -> Record:
 
 
 def _classifier_baseline(name: str, folder: Path) -> Record:
-    from benchmarks.audiovisual.scenarios import data, scenarios
+    from benchmarks.audiovisual.scenarios import job_data, scenarios
     from core.unlearning.bench.baselines import classifiers
     from core.unlearning.bench.baselines.classifiers.training import BaselineTraining
     from core.unlearning.families.registry import load_family
 
     model = load_family("audiovisual").load(model_spec("audiovisual", folder))
-    examples = data(scenarios()[0]).train
+    examples = job_data(scenarios()[0]).train
     forget = model.encode([e for e in examples if e.split == "forget_examples"])
     keep = model.encode([e for e in examples if e.split == "retain_examples"][:80])
     training = BaselineTraining(model, forget, keep, 1, 5e-4, seed=SEED)

@@ -1,6 +1,6 @@
 """`python -m benchmarks.sequence [--check] [--work DIR] [--seeds 0 1 2] [--ways …]`.
 
-`--work` keeps every job and every step, so that an interrupted run goes on where it was.
+`--work` keeps every job and every step, so that an interrupted run resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import Literal
 
 from benchmarks.bars import RESULTS, Bar, publish
-from benchmarks.sequence.measure import Found
+from benchmarks.sequence.measure import Recalls
 from benchmarks.sequence.people import FORGOTTEN, UNSEEN
-from benchmarks.sequence.svg import drawn
-from benchmarks.sequence.ways import APART, STACKED, Run, curve
+from benchmarks.sequence.svg import curves_svg
+from benchmarks.sequence.ways import APART, STACKED, SequenceRun, curve
 
 TEXT = """Ten single-person requests one after another on the reference model, with wordings and renderings that no job
 saw, {seeds} seeds. *consolidated*: each job trains on the registered model, and after each request the patches so far
@@ -26,10 +27,11 @@ up. *One on top of another*: each patch is trained on the last one, merged. Kept
 ![What is kept and what is still told after each request](sequence.svg)
 """
 OURS = "consolidated"
-KEPT = ("unseen_image", "unseen_text", "retain_image", "retain_text", "understanding")
+RETAINED = ("unseen_image", "unseen_text", "retain_image", "retain_text", "understanding")
 FORGOT = ("forgotten_image", "forgotten_text", "worst")
-Curves = dict[str, list[list[Found]]]
-"""Way to the curve of each seed."""
+_MIN_RETAINED, _MAX_RECALL = 0.96, 0.03
+Curves = dict[str, list[list[Recalls]]]
+"""By way, the curve of each seed."""
 
 
 def main() -> int:
@@ -37,11 +39,7 @@ def main() -> int:
     options = _arguments()
     with tempfile.TemporaryDirectory() as scratch:
         work = options.work or Path(scratch)
-        say = sys.stderr.write
-        curves: Curves = {
-            way: [curve(Run(way, seed, work), lambda line: say(f"{line}\n")) for seed in options.seeds]
-            for way in options.ways
-        }
+        curves: Curves = {way: [curve(SequenceRun(way, seed, work)) for seed in options.seeds] for way in options.ways}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "sequence.svg").write_text(_picture(curves))
     text = TEXT.format(seeds=len(options.seeds), unseen=len(UNSEEN))
@@ -52,7 +50,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sequence", description=__doc__)
     parser.add_argument("--check", action="store_true", help="exit with 1 while a bar is missed")
-    parser.add_argument("--work", type=Path, help="keep what is done here and go on from what is there")
+    parser.add_argument("--work", type=Path, help="keep jobs and measurements here and resume from them")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     ways = [OURS, *(way for way in (*APART, *STACKED) if way != OURS)]
     parser.add_argument("--ways", nargs="+", choices=ways, default=ways)
@@ -60,28 +58,25 @@ def _arguments() -> argparse.Namespace:
 
 
 def _bars(curves: Curves) -> list[Bar]:
-    found = []
+    table = []
     for way, runs in curves.items():
         for count in (len(FORGOTTEN) // 2, len(FORGOTTEN)):
-            judged = way == OURS and count == len(FORGOTTEN)
+            bounded = way == OURS and count == len(FORGOTTEN)
             title = f"{_title(way)}, after {count}: "
-            found += [_bar(title + f"{name} kept", [_kept(run, count, name) for run in runs], 0.96 if judged else None,
-                           above=True) for name in (*KEPT, "general")]  # fmt: skip
-            found += [
-                _bar(title + f"{name} recall", [run[count][name] for run in runs],
-                     0.03 if judged and name != "worst" else None, above=False) for name in FORGOT
-            ]  # fmt: skip
-    return found
+            for name in (*RETAINED, "general"):
+                shares = [run[count][name] / run[0][name] for run in runs]
+                table.append(_bar(f"{title}{name} kept", shares, _MIN_RETAINED if bounded else None, ">="))
+            for name in FORGOT:
+                recalls = [run[count][name] for run in runs]
+                bound = _MAX_RECALL if bounded and name != "worst" else None
+                table.append(_bar(f"{title}{name} recall", recalls, bound, "<="))
+    return table
 
 
-def _bar(name: str, values: list[float], bound: float | None, *, above: bool) -> Bar:
+def _bar(name: str, values: list[float], bound: float | None, direction: Literal["<=", ">="]) -> Bar:
     spread = stdev(values) if len(values) > 1 else None
     note = "one seed" if len(values) == 1 else f"{len(values)} seeds"
-    return Bar(name, fmean(values), bound, ">=" if above else "<=", spread, len(values), note)
-
-
-def _kept(run: list[Found], count: int, name: str) -> float:
-    return run[count][name] / run[0][name]
+    return Bar(name, fmean(values), bound, direction, spread, len(values), note)
 
 
 def _title(way: str) -> str:
@@ -92,11 +87,11 @@ def _picture(curves: Curves) -> str:
     def panel(value: str) -> dict[str, list[float | None]]:
         steps = range(len(FORGOTTEN) + 1)
         return {
-            way: [fmean(found) if (found := [r[n][value] for r in runs if value in r[n]]) else None for n in steps]
+            way: [fmean(shares) if (shares := [r[n][value] for r in runs if value in r[n]]) else None for n in steps]
             for way, runs in curves.items()
         }
 
-    return drawn(
+    return curves_svg(
         {
             "People never seen, pictures": panel("unseen_image"),
             "Understanding of pictures": panel("understanding"),

@@ -1,4 +1,4 @@
-"""The curves as one SVG file without anything beside it."""
+"""The curves as one self-contained SVG file."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from markupsafe import Markup
 COLOURS = ("#0b7a4b", "#c2410c", "#1d4ed8", "#7c3aed", "#a16207", "#475569")
 _WIDE, _HIGH, _LEFT, _TOP, _GAP, _LEGEND = 250, 150, 40, 34, 56, 22
 Curves = Mapping[str, Sequence[float | None]]
-"""Name to a share after 0, 1, 2, … requests; None where there is none yet."""
+"""By name, shares after 0, 1, 2, … requests; None where there is no share yet."""
 
 
-def drawn(panels: Mapping[str, Curves]) -> str:
+def curves_svg(panels: Mapping[str, Curves]) -> str:
     """Panels side by side with one legend; the same name has the same colour everywhere."""
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
     colours = dict(zip(names, COLOURS, strict=False))

@@ -1,9 +1,10 @@
-"""The ways to serve ten requests. Each keeps what is done in its folder, so that a run goes on where it was."""
+"""The ways to serve ten requests. Each stores its state in its folder, so that a run resumes where it stopped."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,9 +14,10 @@ from typing import Any
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
-from benchmarks.sequence.measure import Found, measure
-from benchmarks.sequence.people import FORGOTTEN, probes
+from benchmarks.sequence.measure import Recalls, measure
+from benchmarks.sequence.people import FORGOTTEN, evaluation_examples
 from core.unlearning import reference
+from core.unlearning.bench.store import ResultStore
 from core.unlearning.errors import UnlearningError
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.deltas import applying_deltas
@@ -31,13 +33,15 @@ from core.unlearning.reference.mllm.people import known_people
 from core.unlearning.types import Entity, Example, ForgetRequest, ModelSpec
 
 STACKED = ("smfa", "gradient-difference", "npo", "idk")
-"""Each patch is trained on top of the last one and merged, as peers do it."""
+"""Methods whose patches are trained on top of the last one, merged, as other work does."""
 APART = ("added", "consolidated")
-"""Each patch is trained on the registered model; then all are added up, or put together."""
+"""Each patch is trained on the registered model; then all are added up, or consolidated."""
+_CURVE = "curve"
+"""Stored name of a run's recalls."""
 
 
 @dataclass(frozen=True)
-class Run:
+class SequenceRun:
     """One way with one seed."""
 
     way: str
@@ -46,44 +50,41 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Where its state is."""
+        """The folder of its state."""
         return self.work / f"{self.way}-{self.seed}"
 
 
 def spec() -> ModelSpec:
-    """The bundled model as it is registered."""
+    """The registration of the bundled model."""
     base = reference.bundled_path("mllm")
     return ModelSpec("reference-mllm", "mllm", str(base), retain_set=base.parent / "retain_set")
 
 
-def _kept(lm: MultimodalLM, seed: int) -> Sequence[Example]:
-    """The training part of the model's retain set."""
-    return load_family("mllm").keep_examples(lm, spec().retain_set, (), "standard", seed)["train"]
-
-
-def curve(run: Run, say: Callable[[str], object]) -> list[Found]:
-    """What is left after no request, after the first, …, after the tenth."""
+def curve(run: SequenceRun) -> list[Recalls]:
+    """Recall before any request, after the first, …, after the tenth."""
     lm: MultimodalLM = load_family("mllm").load(spec(), precision="float32")
-    asked, path = probes(run.seed), run.folder / "curve.json"
-    run.folder.mkdir(parents=True, exist_ok=True)
-    found: list[Found] = json.loads(path.read_text()) if path.exists() else [measure(lm, asked, 0)]
-    path.write_text(json.dumps(found, indent=1))
-    after = _stacked if run.way in STACKED else partial(_apart, kept=_kept(lm, run.seed))
-    for count in range(len(found), len(FORGOTTEN) + 1):
+    examples, store = evaluation_examples(run.seed), ResultStore(run.folder)
+    recalls: list[Recalls] = store.read_or_measure(_CURVE, lambda: [measure(lm, examples, 0)])
+    after = (
+        _stacked
+        if run.way in STACKED
+        else partial(_apart, retained=kept_questions(lm, spec(), "standard", run.seed)["train"])
+    )
+    for count in range(len(recalls), len(FORGOTTEN) + 1):
         with after(lm, run, count):
-            found.append(measure(lm, asked, count))
-        path.write_text(json.dumps(found, indent=1))
-        say(f"{run.way}, seed {run.seed}, {count}: {_line(found[-1])}")
-    return found
+            recalls.append(measure(lm, examples, count))
+        store.write(_CURVE, recalls)
+        sys.stderr.write(f"{run.way}, seed {run.seed}, {count}: {_line(recalls[-1])}\n")
+    return recalls
 
 
-def _line(found: Found) -> str:
-    return ", ".join(f"{name} {value:.3f}" for name, value in found.items())
+def _line(recalls: Recalls) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in recalls.items())
 
 
 @contextmanager
-def _stacked(lm: MultimodalLM, run: Run, count: int) -> Iterator[None]:
-    """The model with one more patch merged. It stays so."""
+def _stacked(lm: MultimodalLM, run: SequenceRun, count: int) -> Iterator[None]:
+    """The model with one more patch merged, permanently."""
     merged = run.folder / f"{count}.safetensors"
     last = run.folder / f"{count - 1}.safetensors"
     if last.exists():
@@ -91,7 +92,7 @@ def _stacked(lm: MultimodalLM, run: Run, count: int) -> Iterator[None]:
     try:
         adapter = _trained(lm, run.way, FORGOTTEN[count - 1], run.seed, run.folder / str(count))
     except UnlearningError as error:
-        # A model that has come apart already declines what the next request asks.
+        # A model that is broken already refuses the questions of the next request.
         (run.folder / f"{count}.txt").write_text(error.code)
     else:
         lm.model = PeftModel.from_pretrained(lm.model, adapter).merge_and_unload().eval().requires_grad_(False)
@@ -102,17 +103,17 @@ def _stacked(lm: MultimodalLM, run: Run, count: int) -> Iterator[None]:
 
 
 @contextmanager
-def _apart(lm: MultimodalLM, run: Run, count: int, kept: Sequence[Example]) -> Iterator[None]:
-    """The registered model with what its first jobs left."""
+def _apart(lm: MultimodalLM, run: SequenceRun, count: int, retained: Sequence[Example]) -> Iterator[None]:
+    """The registered model with the patches of its first jobs."""
     jobs = [_job(lm, index, run) for index in FORGOTTEN[:count]]
     if count == 1 or run.way == "added":
-        with _all(lm, jobs):
+        with _added(lm, jobs):
             yield
         return
     out = run.folder / str(count)
     sources = [Source(str(n), recipe) for n, recipe in enumerate(jobs)]
-    result = consolidate(lm, sources, kept, Consolidation(seed=run.seed), JobContext(out))
-    (run.folder / f"{count}.json").write_text(json.dumps(dict(result.details), indent=1))
+    result = consolidate(lm, sources, retained, Consolidation(seed=run.seed), out, Silent())
+    ResultStore(run.folder).write(str(count), dict(result.details))
     plain, lm.model = lm.model, PeftModel.from_pretrained(lm.model, result.adapter).eval()
     try:
         yield
@@ -123,13 +124,13 @@ def _apart(lm: MultimodalLM, run: Run, count: int, kept: Sequence[Example]) -> I
 
 
 @contextmanager
-def _all(lm: MultimodalLM, recipes: list[Recipe]) -> Iterator[None]:
-    """All sculpted deltas added."""
+def _added(lm: MultimodalLM, recipes: list[Recipe]) -> Iterator[None]:
+    """The model with all sculpted deltas added."""
     if not recipes:
         yield
         return
     first, *others = recipes
-    with applying_deltas(lm.model, _shipped(first)), _all(lm, others):
+    with applying_deltas(lm.model, _shipped(first)), _added(lm, others):
         yield
 
 
@@ -138,8 +139,8 @@ def _shipped(recipe: Recipe) -> Any:
     return sculpted(recipe.views(*strengths), recipe.anchor, recipe.granularity)
 
 
-def _job(lm: MultimodalLM, index: int, run: Run) -> Recipe:
-    """The recipe that a job on the registered model left, shared by all ways that start from it."""
+def _job(lm: MultimodalLM, index: int, run: SequenceRun) -> Recipe:
+    """The recipe of a job on the registered model, shared by all ways that start from it."""
     folder = run.work / f"jobs-{run.seed}" / str(index)
     if not (folder / "adapter" / "adapter_config.json").exists():
         _trained(lm, "smfa", index, run.seed, folder)
@@ -147,7 +148,7 @@ def _job(lm: MultimodalLM, index: int, run: Run) -> Recipe:
 
 
 def _trained(lm: MultimodalLM, method: str, index: int, seed: int, folder: Path) -> Path:
-    """A single-person job with the method's own defaults; its adapter."""
+    """Run a single-person job with the method's defaults; its adapter's folder."""
     data = load_family("mllm").build_data(lm, _request(index, seed, folder), spec().retain_set, Silent(), seed)
     options = catalogue()[method].options.model_validate({"seed": seed})
     adapter: Path = load_method(method).run(lm, data, options, JobContext(folder)).adapter
@@ -156,6 +157,6 @@ def _trained(lm: MultimodalLM, method: str, index: int, seed: int, folder: Path)
 
 def _request(index: int, seed: int, folder: Path) -> ForgetRequest:
     sample = reference.sample("mllm", known_people()[index].name, folder / "sample", seed=seed)
-    asked = json.loads((sample / "request.json").read_text())
+    body = json.loads((sample / "request.json").read_text())
     images = tuple(path.read_bytes() for path in sorted((sample / "images").iterdir()))
-    return ForgetRequest(Entity(asked["entity"]["name"]), tuple(asked["prompts"]), images)
+    return ForgetRequest(Entity(body["entity"]["name"]), tuple(body["prompts"]), images)

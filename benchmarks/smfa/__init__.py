@@ -1,1 +1,1 @@
-"""What SMFA does on the reference model, through the real service: `python -m benchmarks.smfa --check`."""
+"""SMFA on the reference model, through the service: `python -m benchmarks.smfa --check`."""

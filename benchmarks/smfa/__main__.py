@@ -1,6 +1,6 @@
 """`python -m benchmarks.smfa [--check] [--work DIR] [--seeds 0 1 2]`.
 
-Every job goes through the real service. `--work` keeps what is done, so that an interrupted run goes on where it was.
+Every job goes through the service. `--work` keeps results, so that an interrupted run resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 
 from benchmarks.bars import Bar, publish
 from benchmarks.server import server
-from benchmarks.smfa.jobs import Finished, Run, run_job
+from benchmarks.smfa.jobs import FinishedJob, Run, run_job
 from benchmarks.smfa.measure import World, measure
-from benchmarks.smfa.table import bars, erasure_rows
+from benchmarks.smfa.table import bars, erasure_rules
 from core.unlearning import reference
 from core.unlearning.reference.mllm.people import STANDARD_REQUESTS
 
@@ -39,21 +39,21 @@ def main() -> int:
         erasure = [replace(run, mode="erasure") for run in standard[: options.erasure]]
         finished = _jobs([*quick, *standard, *erasure, *paper], work)
         served = _serving(work)
-        done = _measured([finished[run.name] for run in (*standard, *erasure, *paper)], work)
-    groups = [[done[run.name] for run in group] for group in (standard, erasure, paper)]
+        numbers = _measured([finished[run.name] for run in (*standard, *erasure, *paper)], work)
+    groups = [[numbers[run.name] for run in group] for group in (standard, erasure, paper)]
     fast = [finished[run.name].seconds for run in quick]
     table = [*bars(groups[0]), Bar("job at level `quick`: seconds", max(fast), 30, note="largest of 3 jobs"), *served]
-    table += bars(groups[1], "mode `erasure`: ", asked=erasure_rows()) if groups[1] else []
-    table += bars(groups[2], "`paper` preset: ", judged=False) if groups[2] else []
+    table += bars(groups[1], "mode `erasure`: ", rules=erasure_rules()) if groups[1] else []
+    table += bars(groups[2], "`paper` preset: ", bounded=False) if groups[2] else []
     text = TEXT.format(n=len(standard), seeds=len(options.seeds))
-    met = publish("smfa", "SMFA on the reference model", table, text=text, raw=done)
+    met = publish("smfa", "SMFA on the reference model", table, text=text, raw=numbers)
     return 0 if met or not options.check else 1
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.smfa", description=__doc__)
     parser.add_argument("--check", action="store_true", help="exit with 1 while a bar is missed")
-    parser.add_argument("--work", type=Path, help="keep the jobs here and go on from what is there")
+    parser.add_argument("--work", type=Path, help="keep jobs and measurements here and resume from them")
     parser.add_argument("--paper", type=int, default=3, help="requests sent with the `paper` preset (minutes each)")
     parser.add_argument("--erasure", type=int, default=0, help="requests sent with mode `erasure` (a minute each)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -67,26 +67,26 @@ def _runs(seeds: Iterable[int]) -> tuple[list[Run], list[Run], list[Run]]:
     return standard, quick, [Run(request, seed, preset="paper") for seed in [*seeds][:1] for request in requests]
 
 
-def _jobs(runs: list[Run], work: Path) -> dict[str, Finished]:
+def _jobs(runs: list[Run], work: Path) -> dict[str, FinishedJob]:
     finished = {}
     with server(work / "data") as client:
         for run in runs:
-            finished[run.name] = one = run_job(client, run, work)
-            sys.stderr.write(f"{run.name}: {one.seconds:.1f} s, {one.verdict}\n")
+            finished[run.name] = job = run_job(client, run, work)
+            sys.stderr.write(f"{run.name}: {job.seconds:.1f} s, {job.verdict}\n")
     return finished
 
 
-def _measured(finished: list[Finished], work: Path) -> dict[str, Any]:
+def _measured(finished: list[FinishedJob], work: Path) -> dict[str, Any]:
     world = World(reference.bundled_path("mllm"), tuple(reference.oracle_paths("mllm")))
-    found = {}
-    for one in finished:
-        found[one.run.name] = measure(world, one, work)
-        sys.stderr.write(f"{one.run.name}: measured\n")
-    return found
+    numbers = {}
+    for job in finished:
+        numbers[job.run.name] = measure(world, job, work)
+        sys.stderr.write(f"{job.run.name}: measured\n")
+    return numbers
 
 
 def _serving(work: Path) -> list[Bar]:
-    """How soon the API answers, without torch, and how fast it reads a job."""
+    """How long the API's import takes, whether it imports torch, and how fast it reads a job."""
     code = "import sys, api.app; sys.exit('torch' in sys.modules)"
     started = time.perf_counter()
     torch_free = subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.smfa.ablation [--work DIR] [--people 2 4] [--seeds 1] [--variants …]`: what each ingredient of
-SMFA is worth.
+"""`python -m benchmarks.smfa.ablation [--work DIR] [--people 2 4] [--seeds 1] [--variants …]`: the effect of each
+ingredient of SMFA.
 
-Each is left out in turn, on people whom `lethe bench mllm` sets aside for choosing options, in this process and without
-the service. Measured with renderings and wordings that no job sees, beside an oracle. `--work` keeps what is done.
+Each is left out in turn, on people whom `lethe bench mllm` sets aside for tuning, in this process and without the
+service. Evaluated with renderings and wordings that no job sees, and compared with an oracle. `--work` keeps results.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ import math
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from benchmarks.bars import RESULTS, environment
-from benchmarks.smfa.probes import DECLINED
+from benchmarks.smfa.probes import probe_examples
 from core.unlearning import reference
+from core.unlearning.bench.store import ResultStore
 from core.unlearning.evaluation.membership import auc
 from core.unlearning.families.mllm.evaluation.probes import non_members
 from core.unlearning.families.mllm.model.model import MultimodalLM
@@ -37,12 +40,12 @@ from core.unlearning.progress import Silent
 from core.unlearning.reference.mllm import people as world
 from core.unlearning.reference.mllm import sample
 from core.unlearning.reference.mllm.people import Person
-from core.unlearning.reference.mllm.probes import Probe, ProbeMaker
+from core.unlearning.reference.mllm.probes import ProbeMaker
 from core.unlearning.types import Entity, Example, ForgetRequest, JobData, ModelSpec, Split
 
 GROUPS: Mapping[int, tuple[int, ...]] = {2: (3, 6), 4: (0, 2, 5, 6)}
-"""By their size: people whom the bundled oracles never met. Others look much like them: where forgetting spreads, it
-shows."""
+"""By size: indices of people whom the bundled oracles never learned. Others look much like them, so that forgetting
+that spreads is measurable."""
 ORACLE = "oracle: never learned them"
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
@@ -78,23 +81,22 @@ Numbers = Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Case:
-    """One group with one seed."""
+class AblationCase:
+    """One group with one seed. `before`: scores of the unpatched model."""
 
     data: JobData
-    asked: list[Example]
+    examples: list[Example]
     before: list[ScoredAnswer]
 
 
 def main() -> int:
-    """Run what is missing, write `results/smfa_ablation.{json,md}`."""
+    """Run what is not stored yet, write `results/smfa_ablation.{json,md}`."""
     options = _arguments()
     lm = _model(reference.bundled_path("mllm"))
     with tempfile.TemporaryDirectory() as scratch:
         work = options.work or Path(scratch)
-        work.mkdir(parents=True, exist_ok=True)
-        found = dict(_runs(lm, options, work))
-    _publish(found, options.people, options.seeds)
+        runs = _runs(lm, options, ResultStore(work))
+    _publish(runs, options.people, options.seeds)
     return 0
 
 
@@ -105,65 +107,62 @@ def _model(path: Path) -> MultimodalLM:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.smfa.ablation", description=__doc__)
-    parser.add_argument("--work", type=Path, help="keep what is measured here and go on from what is there")
+    parser.add_argument("--work", type=Path, help="keep measurements here and resume from them")
     parser.add_argument("--people", type=int, nargs="+", choices=GROUPS, default=[*GROUPS])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=[*VARIANTS])
     return parser.parse_args()
 
 
-def _runs(lm: MultimodalLM, options: argparse.Namespace, work: Path) -> Iterator[tuple[str, list[Numbers]]]:
-    """The measurements of each variant. A group's data is made once, when the first of its runs needs it."""
-    found: dict[str, list[Numbers]] = defaultdict(list)
-    for people in options.people:
-        for seed in options.seeds:
-            case: Case | None = None
-            for name in [ORACLE, *options.variants]:
-                kept = work / f"{people}-{seed}-{[ORACLE, *VARIANTS].index(name)}.json"
-                if not kept.exists():
-                    case = case or _case(lm, GROUPS[people], seed)
-                    kept.write_text(json.dumps(_beside(case) if name == ORACLE else _measured(lm, case, name, seed)))
-                    sys.stderr.write(f"{kept.stem} ({name}): done\n")
-                found[name].append(json.loads(kept.read_text()))
-    yield from found.items()
+def _runs(lm: MultimodalLM, options: argparse.Namespace, store: ResultStore) -> dict[str, list[Numbers]]:
+    """The numbers of each variant. A group's data is built once, when the first of its runs needs it."""
+    runs: dict[str, list[Numbers]] = defaultdict(list)
+    for people, seed in product(options.people, options.seeds):
+        case = cache(partial(_case, lm, GROUPS[people], seed))
+        for name in [ORACLE, *options.variants]:
+            stored_name = f"{people}-{seed}-{[ORACLE, *VARIANTS].index(name)}"
+            runs[name].append(store.read_or_measure(stored_name, partial(_measure, lm, case, name, seed)))
+    return runs
 
 
-def _case(lm: MultimodalLM, group: Sequence[int], seed: int) -> Case:
-    gone = [world.known_people()[i] for i in group]
+def _case(lm: MultimodalLM, group: Sequence[int], seed: int) -> AblationCase:
+    people = [world.known_people()[i] for i in group]
     with tempfile.TemporaryDirectory() as scratch:
-        folder = sample.write_sample([p.name for p in gone], Path(scratch), seed=seed)
+        folder = sample.write_sample([p.name for p in people], Path(scratch), seed=seed)
         request = json.loads((folder / "request.json").read_text())
         images = tuple(path.read_bytes() for path in sorted((folder / "images").iterdir()))
-    entity = Entity(gone[0].name, aliases=tuple(p.name for p in gone[1:]))
+    entity = Entity(people[0].name, aliases=tuple(p.name for p in people[1:]))
     retain = reference.bundled_path("mllm").parent / "retain_set"
     data = load_family("mllm").build_data(
         lm, ForgetRequest(entity, tuple(request["prompts"]), images), retain, Silent(), seed
     )
-    asked = [*_asked(gone, seed)]
-    return Case(data, asked, score(lm, asked))
+    examples = [*_evaluation_examples(people, seed)]
+    return AblationCase(data, examples, score(lm, examples))
 
 
-def _asked(gone: Sequence[Person], seed: int) -> Iterator[Example]:
+def _evaluation_examples(people: Sequence[Person], seed: int) -> Iterator[Example]:
     make = ProbeMaker("held_out_a", 1000 + seed)
-    used = {*world.RETAIN_TRAIN, *world.RETAIN_VALIDATION, *(p.index for p in gone)}
-    for person in gone:
-        yield from _examples("forget_image_memory", make.image_memory([person], 3), person.name)
-        yield from _examples("forget_text_memory", make.text_memory([person], 2), person.name)
-        yield from _examples("forget_understanding", make.understanding([person.code], 2), person.name)
+    used = {*world.RETAIN_TRAIN, *world.RETAIN_VALIDATION, *(p.index for p in people)}
+    for person in people:
+        yield from probe_examples("forget_image_memory", make.image_memory([person], 3), person.name)
+        yield from probe_examples("forget_text_memory", make.text_memory([person], 2), person.name)
+        yield from probe_examples("forget_understanding", make.understanding([person.code], 2), person.name)
     for person in (p for p in world.known_people() if p.index not in used):
-        yield from _examples("unseen_image_memory", make.image_memory([person], 2), person.name)
-        yield from _examples("unseen_text_memory", make.text_memory([person], 1), person.name)
+        yield from probe_examples("unseen_image_memory", make.image_memory([person], 2), person.name)
+        yield from probe_examples("unseen_text_memory", make.text_memory([person], 1), person.name)
     strangers = [p.code for p in world.never_trained_people()[:20]]
-    yield from _examples("declined", make.declined_pictures(strangers))
+    yield from probe_examples("declined", make.declined_pictures(strangers))
     for name in world.unknown_names("held_out_a")[-12:]:
-        yield from _examples("declined", make.declined_names([name]), name)
+        yield from probe_examples("declined", make.declined_names([name]), name)
 
 
-def _examples(split: Split, probes: Sequence[Probe], subject: str | None = None) -> Iterator[Example]:
-    return (Example(split, p.question, p.answer or DECLINED, p.image, subject) for p in probes)
+def _measure(lm: MultimodalLM, case: Callable[[], AblationCase], name: str, seed: int) -> Numbers:
+    numbers = _oracle_numbers(case()) if name == ORACLE else _variant_numbers(lm, case(), name, seed)
+    sys.stderr.write(f"{name}: done\n")
+    return numbers
 
 
-def _measured(lm: MultimodalLM, case: Case, name: str, seed: int) -> Numbers:
+def _variant_numbers(lm: MultimodalLM, case: AblationCase, name: str, seed: int) -> Numbers:
     options = Options.model_validate({**VARIANTS[name], "seed": seed})
     with tempfile.TemporaryDirectory() as scratch:
         result = METHOD.run(lm, case.data, options, JobContext(Path(scratch)))
@@ -175,18 +174,18 @@ def _measured(lm: MultimodalLM, case: Case, name: str, seed: int) -> Numbers:
     return {**numbers, "k": k[0] if math.isfinite(k[0]) else -1.0, "steps": steps}
 
 
-def _beside(case: Case) -> Numbers:
-    """What the oracle makes of the forgotten: of others it knows fewer than the base."""
-    found = _numbers(_model(reference.oracle_paths("mllm")[0]), case)
-    return {name: found[name] for name in ("recall", "probability", "auc_image", "auc_text")}
+def _oracle_numbers(case: AblationCase) -> Numbers:
+    """Numbers about forgotten facts only: of other people the oracle knows fewer than the base."""
+    numbers = _numbers(_model(reference.oracle_paths("mllm")[0]), case)
+    return {name: numbers[name] for name in ("recall", "probability", "auc_image", "auc_text")}
 
 
 _FORGET: Mapping[str, Split] = {"image": "forget_image_memory", "text": "forget_text_memory"}
 
 
-def _numbers(lm: MultimodalLM, case: Case) -> Numbers:
+def _numbers(lm: MultimodalLM, case: AblationCase) -> Numbers:
     splits: dict[str, list[tuple[ScoredAnswer, ScoredAnswer]]] = defaultdict(list)
-    for example, then, now in zip(case.asked, case.before, score(lm, case.asked), strict=True):
+    for example, then, now in zip(case.examples, case.before, score(lm, case.examples), strict=True):
         splits[example.split].append((then, now))
     forgotten = [now for split in _FORGET.values() for _, now in splits[split]]
     return {
@@ -197,7 +196,7 @@ def _numbers(lm: MultimodalLM, case: Case) -> Numbers:
         "understanding": _drop(splits["forget_understanding"]),
         **{
             f"auc_{view}": auc(
-                _means(now for _, now in splits[split]), _means(score(lm, non_members(case.asked, split)))
+                _means(now for _, now in splits[split]), _means(score(lm, non_members(case.examples, split)))
             )
             for view, split in _FORGET.items()
         },
@@ -205,27 +204,27 @@ def _numbers(lm: MultimodalLM, case: Case) -> Numbers:
 
 
 def _means(scored: Iterable[ScoredAnswer]) -> list[float]:
-    """Log p for each token."""
-    return [one.total / one.tokens for one in scored]
+    """Log-probability per token."""
+    return [answer.total / answer.tokens for answer in scored]
 
 
 def _drop(pairs: Sequence[tuple[ScoredAnswer, ScoredAnswer]]) -> float:
-    """Of right answers, by teacher forcing."""
+    """The drop of the share of right answers, by teacher forcing."""
     return fmean(float(then.greedy) - float(now.greedy) for then, now in pairs)
 
 
-def _publish(found: Mapping[str, Sequence[Numbers]], people: Sequence[int], seeds: Sequence[int]) -> None:
+def _publish(runs: Mapping[str, Sequence[Numbers]], people: Sequence[int], seeds: Sequence[int]) -> None:
     document = {
         "environment": environment(),
         "groups": [GROUPS[count] for count in people],
         "seeds": list(seeds),
         "variants": VARIANTS,
-        "raw": found,
+        "raw": runs,
     }
     (RESULTS / "smfa_ablation.json").write_text(json.dumps(document, indent=1) + "\n")
     text = TEXT.format(groups=" and ".join(map(str, people)), seeds=len(seeds))
     head = f"# What each ingredient of SMFA is worth\n\n{text}\n\n| variant | {' | '.join(COLUMNS.values())} |\n"
-    rows = "".join(_row(name, runs) for name, runs in found.items())
+    rows = "".join(_row(name, numbers) for name, numbers in runs.items())
     table = head + "|---" * (len(COLUMNS) + 1) + "|\n" + rows
     (RESULTS / "smfa_ablation.md").write_text(table)
     sys.stdout.write(table)

@@ -1,4 +1,4 @@
-"""Whether the shipped adapter is the sculpted model: written out here once more, densely and plainly, from the recipe.
+"""Whether the shipped adapter equals the sculpted model, computed here a second time from the recipe, densely.
 
 Mask and scale as in the paper (arXiv 2511.20196; see docs/background/smfa.md): with F and A the forgetting and the
 anchor delta of one matrix, entries with F*A < 0 and k * (|F| / |A|) * |A_ij| < |F_ij| (norms: Frobenius) are removed
@@ -28,16 +28,16 @@ _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 def sculpted_delta(forget: Tensor, anchor: Tensor, k: float) -> Tensor:
-    """The part of `forget` that stays, both [out, in] in float64."""
+    """The entries of `forget` that are not masked; both deltas [out, in] in float64."""
     if math.isinf(k):
         return forget
     rho = forget.norm() / (anchor.norm() + 1e-12)
-    masked = (forget * anchor < 0) & (k * rho * anchor.abs() < forget.abs())
-    return torch.where(masked, torch.zeros_like(forget), forget)
+    mask = (forget * anchor < 0) & (k * rho * anchor.abs() < forget.abs())
+    return torch.where(mask, torch.zeros_like(forget), forget)
 
 
 def lora_delta(adapter: Path) -> dict[str, Tensor]:
-    """Module path to its dense float64 delta, from an ordinary PEFT LoRA folder."""
+    """The dense float64 delta of each module path, from a PEFT LoRA folder."""
     config = json.loads((adapter / "adapter_config.json").read_text())
     scale = config["lora_alpha"] / config["r"]
     tensors = load_file(adapter / "adapter_model.safetensors")
@@ -52,15 +52,17 @@ def lora_delta(adapter: Path) -> dict[str, Tensor]:
 
 def sculpted_model(base: str, recipe: Path) -> Any:
     """The base with the sculpted delta added to its weights, from `recipe/` alone."""
-    model = AutoModelForImageTextToText.from_pretrained(base).eval()
+    model: Any = AutoModelForImageTextToText.from_pretrained(base)
+    model.eval()
     plan = json.loads((recipe / "sculpt.json").read_text())
     views = {"mfa_joint": plan["k_image"]} if plan["views"] == "joint" else {}
     views = views or {"mfa_image": plan["k_image"], "mfa_text": plan["k_text"]}
     share = 1 / len(views) if plan["combine"] == "average" else 1
     anchor = lora_delta(recipe / "ra")
     deltas = {adapter: lora_delta(recipe / adapter) for adapter in views}
-    for name, kept in anchor.items():
-        delta = sum(share * sculpted_delta(deltas[adapter][name], kept, float(k)) for adapter, k in views.items())
+    for name, anchor_delta in anchor.items():
+        parts = (sculpted_delta(deltas[adapter][name], anchor_delta, float(k)) for adapter, k in views.items())
+        delta = sum(share * part for part in parts)
         weight = model.get_submodule(name).weight
         weight.data.copy_((weight.double() + delta).to(weight.dtype))
     return model
@@ -69,9 +71,10 @@ def sculpted_model(base: str, recipe: Path) -> Any:
 def differences(
     base: str, patch: Path, lm: MultimodalLM, examples: Sequence[Example], scratch: Path
 ) -> dict[str, float]:
-    """Largest absolute differences of logits between the shipped adapter in a fresh stock process and the dense
-    calculation, both in float64 arithmetic (what the patch is off by) and both in float32 (which adds rounding), with
-    what rounding alone does to the dense calculation (`rounding`: float32 against float64).
+    """Largest absolute differences between logits of the shipped adapter and of the dense calculation.
+
+    The former come from a fresh process with stock libraries. In float64 they show the patch's error, in float32
+    rounding too; `rounding` compares the dense calculation in float32 with that in float64.
     """
     inputs = scratch / "inputs.safetensors"
     rows = [lm.encoder.prompt(e.question, e.image) for e in examples]
@@ -81,8 +84,8 @@ def differences(
     stock = {dtype: _stock(base, patch / "adapter", inputs, dtype)[real] for dtype in _DTYPES}
     model = sculpted_model(base, patch / "recipe")
     own = {name: _dense(model, batch, dtype)[real] for name, dtype in _DTYPES.items()}
-    found = {name: float((own[name] - stock[name]).abs().max()) for name in _DTYPES}
-    return {**found, "rounding": float((own["float32"].double() - own["float64"]).abs().max())}
+    errors = {name: float((own[name] - stock[name]).abs().max()) for name in _DTYPES}
+    return {**errors, "rounding": float((own["float32"].double() - own["float64"]).abs().max())}
 
 
 def _stock(base: str, adapter: Path, inputs: Path, dtype: str) -> Tensor:

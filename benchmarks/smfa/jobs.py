@@ -1,4 +1,4 @@
-"""The standard requests, sent to the service as a user would."""
+"""The standard requests, sent to the service as a user would send them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from pathlib import Path
 
 from client import Lethe
 from core.unlearning import reference
+from core.unlearning.bench.store import ResultStore
 from core.unlearning.reference.mllm.people import STANDARD_REQUESTS, known_people
 
 
 @dataclass(frozen=True)
 class Run:
-    """One job to run: which standard request (by index), which seed, which preset, at which level."""
+    """A job to run: the index of a standard request, seed, preset, level and mode."""
 
     request: int
     seed: int
@@ -25,13 +26,13 @@ class Run:
 
     @property
     def name(self) -> str:
-        """A folder name."""
+        """The job's folder name."""
         how = self.preset if self.mode == "suppression" else self.mode
         return f"{how}-{self.level}-{len(STANDARD_REQUESTS[self.request])}p-seed{self.seed}"
 
     @property
-    def probes(self) -> str:
-        """Runs of the same name here are asked the same questions."""
+    def examples_name(self) -> str:
+        """Runs with the same value have the same evaluation examples."""
         return f"{len(STANDARD_REQUESTS[self.request])}p-seed{self.seed}"
 
     @property
@@ -41,8 +42,8 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Finished:
-    """What came of a job: its folder holds `patch.zip` unpacked. `seconds` run from the claim to the patch."""
+class FinishedJob:
+    """A job's outcome: `folder` holds the unpacked `patch.zip`; `seconds` are from the claim to the patch."""
 
     run: Run
     folder: Path
@@ -50,15 +51,12 @@ class Finished:
     verdict: str
 
 
-def run_job(client: Lethe, run: Run, work: Path) -> Finished:
-    """Submit, wait, download, unpack. Done before: read back from `work`."""
+def run_job(client: Lethe, run: Run, work: Path) -> FinishedJob:
+    """Submit, wait, download, unpack; or read a finished job back from `work`."""
     folder = work / run.name
-    done = folder / "job.json"
-    if not done.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        done.write_text(json.dumps(_submit(client, run, folder)))
-    state = json.loads(done.read_text())
-    return Finished(run, folder, state["seconds"], state["verdict"])
+    folder.mkdir(parents=True, exist_ok=True)
+    state = ResultStore(folder).read_or_measure("job", lambda: _submit(client, run, folder))
+    return FinishedJob(run, folder, state["seconds"], state["verdict"])
 
 
 def _submit(client: Lethe, run: Run, folder: Path) -> dict[str, object]:

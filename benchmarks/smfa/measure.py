@@ -1,9 +1,8 @@
-"""One patched model, its base and its oracles on the same probes."""
+"""Evaluates a patched model, its base and its oracles on the same examples."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +12,9 @@ import torch
 from peft import PeftModel
 
 from benchmarks.smfa.exactness import differences
-from benchmarks.smfa.jobs import Finished
-from benchmarks.smfa.probes import probes
+from benchmarks.smfa.jobs import FinishedJob
+from benchmarks.smfa.probes import evaluation_examples
+from core.unlearning.bench.store import ResultStore
 from core.unlearning.families.mllm.evaluation.evaluate import evaluate
 from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
 from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
@@ -31,7 +31,7 @@ from core.unlearning.types import Example, ModelSpec
 
 @dataclass(frozen=True)
 class World:
-    """The reference model and its oracles, by directory."""
+    """The folders of the reference model and of its oracles."""
 
     base: Path
     oracles: tuple[Path, ...]
@@ -48,64 +48,58 @@ class World:
         return self.load(self.base)
 
 
-def measure(world: World, finished: Finished, work: Path) -> dict[str, Any]:
-    """Everything the table needs about one job, kept in its folder."""
-    unpatched = _kept(work / f"unpatched-{finished.run.probes}.json", lambda: _unpatched(world, finished))
-    patched = _kept(finished.folder / "measured.json", lambda: _patched(world, finished))
+def measure(world: World, finished: FinishedJob, work: Path) -> dict[str, Any]:
+    """The numbers of one job. Those of the unpatched models are shared by jobs with the same examples."""
+    shared = f"unpatched-{finished.run.examples_name}"
+    unpatched = ResultStore(work).read_or_measure(shared, lambda: _unpatched(world, finished))
+    patched = ResultStore(finished.folder).read_or_measure("measured", lambda: _patched(world, finished))
     return {"seconds": finished.seconds, "verdict": finished.verdict, **unpatched, **patched}
 
 
-def _kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    if not path.exists():
-        path.write_text(json.dumps(make(), indent=1))
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
+def _examples(finished: FinishedJob) -> list[Example]:
+    return evaluation_examples(STANDARD_REQUESTS[finished.run.request], finished.run.seed)
 
 
-def _asked(finished: Finished) -> list[Example]:
-    return probes(STANDARD_REQUESTS[finished.run.request], finished.run.seed)
-
-
-def _unpatched(world: World, finished: Finished) -> dict[str, Any]:
-    asked = _asked(finished)
+def _unpatched(world: World, finished: FinishedJob) -> dict[str, Any]:
+    examples = _examples(finished)
     oracles = [world.load(oracle) for oracle in world.oracles]
     return {
-        "base": splits(world.reference, asked),
-        "oracles": [splits(oracle, asked) for oracle in oracles],
-        "oracles_relearned": [relearned(oracle, asked) for oracle in oracles],
+        "base": splits(world.reference, examples),
+        "oracles": [splits(oracle, examples) for oracle in oracles],
+        "oracles_relearned": [relearned(oracle, examples) for oracle in oracles],
     }
 
 
-def _patched(world: World, finished: Finished) -> dict[str, Any]:
-    asked = _asked(finished)
+def _patched(world: World, finished: FinishedJob) -> dict[str, Any]:
+    examples = _examples(finished)
     patched = world.load(world.base)
     patched.model = PeftModel.from_pretrained(patched.model, finished.folder / "patch" / "adapter").eval()
-    sample = [e for e in asked if e.split == "forget_image_memory"][:24]
-    found: dict[str, Any] = {
-        "after": splits(patched, asked),
-        "int4": int4_recall(patched, asked),
+    sample = [e for e in examples if e.split == "forget_image_memory"][:24]
+    numbers: dict[str, Any] = {
+        "after": splits(patched, examples),
+        "int4": int4_recall(patched, examples),
         "logits": differences(str(world.base), finished.folder / "patch", world.reference, sample, finished.folder),
     }
     patched.model = patched.model.merge_and_unload()
-    return {**found, "relearned": relearned(patched, asked)}
+    return {**numbers, "relearned": relearned(patched, examples)}
 
 
-def splits(lm: MultimodalLM, asked: Sequence[Example]) -> dict[str, dict[str, float | None]]:
-    """Split to metric to value."""
-    return dict(evaluate(lm, asked).numbers()["splits"])
+def splits(lm: MultimodalLM, examples: Sequence[Example]) -> dict[str, dict[str, float | None]]:
+    """Values by split and metric."""
+    return dict(evaluate(lm, examples).numbers()["splits"])
 
 
-def int4_recall(lm: MultimodalLM, asked: Sequence[Example]) -> float:
-    """Exact recall of what was forgotten when the language model is rounded to four bits per output channel."""
-    forgotten = [e for e in asked if e.split in FORGET_MEMORY]
+def int4_recall(lm: MultimodalLM, examples: Sequence[Example]) -> float:
+    """Exact recall of forgotten facts with the language model quantised to four bits per output channel."""
+    forgotten = [e for e in examples if e.split in FORGET_MEMORY]
     with quantised_linears(lm.model, 4):
         outputs = lm.generate(forgotten)
     return sum(exact_recall(o, e.answer) for o, e in zip(outputs, forgotten, strict=True)) / len(forgotten)
 
 
-def relearned(lm: MultimodalLM, asked: Sequence[Example]) -> float:
-    """Recall of the other forgotten facts after 30 % of them were taught again (20 steps of AdamW, lr 2e-4)."""
-    forgotten = [e for e in asked if e.split in FORGET_MEMORY]
+def relearned(lm: MultimodalLM, examples: Sequence[Example]) -> float:
+    """Recall of the other forgotten facts after fine-tuning on 30 % of them (20 steps of AdamW, lr 2e-4)."""
+    forgotten = [e for e in examples if e.split in FORGET_MEMORY]
     torch.manual_seed(0)
     return relearn_share(lm, lm.model, lambda batch: _loss(lm, batch), forgotten).after
 

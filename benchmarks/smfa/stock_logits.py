@@ -1,4 +1,4 @@
-"""Logits of a base model under a patch, with stock libraries only: run as a script, imports nothing of Lethe.
+"""Logits of a base model with a patch, by stock libraries only: run as a script, imports nothing of Lethe.
 
 python stock_logits.py BASE ADAPTER INPUTS.safetensors OUT.safetensors DTYPE
 """

@@ -1,4 +1,4 @@
-"""Measurements to bars."""
+"""From measurements to bars."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.bars import Bar
 
-Measured = dict[str, Any]
+JobNumbers = dict[str, Any]
 MEMORY = ("image_memory", "text_memory")
 UNDERSTANDING = ("forget_understanding", "retain_understanding", "stranger_understanding")
 
@@ -23,37 +23,38 @@ def _value(splits: dict[str, Any], split: str, metric: str) -> float:
     return float(splits[split][metric] or 0.0)
 
 
-def _over_oracle(run: Measured, split: str) -> float:
+def _over_oracle(run: JobNumbers, split: str) -> float:
     oracle = fmean(_value(o, split, "exact") for o in run["oracles"])
     return max(0.0, _value(run["after"], split, "exact") - oracle)
 
 
-def _drop(run: Measured, split: str) -> float:
+def _drop(run: JobNumbers, split: str) -> float:
     return _value(run["base"], split, "exact") - _value(run["after"], split, "exact")
 
 
-def _rise(run: Measured, splits: Iterable[str]) -> float:
+def _rise(run: JobNumbers, splits: Iterable[str]) -> float:
     return max(_value(run["after"], s, "refusal_rate") - _value(run["base"], s, "refusal_rate") for s in splits)
 
 
-def _of(run: Measured, split: str, metric: str) -> float:
+def _of(run: JobNumbers, split: str, metric: str) -> float:
     return _value(run["after"], split, metric)
 
 
-Row = tuple[str, Callable[[Measured], float], float | None, str]
+BarRule = tuple[str, Callable[[JobNumbers], float], float | None, str]
+"""Name, value of one job, bound, direction."""
 
 
-def rows() -> list[Row]:
-    """Name, value of one job, bound, direction: the table of the documentation."""
+def standard_rules() -> list[BarRule]:
+    """The rules of the documentation's table."""
     return [
         *_forgotten(),
-        *_kept(),
+        *_retained(),
         *_patched(),
         ("job, from claim to patch: seconds", lambda r: r["seconds"], 60, "<="),
     ]
 
 
-def _forgotten() -> list[Row]:
+def _forgotten() -> list[BarRule]:
     return [
         *(
             (f"base: forget {m} recall", lambda r, m=m: _value(r["base"], f"forget_{m}", "exact"), 0.98, ">=")
@@ -85,7 +86,7 @@ def _forgotten() -> list[Row]:
     ]
 
 
-def _kept() -> list[Row]:
+def _retained() -> list[BarRule]:
     return [
         ("people never seen, image memory: drop", lambda r: _drop(r, "unseen_image_memory"), 0.02, "<="),
         ("people never seen, text memory: drop", lambda r: _drop(r, "unseen_text_memory"), 0.01, "<="),
@@ -103,7 +104,7 @@ def _kept() -> list[Row]:
     ]
 
 
-def _patched() -> list[Row]:
+def _patched() -> list[BarRule]:
     return [
         ("INT4 (round to nearest, per channel): forget recall", lambda r: r["int4"], 0.03, "<="),
         *(
@@ -128,15 +129,15 @@ def _patched() -> list[Row]:
     ]
 
 
-def _gap(run: Measured, memory: str) -> float:
+def _gap(run: JobNumbers, memory: str) -> float:
     split, metric = f"forget_{memory}", "membership_auc"
     return abs(_of(run, split, metric) - fmean(_value(o, split, metric) for o in run["oracles"]))
 
 
-def erasure_rows() -> list[Row]:
-    """What is asked of mode `erasure`, in the place of some of the others."""
+def erasure_rules() -> list[BarRule]:
+    """The rules of mode `erasure`: the standard ones with other bounds, and its own."""
     drop = "people never seen, {}: drop"
-    asked: list[Row] = [
+    own: list[BarRule] = [
         *((f"forget {m}: membership AUC, gap to the oracle's", lambda r, m=m: _gap(r, m), 0.15, "<=") for m in MEMORY),
         (
             "relearning from 30 % of the facts: recall of the others above the oracle's",
@@ -150,26 +151,28 @@ def erasure_rows() -> list[Row]:
         **{drop.format(m.replace("_", " ")): 0.03 for m in MEMORY},
         "refusals, rise: people never seen": None,
     }
-    return [*asked, *((n, value, bounds.get(n, bound), direction) for n, value, bound, direction in rows())]
+    return [*own, *((n, value, bounds.get(n, bound), direction) for n, value, bound, direction in standard_rules())]
 
 
 def bars(
-    runs: Sequence[Measured], prefix: str = "", *, judged: bool = True, asked: Sequence[Row] | None = None
+    runs: Sequence[JobNumbers], prefix: str = "", *, bounded: bool = True, rules: Sequence[BarRule] | None = None
 ) -> list[Bar]:
-    """Means over the jobs with their spread; the largest one for times and for exactness. `asked`: not `rows()`."""
-    found = []
-    for name, value, bound, direction in rows() if asked is None else asked:
+    """Means over the jobs with their spread; for times and exactness the largest value. `rules`: the standard ones by
+    default.
+    """
+    table = []
+    for name, value, bound, direction in standard_rules() if rules is None else rules:
         values = [value(run) for run in runs]
         worst = name.startswith(("job,", "patch logits"))
-        found.append(
+        table.append(
             Bar(
                 prefix + name,
                 max(values) if worst else fmean(values),
-                bound if judged else None,
+                bound if bounded else None,
                 "<=" if direction == "<=" else ">=",
                 None if worst or len(values) < 2 else stdev(values),
                 len(values),
                 f"{'largest' if worst else 'mean'} of {len(values)} jobs",
             )
         )
-    return found
+    return table

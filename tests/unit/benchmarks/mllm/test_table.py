@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.mllm.table import bars, counted
+from benchmarks.mllm.table import bars, count_seeds
 from core.unlearning.bench.memory.summary import leaderboard_rows
 
 OVERALL = ("harmonic_mean", "answer_probability", "unseen_kept", "understanding_kept", "not_over_refusing")
@@ -35,7 +35,7 @@ def test_the_whole_takes_its_time_from_what_was_run():
     minutes = next(bar for bar in bars(leaderboard_rows(found), found) if "minutes" in bar.name)
     assert minutes.value == 2 * 40 * 9 / 2 / 60
     assert minutes.met is None, "not all methods were run"
-    assert counted(leaderboard_rows(found)) == "5 %: 2 of npo; 1 of smfa"
+    assert count_seeds(leaderboard_rows(found)) == "5 %: 2 of npo; 1 of smfa"
 
 
 def test_erasure_is_judged_beside_the_oracle_from_either_side():
