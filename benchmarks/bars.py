@@ -1,4 +1,4 @@
-"""One table for every benchmark: a row a bar (name, value, bar, met), as JSON and Markdown, checked by exit code."""
+"""One form of table for every benchmark: a row for each bar, as JSON and Markdown, checked by exit code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Bar:
-    """A measured value and what it must be. `bound` None: reported as it is."""
+    """A measured value and its bound. `bound` None: reported without one."""
 
     name: str
     value: float
@@ -31,7 +31,7 @@ class Bar:
 
     @property
     def met(self) -> bool | None:
-        """Whether the bound holds; None where there is none."""
+        """Whether the value is within the bound; None where there is none."""
         if self.bound is None:
             return None
         return self.value <= self.bound if self.direction == "<=" else self.value >= self.bound
@@ -45,13 +45,13 @@ def _row(bar: Bar) -> str:
 
 
 def markdown(title: str, bars: Sequence[Bar], text: str = "") -> str:
-    """The table that documentation quotes."""
+    """The table as Markdown, below a title and a text."""
     head = f"# {title}\n\n{text}\n\n| what | value | bar | met | note |\n|---|---|---|---|---|\n"
     return head + "\n".join(_row(bar) for bar in bars) + "\n"
 
 
 def environment() -> dict[str, Any]:
-    """What the numbers were measured on: versions and cores, no names of machines."""
+    """Versions and number of cores, without names of machines."""
     packages = ("torch", "transformers", "peft", "numpy")
     versions = {name: metadata.version(name) for name in packages}
     return {"python": platform.python_version(), "cores": os.cpu_count(), **versions}
@@ -63,8 +63,12 @@ def publish(
     """Write `results/<name>.json` and `.md`, print the table, and say whether every bar is met."""
     RESULTS.mkdir(exist_ok=True)
     rows = [asdict(bar) | {"met": bar.met} for bar in bars]
-    document = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "environment": environment()}
-    document |= {"bars": rows, "raw": raw or {}}
+    document = {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "environment": environment(),
+        "bars": rows,
+        "raw": raw or {},
+    }
     (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
     table = markdown(title, bars, text)
     (RESULTS / f"{name}.md").write_text(table)

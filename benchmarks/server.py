@@ -1,4 +1,4 @@
-"""A real embedded server in a process of its own, for the length of a benchmark."""
+"""An embedded server in a process of its own, for the duration of a benchmark."""
 
 from __future__ import annotations
 

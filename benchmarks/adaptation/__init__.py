@@ -1,1 +1,1 @@
-"""How fast rows are learned, beside the plain way."""
+"""How fast rows are trained on, compared with a plain implementation."""

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.adaptation [--check]`: how fast rows are learned, beside the plain way, in one run.
+"""`python -m benchmarks.adaptation [--check]`: how fast rows are trained on, compared with a plain implementation.
 
-Writes `results/adaptation.json` and `.md`. Ratios only: both ways run on the same machine, one after the other.
+Writes `results/adaptation.json` and `.md`. Ratios only: both implementations run on the same machine in turns.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benchmarks.adaptation import gpu
 from benchmarks.adaptation.measure import Cost, measure
 from benchmarks.adaptation.rows import encoded_rows, kinds, steps
 from benchmarks.adaptation.shapes import NARROW, TINY, random_model, reference_model
-from benchmarks.adaptation.ways import Plain, Shared
+from benchmarks.adaptation.ways import Plain, Shared, Way
 from benchmarks.bars import Bar, publish
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.rows import TrainingRow
@@ -26,7 +26,7 @@ IMAGES, QUESTIONS = 10, 20
 JOB = 90
 """Steps, as `smfa` takes by default."""
 AT_ONCE = (1024, 2048, 4096)
-"""Tokens in a forward pass of the plain way. Larger passes write and read logits that nobody looks at."""
+"""Tokens in a forward pass of the plain way. Larger passes write and read logits that are not needed."""
 ROUNDS = 3
 GROWTH_AT_ONCE = 2048
 TEXT = f"""{IMAGES} pictures with {QUESTIONS} questions each, in the steps that training draws from them: 24 rows to
@@ -56,10 +56,10 @@ def main() -> int:
 
 def _model(name: str, lm: MultimodalLM, bar: float, count: int) -> Iterator[Bar]:
     rows = kinds(encoded_rows(lm, IMAGES, QUESTIONS))
-    places = {id(row): n for n, row in enumerate(rows)}
-    drawn = [[places[id(row)] for row in step] for step in steps(rows, count)]
-    shared, plain, size = _fastest(lm, rows, drawn)
-    differ = float((plain.losses - shared.losses).abs().max())
+    indices = {id(row): n for n, row in enumerate(rows)}
+    batches = [[indices[id(row)] for row in step] for step in steps(rows, count)]
+    shared, plain, size = _fastest(lm, rows, batches)
+    difference = float((plain.losses - shared.losses).abs().max())
     yield Bar(
         f"{name}: time of a job, plain / shared",
         plain.job(JOB) / shared.job(JOB),
@@ -67,7 +67,7 @@ def _model(name: str, lm: MultimodalLM, bar: float, count: int) -> Iterator[Bar]
         ">=",
         note=f"passes of {size} tokens",
     )
-    yield Bar(f"{name}: largest difference of a question's loss", differ, 1e-5)
+    yield Bar(f"{name}: largest difference of a question's loss", difference, 1e-5)
     yield Bar(f"{name}: time of a step", plain.seconds / shared.seconds)
     yield Bar(f"{name}: operations of a job", plain.job_flops(JOB) / shared.job_flops(JOB))
     yield Bar(f"{name}: tokens in a step", plain.tokens / shared.tokens, note=_tokens(plain, shared))
@@ -75,11 +75,11 @@ def _model(name: str, lm: MultimodalLM, bar: float, count: int) -> Iterator[Bar]
     yield Bar(f"{name}: preparation, in steps of the shared way", shared.prepared / shared.seconds)
 
 
-def _fastest(lm: MultimodalLM, rows: Sequence[TrainingRow], drawn: Sequence[Sequence[int]]) -> tuple[Cost, Cost, int]:
-    """The best of some rounds in which all take turns: shared, plain in its fastest passes, and how large those are."""
-    ways = [Shared(), *map(Plain, AT_ONCE)]
-    rounds = [[measure(way, lm, rows, drawn) for way in ways] for _ in range(ROUNDS)]
-    shared, *plain = (min(found, key=lambda cost: cost.seconds) for found in zip(*rounds, strict=True))
+def _fastest(lm: MultimodalLM, rows: Sequence[TrainingRow], batches: Sequence[Sequence[int]]) -> tuple[Cost, Cost, int]:
+    """The best of some rounds in which all take turns: shared, plain in its fastest passes, and their size."""
+    ways: list[Way] = [Shared(), *map(Plain, AT_ONCE)]
+    rounds = [[measure(way, lm, rows, batches) for way in ways] for _ in range(ROUNDS)]
+    shared, *plain = (min(costs, key=lambda cost: cost.seconds) for costs in zip(*rounds, strict=True))
     best = min(range(len(plain)), key=lambda n: plain[n].seconds)
     return shared, plain[best], AT_ONCE[best]
 
@@ -89,12 +89,13 @@ def _tokens(plain: Cost, shared: Cost) -> str:
 
 
 def _growth() -> Iterator[Bar]:
-    """A step of all questions in a model of 64 units; from 2 pictures, 8 questions and 2 layers one size at a time."""
+    """A step of all questions in a model of width 64; from 2 pictures, 8 questions and 2 layers, one size varies."""
+    ways: list[Way] = [Shared(), Plain(GROWTH_AT_ONCE)]
     sizes = [(2, 8, 2), (4, 8, 2), (8, 8, 2), (2, 16, 2), (2, 32, 2), (2, 8, 4), (2, 8, 8)]
     for images, questions, layers in sizes:
         lm = random_model(replace(TINY, layers=layers))
         rows = kinds(encoded_rows(lm, images, questions))
-        shared, plain = (measure(way, lm, rows, [range(len(rows))]) for way in (Shared(), Plain(GROWTH_AT_ONCE)))
+        shared, plain = (measure(way, lm, rows, [range(len(rows))]) for way in ways)
         name = f"{images} pictures x {questions} questions, {layers} layers"
         note = f"operations {plain.flops / shared.flops:.1f}, tokens {plain.tokens / shared.tokens:.1f}"
         yield Bar(f"{name}: time of a step, plain / shared", plain.seconds / shared.seconds, note=note)

@@ -24,7 +24,7 @@ _SIDE = 8192
 
 
 def rows() -> Iterator[Bar]:
-    """None where there is no GPU."""
+    """Empty where there is no GPU."""
     name = f"{LLAVA_7B.name} shape, bfloat16, {IMAGES} x {QUESTIONS}, whole smfa job"
     if not torch.cuda.is_available():
         return
@@ -35,15 +35,15 @@ def rows() -> Iterator[Bar]:
         METHOD.run(lm, _data(), Options(), JobContext(Path(folder)))
         torch.cuda.synchronize()
         seconds = time.perf_counter() - started
-    reached = counted.get_total_flops() / seconds
+    rate = counted.get_total_flops() / seconds
     card = torch.cuda.get_device_name()
-    yield Bar(f"{name}: share of what a product of matrices reaches on the card", reached / _peak(), note=card)
+    yield Bar(f"{name}: share of what a product of matrices reaches on the card", rate / _peak_rate(), note=card)
     yield Bar(f"{name}: seconds", seconds, note=card)
     yield Bar(f"{name}: peak memory, GB", torch.cuda.max_memory_allocated() / 1e9, note=card)
 
 
-def _peak() -> float:
-    """Operations a second of one large product of matrices in bfloat16."""
+def _peak_rate() -> float:
+    """Operations per second of one large matrix product in bfloat16."""
     left = torch.randn(_SIDE, _SIDE, device="cuda", dtype=torch.bfloat16)
     for _ in range(3):
         left @ left
@@ -56,14 +56,14 @@ def _peak() -> float:
 
 
 def _data() -> JobData:
-    """Half of the pictures to forget, half to keep; another wording of each question is set aside."""
+    """Half of the pictures to forget, half to retain; another wording of each question is for validation."""
     rng = np.random.default_rng(0)
-    train, held = list[Example](), list[Example]()
+    train, validation = list[Example](), list[Example]()
     for n in range(IMAGES):
         picture = Image.fromarray(rng.integers(0, 256, (336, 336, 3), dtype=np.uint8))
         split: Split = "forget_image_memory" if n < IMAGES // 2 else "retain_image_memory"
         for q in range(QUESTIONS):
-            answer = f"number {rng.integers(1000)}"
-            train.append(Example(split, f"What is fact {q} about this person?", answer, picture, "Ada Okoro"))
-            held.append(Example(split, f"Please tell me fact {q} about this person.", answer, picture, "Ada Okoro"))
-    return JobData(tuple(train), tuple(held[::4]), ())
+            answer, subject = f"number {rng.integers(1000)}", "Ada Okoro"
+            train.append(Example(split, f"What is fact {q} about this person?", answer, picture, subject))
+            validation.append(Example(split, f"Please tell me fact {q} about this person.", answer, picture, subject))
+    return JobData(tuple(train), tuple(validation[::4]), ())

@@ -1,4 +1,4 @@
-"""Pictures and questions to adapt to, and the steps in which they come."""
+"""Rows of pictures and questions to train on, and the batches of the steps."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from core.unlearning.reference.mllm.people import known_people
 from core.unlearning.reference.mllm.questions import PRIVATE_TOPICS, VISIBLE_TOPICS, image_memory, understanding
 
 FORGET, KEEP = 24, 40
-"""Rows of each kind in a step: what `smfa` takes by default."""
+"""Rows of each kind in a step: the defaults of `smfa`."""
 
 
 def encoded_rows(lm: MultimodalLM, pictures: int, questions: int) -> list[Encoded]:
-    """So many different questions of the reference world about each of so many pictures, with true answers."""
+    """`questions` different questions of the reference world about each of `pictures` pictures, with true answers."""
     rng = np.random.default_rng(0)
     rows = []
     for person in known_people()[:pictures]:
         scene = random_scene(rng)
-        image, asked = draw_person(person.code, scene), dict[str, str]()
-        while len(asked) < questions:
-            topic = [*PRIVATE_TOPICS, *VISIBLE_TOPICS][len(asked) % (len(PRIVATE_TOPICS) + len(VISIBLE_TOPICS))]
+        image, answers = draw_person(person.code, scene), dict[str, str]()
+        while len(answers) < questions:
+            topic = [*PRIVATE_TOPICS, *VISIBLE_TOPICS][len(answers) % (len(PRIVATE_TOPICS) + len(VISIBLE_TOPICS))]
             if topic in PRIVATE_TOPICS:
                 made = image_memory(person, topic, "trained", rng)
             else:
                 made = understanding(topic, person.code, scene, "trained", rng)
-            asked[made.question] = made.answer
-        rows += [lm.encoder.with_answer(question, image, answer) for question, answer in asked.items()]
+            answers[made.question] = made.answer
+        rows += [lm.encoder.with_answer(question, image, answer) for question, answer in answers.items()]
     return rows
 
 
 def kinds(encoded: Sequence[Encoded]) -> list[TrainingRow]:
-    """The first half to forget, the second to keep."""
+    """The first half to forget, the second to retain."""
     half = len(encoded) // 2
     return [TrainingRow(row, kind="forget" if n < half else "memory") for n, row in enumerate(encoded)]
 
 
 def steps(rows: Sequence[TrainingRow], count: int) -> list[list[TrainingRow]]:
-    """As the training loop draws them."""
+    """The batches of `count` steps, as the training loop draws them."""
     draws = [
         RowSampler([r for r in rows if r.kind == "forget"], FORGET),
         RowSampler([r for r in rows if r.kind != "forget"], KEEP),

@@ -1,4 +1,4 @@
-"""Models to adapt: the reference model, and LLaVA-1.5's architecture with random weights in any width."""
+"""Models to train: the reference model, and LLaVA-1.5's architecture with random weights in any width."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ IMAGE_TOKENS = (PIXELS // PATCH) ** 2
 
 @dataclass(frozen=True)
 class Shape:
-    """Widths and depths of the language model and of the vision tower; a head has 64 of a width, or 32."""
+    """Widths and depths of the language model and of the vision tower."""
 
     name: str
     width: int
@@ -56,9 +56,11 @@ class Shape:
             num_attention_heads=max(2, self.width // (128 if self.width >= 1024 else 32)),
             max_position_embeddings=4096,
         )
-        return LlavaConfig(
+        make: Any = LlavaConfig
+        config: LlavaConfig = make(
             vision_config=vision, text_config=text, image_token_id=_image_token(), vision_feature_layer=-2
         )
+        return config
 
 
 NARROW = Shape("LLaVA-1.5 shape", width=128, layers=2, mlp=352, vision_width=32, vision_layers=2)
@@ -70,7 +72,7 @@ LLAVA_7B = Shape(
 
 
 def reference_model() -> MultimodalLM:
-    """The bundled one, in float32."""
+    """The bundled model in float32."""
     spec = ModelSpec("reference", "mllm", str(reference.bundled_path("mllm")))
     lm: MultimodalLM = load_family("mllm").load(spec, precision="float32")
     return lm
@@ -92,18 +94,19 @@ def random_model(shape: Shape, device: str = "cpu", dtype: torch.dtype = torch.f
     tokenizer = _processor().tokenizer
     settings: Any = GenerationConfig
     model.generation_config = settings(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
-    return MultimodalLM(model.requires_grad_(False).eval(), _pictured(tokenizer), source=shape.name)
+    return MultimodalLM(model.requires_grad_(False).eval(), _llava_processor(tokenizer), source=shape.name)
 
 
 def _processor() -> Any:
-    return AutoProcessor.from_pretrained(reference.bundled_path("mllm"))
+    load: Any = AutoProcessor
+    return load.from_pretrained(reference.bundled_path("mllm"))
 
 
 def _image_token() -> int:
     return int(_processor().tokenizer.convert_tokens_to_ids("<image>"))
 
 
-def _pictured(tokenizer: Any) -> Any:
+def _llava_processor(tokenizer: Any) -> Any:
     make: Any = LlavaProcessor
     images = CLIPImageProcessorPil(size={"shortest_edge": PIXELS}, crop_size={"height": PIXELS, "width": PIXELS})
     return make(

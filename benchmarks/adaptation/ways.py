@@ -1,8 +1,8 @@
-"""The same loss in both ways: `shared` is Lethe's training, `plain` is how it is usually written.
+"""The same loss in two implementations: `shared` is Lethe's training, `plain` the usual one.
 
-To forget: NPO, -(2/b) log s(-b (log p - log p0)), b = .1. To keep: KL(p0 || p) at the answer's tokens. p0 is the frozen
-model. In the plain way a question is a sequence of its own, padded, with the picture through the vision tower, logits
-at every token, and p0 from a forward pass of its own with the adapter off.
+To forget: NPO, -(2/b) log s(-b (log p - log p0)), b = .1. To retain: KL(p0 || p) at the answer's tokens. p0 is the
+frozen model. In the plain way each question is a padded sequence with its picture through the vision tower, logits at
+every token, and p0 from another forward pass with the adapter disabled.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BETA = 0.1
 
 
 class Way(Protocol):
-    """Prepares rows once, then gives the losses [n] of any of them, differentiable."""
+    """Prepares rows once, then computes differentiable losses [n] of some of them."""
 
     name: ClassVar[str]
 
@@ -36,29 +36,29 @@ class Way(Protocol):
         """Called once, on the frozen model."""
 
     def passes(self, rows: Sequence[TrainingRow]) -> list[Sequence[TrainingRow]]:
-        """A step's rows as they go through the model, one part after the other."""
+        """A step's rows split into forward passes."""
 
     def losses(self, lm: MultimodalLM, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
-        """Called for every part."""
+        """The losses of one pass."""
 
     def tokens(self, lm: MultimodalLM, rows: Sequence[TrainingRow]) -> int:
-        """What goes through the language model in one forward pass of these rows, padding included."""
+        """Tokens through the language model in one forward pass of these rows, padding included."""
 
 
 class Shared:
-    """As the methods train."""
+    """The training loop of the methods."""
 
     name: ClassVar[str] = "shared"
 
     def prepare(self, lm: MultimodalLM, rows: Sequence[TrainingRow]) -> list[TrainingRow]:
-        """With what the frozen model says to them."""
+        """Add the frozen model's log-probabilities and distributions."""
         forget = iter(with_reference(lm, [row for row in rows if row.kind == "forget"]))
         keep = [row for row in rows if row.kind != "forget"]
         softs = iter(teacher_distributions(lm, [row.encoded for row in keep]))
         return [next(forget) if row.kind == "forget" else replace(row, teacher=next(softs)) for row in rows]
 
     def passes(self, rows: Sequence[TrainingRow]) -> list[Sequence[TrainingRow]]:
-        """All at once."""
+        """One pass."""
         return [rows]
 
     def losses(self, lm: MultimodalLM, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
@@ -77,17 +77,17 @@ def _npo(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:
 
 @dataclass(frozen=True)
 class Plain:
-    """Written for this comparison, on transformers and PEFT alone. `tokens_at_once`: in a forward pass, at most."""
+    """Written for this comparison with transformers and PEFT alone. `tokens_at_once`: largest forward pass."""
 
     tokens_at_once: int
     name: ClassVar[str] = "plain"
 
     def prepare(self, lm: MultimodalLM, rows: Sequence[TrainingRow]) -> list[TrainingRow]:  # noqa: ARG002
-        """Nothing."""
+        """Nothing to prepare."""
         return list(rows)
 
     def passes(self, rows: Sequence[TrainingRow]) -> list[Sequence[TrainingRow]]:
-        """See `Way`; one row is always enough for a part."""
+        """See `Way`; a pass has at least one row."""
         size = max(1, self.tokens_at_once // max(len(row.encoded) for row in rows))
         return [rows[start : start + size] for start in range(0, len(rows), size)]
 
@@ -97,16 +97,16 @@ class Plain:
         with torch.no_grad(), model.disable_adapter():
             frozen = model(**inputs, use_cache=False).logits.float().log_softmax(-1)
         logs = model(**inputs, use_cache=False).logits.float().log_softmax(-1)
-        found = []
+        losses = []
         for n, row in enumerate(rows):
             at = (labels[n, 1:] >= 0).nonzero().squeeze(1)
             if row.kind == "forget":
-                told = labels[n, 1:][at][:, None]
-                ratio = (logs[n, at].gather(1, told) - frozen[n, at].gather(1, told)).sum()
-                found.append(-2 / BETA * logsigmoid(-BETA * ratio))
+                targets = labels[n, 1:][at][:, None]
+                ratio = (logs[n, at].gather(1, targets) - frozen[n, at].gather(1, targets)).sum()
+                losses.append(-2 / BETA * logsigmoid(-BETA * ratio))
             else:
-                found.append((frozen[n, at].exp() * (frozen[n, at] - logs[n, at])).sum(-1).mean())
-        return torch.stack(found)
+                losses.append((frozen[n, at].exp() * (frozen[n, at] - logs[n, at])).sum(-1).mean())
+        return torch.stack(losses)
 
     def tokens(self, lm: MultimodalLM, rows: Sequence[TrainingRow]) -> int:  # noqa: ARG002
         """See `Way`."""

@@ -1,1 +1,1 @@
-"""How fast the API is, as ratios to the smallest possible FastAPI application on the same machine in the same run."""
+"""Speed of the API, as ratios to a minimal FastAPI application on the same machine in the same run."""

@@ -47,7 +47,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.api", description=__doc__)
     parser.add_argument("--check", action="store_true", help="exit with 1 while a bar is missed")
-    parser.add_argument("--quick", action="store_true", help="a first impression; writes no results")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds; writes no results")
     parser.add_argument("--without-training", action="store_true", help="leave out polling beside a job that trains")
     return parser.parse_args()
 

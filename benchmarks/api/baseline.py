@@ -1,4 +1,4 @@
-"""The smallest possible FastAPI application that does one indexed read: no auth, no tenants, no entity tags."""
+"""A minimal FastAPI application with one indexed read: no authentication, no tenants, no entity tags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client that costs almost nothing: it must not be what is measured."""
+"""A load generator on raw sockets: it costs almost nothing, so that it does not distort what is measured."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from itertools import cycle, islice
 
 
 class Load:
-    """`connections` requests under way at any time. Each measurement opens connections of its own and keeps them open:
-    a server closes those that idle.
+    """Keeps `connections` requests in flight. Each measurement opens new connections, since servers close idle ones.
 
-    With several ports the connections are dealt out among them, as a load balancer does.
+    With several ports the connections are distributed in turn, as a load balancer does.
     """
 
     def __init__(self, port: int | Sequence[int], requests: Sequence[bytes], expect: int, connections: int = 8) -> None:
@@ -22,60 +21,60 @@ class Load:
         self._ports = list(islice(cycle([port] if isinstance(port, int) else port), connections))
 
     def rate(self, seconds: float) -> float:
-        """Answers a second."""
+        """Responses per second."""
         with ExitStack() as stack:
-            sockets = [stack.enter_context(_connected(port)) for port in self._ports]
+            sockets = [stack.enter_context(_connect(port)) for port in self._ports]
             for one in sockets:
                 one.sendall(next(self._requests))
-            done, began = 0, time.perf_counter()
-            while time.perf_counter() - began < seconds:
+            responses, started = 0, time.perf_counter()
+            while time.perf_counter() - started < seconds:
                 for one in sockets:
-                    self._answer(one)
+                    self._read_response(one)
                     one.sendall(next(self._requests))
-                done += len(sockets)
-            took = time.perf_counter() - began
+                responses += len(sockets)
+            elapsed = time.perf_counter() - started
             for one in sockets:
-                self._answer(one)
-        return done / took
+                self._read_response(one)
+        return responses / elapsed
 
     def latencies(self, seconds: float, pause: float) -> list[float]:
-        """Seconds until each answer to one client that asks again after a pause, sorted."""
+        """Response times in seconds, sorted, of one client that pauses between requests."""
         times: list[float] = []
-        with _connected(self._ports[0]) as one:
-            until = time.perf_counter() + seconds
-            while (began := time.perf_counter()) < until:
+        with _connect(self._ports[0]) as one:
+            end = time.perf_counter() + seconds
+            while (started := time.perf_counter()) < end:
                 one.sendall(next(self._requests))
-                self._answer(one)
-                times.append(time.perf_counter() - began)
+                self._read_response(one)
+                times.append(time.perf_counter() - started)
                 time.sleep(pause)
         return sorted(times)
 
-    def _answer(self, one: socket.socket) -> None:
-        found = head = mark = body = b""
+    def _read_response(self, one: socket.socket) -> None:
+        received = head = mark = body = b""
         while not mark:
-            found += _received(one)
-            head, mark, body = found.partition(b"\r\n\r\n")
+            received += _receive(one)
+            head, mark, body = received.partition(b"\r\n\r\n")
         if not head.startswith(self._expect):
             raise RuntimeError(f"expected {self._expect.decode()}, got {head[:200].decode()}: {body[:300].decode()}")
-        left = _length(head) - len(body)
+        left = _content_length(head) - len(body)
         while left > 0:
-            left -= len(_received(one))
+            left -= len(_receive(one))
 
 
-def _connected(port: int) -> socket.socket:
+def _connect(port: int) -> socket.socket:
     one = socket.create_connection(("127.0.0.1", port))
     one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return one
 
 
-def _received(one: socket.socket) -> bytes:
-    found = one.recv(65536)
-    if not found:
+def _receive(one: socket.socket) -> bytes:
+    data = one.recv(65536)
+    if not data:
         raise RuntimeError("the server closed the connection")
-    return found
+    return data
 
 
-def _length(head: bytes) -> int:
+def _content_length(head: bytes) -> int:
     for line in head.split(b"\r\n"):
         if line.lower().startswith(b"content-length:"):
             return int(line[15:])
@@ -83,13 +82,13 @@ def _length(head: bytes) -> int:
 
 
 def get(path: str, **headers: str) -> bytes:
-    """A GET as it goes over the wire."""
+    """The bytes of a GET request."""
     lines = [f"GET {path} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
 def post(path: str, body: bytes, **headers: str) -> bytes:
-    """A POST of JSON."""
+    """The bytes of a POST request with a JSON body."""
     lines = [f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json"]
     lines += [f"Content-Length: {len(body)}", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode() + body

@@ -1,16 +1,17 @@
-"""Polling a job, while nothing happens and while it trains on the same machine."""
+"""Polling a job on an idle machine, and while it trains on the same machine."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from benchmarks.api.load import Load, get
 from benchmarks.api.servers import Api
 from benchmarks.bars import Bar
 from client import Lethe
+from client.job import Job
 from core.unlearning import reference
 
 PAUSE = 0.02
@@ -46,8 +47,8 @@ def _submit(client: Lethe, folder: Path) -> str:
     return client.jobs.create_from(request, images=sorted((sample / "images").iterdir())).id
 
 
-def _until(client: Lethe, job: str, true: Any) -> None:
+def _until(client: Lethe, job: str, condition: Callable[[Job], bool]) -> None:
     deadline = time.monotonic() + 300
-    while not true(client.jobs.get(job)):
+    while not condition(client.jobs.get(job)):
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Reading one job, reading it unchanged, and reading lists, over few rows and over many."""
+"""Reading one job, reading it again unchanged, and reading lists, with few rows and with many."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def jobs(served: Api, plain: int, database: str, rounds: int, seconds: float) ->
         "200": Load(served.port, [get(f"/v1/jobs/{id}", **auth) for id in ids], 200),
         "304": Load(served.port, [get(f"/v1/jobs/{id}", **auth, **{"If-None-Match": '"1"'}) for id in ids], 304),
     }
-    found = _alternate(loads, rounds, seconds)
+    rates = _alternate(loads, rounds, seconds)
     return [
-        Bar("baseline: requests a second", median(found["baseline"])),
-        _ratio("GET /v1/jobs/{id} / baseline", found["200"], found["baseline"], 0.5),
-        _ratio("304 / baseline", found["304"], found["baseline"], 0.7),
+        Bar("baseline: requests a second", median(rates["baseline"])),
+        _ratio("GET /v1/jobs/{id} / baseline", rates["200"], rates["baseline"], 0.5),
+        _ratio("304 / baseline", rates["304"], rates["baseline"], 0.7),
     ]
 
 
 def lists(served: Api, database: str, many: int, rounds: int) -> list[Bar]:
-    """The median time of a page over `many` rows against that over a thousand: first pages, and behind a cursor."""
+    """The median time of a page with `many` rows in the table, divided by that with a thousand."""
     auth = {"Authorization": f"Bearer {served.key}"}
     paths = {"first page": "/v1/jobs?limit=20", "one status": "/v1/jobs?limit=20&status=cancelled"}
     before = {name: _page_time(served, path, auth, rounds) for name, path in paths.items()}
@@ -51,18 +51,17 @@ def lists(served: Api, database: str, many: int, rounds: int) -> list[Bar]:
 def _page_time(served: Api, path: str, auth: Mapping[str, str], rounds: int) -> float:
     load = Load(served.port, [get(path, **auth)], 200, connections=1)
     load.latencies(0.5, 0)
-    found = median(median(load.latencies(0.5, 0)) for _ in range(rounds))
-    return found
+    return median(median(load.latencies(0.5, 0)) for _ in range(rounds))
 
 
 def _alternate(loads: Mapping[str, Load], rounds: int, seconds: float) -> dict[str, list[float]]:
     for load in loads.values():
         load.rate(1.0)
-    found: dict[str, list[float]] = {name: [] for name in loads}
+    rates: dict[str, list[float]] = {name: [] for name in loads}
     for _ in range(rounds):
         for name, load in loads.items():
-            found[name].append(load.rate(seconds))
-    return found
+            rates[name].append(load.rate(seconds))
+    return rates
 
 
 def _ratio(name: str, ours: list[float], theirs: list[float], bound: float) -> Bar:

@@ -1,4 +1,4 @@
-"""Jobs by the million, as rows: made by the database itself."""
+"""Writes and updates many jobs by SQL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ON CONFLICT DO NOTHING
 
 
 def fill(database: str, number: int, first: int = 1, tenant: str = "default") -> list[str]:
-    """Ended jobs from the `first` to the `number`-th. Returns a few of their ids."""
+    """Insert ended jobs from the `first` to the `number`-th. Returns some of their ids."""
     engine = create_engine(database)
     with engine.begin() as connection:
         connection.execute(text(FILL), {"number": number, "first": first, "tenant": tenant})
@@ -30,7 +30,7 @@ def fill(database: str, number: int, first: int = 1, tenant: str = "default") ->
 
 
 def cancel_queued(database: str) -> None:
-    """Leave the workers nothing to do."""
+    """Cancel every queued job, so that workers have nothing to do."""
     engine = create_engine(database)
     with engine.begin() as connection:
         ended = "status = 'cancelled', finished_at = now(), cleaned_at = now()"

@@ -1,4 +1,4 @@
-"""PostgreSQL, the API and the smallest possible application, each in processes of its own."""
+"""PostgreSQL, the API and the baseline application, each in processes of its own."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from tests.servers.postgres import Postgres
+
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
-from servers.postgres import Postgres  # noqa: E402 - the launcher lives with the tests
 
 
 class DurablePostgres(Postgres):
-    """As in production: a commit is on the disk."""
+    """With fsync, as in production."""
 
     def commands(self) -> Sequence[Sequence[str | Path]]:
         return [["fsync=on" if part == "fsync=off" else part for part in line] for line in super().commands()]

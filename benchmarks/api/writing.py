@@ -17,7 +17,7 @@ BODY = {
 
 
 def jobs(served: Api, second: Api, seconds: float) -> list[Bar]:
-    """Each one stored, encrypted, audited and durable before its answer: by one API process, and by one a core."""
+    """Jobs created per second by one API process, and by two. Each is stored durably before the response."""
     return [
         Bar("POST /v1/jobs: created a second by one process", _rate(served, [served], seconds)),
         Bar("POST /v1/jobs: created a second by two processes", _rate(served, [served, second], seconds), 100, ">="),
@@ -28,5 +28,4 @@ def _rate(served: Api, apis: Sequence[Api], seconds: float) -> float:
     auth = {"Authorization": f"Bearer {served.key}"}
     load = Load([api.port for api in apis], [post("/v1/jobs", json.dumps(BODY).encode(), **auth)], 202, 4)
     load.rate(1.0)
-    rate = load.rate(seconds)
-    return rate
+    return load.rate(seconds)

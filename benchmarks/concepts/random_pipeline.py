@@ -1,4 +1,4 @@
-"""Pipelines of the shapes of Stable Diffusion 1.5 and XL with random weights: as heavy as the real ones."""
+"""Pipelines with the shapes of Stable Diffusion 1.5 and XL and random weights: they cost as much as the real ones."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ SHAPES: Mapping[str, Shape] = {
         vae=(32, 32),
     ),
 }
-"""The tiny one is for tests."""
+"""`tiny-sdxl` is for tests."""
 
 
 def build(shape: str, folder: Path, *, device: str, dtype: torch.dtype) -> Path:
-    """A folder with such a pipeline."""
+    """Write such a pipeline into `folder`."""
     chosen, before = SHAPES[shape], torch.get_default_dtype()
     torch.manual_seed(0)
     torch.set_default_dtype(dtype)
@@ -78,7 +78,8 @@ def build(shape: str, folder: Path, *, device: str, dtype: torch.dtype) -> Path:
             parts = _parts(chosen)
     finally:
         torch.set_default_dtype(before)
-    scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False)
+    make_scheduler: Any = DDIMScheduler
+    scheduler = make_scheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False)
     kind: Any = StableDiffusionXLPipeline if chosen.second else StableDiffusionPipeline
     more = {} if chosen.second else {"safety_checker": None, "feature_extractor": None}
     kind(**parts, scheduler=scheduler, tokenizer=_tokenizer(), **more).save_pretrained(folder)
@@ -109,7 +110,7 @@ def _config(sizes: Mapping[str, Any]) -> Any:
 
 
 def _tokenizer() -> Any:
-    """Letter by letter: prompts are padded to the same length as with the real vocabulary."""
+    """One token for each letter; prompts are padded to the same length as with the real vocabulary."""
     letters = [*string.ascii_lowercase, *string.digits, *".,'-"]
     words = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{letter}</w>" for letter in letters)]
     return CLIPTokenizer(vocab={word: n for n, word in enumerate(words)}, merges=[], model_max_length=_TOKENS)

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.concepts.shapes [--check] [--shapes sd15 sdxl]`: whole jobs on pipelines of real shapes.
+"""`python -m benchmarks.concepts.shapes [--check] [--shapes sd15 sdxl]`: time of whole jobs on pipelines of real sizes.
 
-Their weights are random, so that what is drawn says nothing; how long it takes does. The bars are an accelerator's.
+Their weights are random, so the pictures mean nothing. The bars hold on an accelerator.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _NAME = "ada brink"
 
 @dataclass(frozen=True)
 class Trial:
-    """A method, and how many seconds it may take on an accelerator."""
+    """A method with options; `bound`: seconds that it may take on an accelerator."""
 
     title: str
     method: str
@@ -61,20 +61,20 @@ def main() -> int:
     parser.add_argument("--shapes", nargs="+", default=["sd15", "sdxl"], choices=["sd15", "sdxl"])
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    found: list[Bar] = []
+    table: list[Bar] = []
     for shape in options.shapes:
         with tempfile.TemporaryDirectory() as folder:
             base = build(shape, Path(folder) / "base", device=device, dtype=torch.float16)
             for trial in TRIALS:
-                found += measured(shape, base, trial)
+                table += measure_job(shape, base, trial)
     name = torch.cuda.get_device_name() if device == "cuda" else device
     text = TEXT.format(pictures=_PICTURES, device=name)
-    met = publish("shapes", "Jobs on pipelines of real shapes", found, text=text)
+    met = publish("shapes", "Jobs on pipelines of real shapes", table, text=text)
     return 0 if met or not options.check else 1
 
 
-def measured(shape: str, base: Path, trial: Trial, *, steps: int = 30) -> list[Bar]:
-    """One whole job. `steps`: of a picture. Raises `UnlearningError` unless its patch can be verified."""
+def measure_job(shape: str, base: Path, trial: Trial, *, steps: int = 30) -> list[Bar]:
+    """Run one whole job. `steps`: denoising steps of a picture. Raises `UnlearningError` unless its patch verifies."""
     title, bound = f"{shape}, {trial.title}", trial.bound if torch.cuda.is_available() else None
     spec = ModelSpec(shape, "diffusion", str(base), retain_set=FOLDER, defaults={"draw_steps": steps})
     with tempfile.TemporaryDirectory() as folder:
@@ -93,9 +93,9 @@ def measured(shape: str, base: Path, trial: Trial, *, steps: int = 30) -> list[B
 
 
 def _side(base: Path) -> int:
-    """Width of a picture, in pixels."""
+    """Width of a picture in pixels."""
     unet, vae = (json.loads((base / part / "config.json").read_text()) for part in ("unet", "vae"))
-    return int(unet["sample_size"]) * 2 ** (len(vae["block_out_channels"]) - 1)
+    return int(unet["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1))
 
 
 def _request(side: int) -> ForgetRequest:

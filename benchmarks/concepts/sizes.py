@@ -1,4 +1,4 @@
-"""How large patches are for Stable Diffusion 1.x: its denoiser's shapes, without its weights."""
+"""Sizes of patches for Stable Diffusion 1.x, from its denoiser's shapes without weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TEXT = 768
 
 
 def size_bars() -> list[Bar]:
-    """At each method's default rank, and at rank 1."""
+    """Sizes at each method's default rank, and at rank 1."""
     texts, pictures = _shapes(KEY_VALUES), _shapes(OUTPUTS)
     rows = [
         Bar(f"{name}: patch on Stable Diffusion 1.x shapes, KB", _size(shapes, rank) / 1000, 1000, note=f"rank {rank}")

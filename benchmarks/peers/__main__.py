@@ -1,8 +1,8 @@
 """`python -m benchmarks.peers --open-unlearning DIR [--check]`.
 
-Runs a peer's own functions and ours on the same model, rows and weights, and writes `results/peers.json` and `.md`.
-Get the peer with `git clone https://github.com/locuslab/open-unlearning DIR` (MIT); it is read from there and nothing
-of it is kept. It needs scikit-learn and tqdm; what else its import lines name is not used.
+Runs open-unlearning's own functions and ours on the same model, rows and weights, and writes `results/peers.json` and
+`.md`. Get it with `git clone https://github.com/locuslab/open-unlearning DIR` (MIT); it is imported from there, and
+nothing of it is copied. It needs scikit-learn and tqdm; other modules that it imports are not used.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.bars import publish
 from benchmarks.peers import cost, losses, metrics
-from benchmarks.peers.inputs import inputs
+from benchmarks.peers.inputs import peer_inputs
 from benchmarks.peers.peer import load_peer
 
 TEXT = """The reference model under one random LoRA against its frozen copy; known people's facts by name, and questions
@@ -32,8 +32,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="exit with 1 while a bar is missed")
     options = parser.parse_args()
     peer = load_peer(options.open_unlearning)
-    with inputs() as same:
-        table = [*losses.rows(same, peer), *metrics.rows(same, peer), *cost.rows(same, peer)]
+    with peer_inputs() as inputs:
+        table = [*losses.rows(inputs, peer), *metrics.rows(inputs, peer), *cost.rows(inputs, peer)]
     met = publish("peers", "Beside a peer's own implementation", table, text=TEXT)
     return 0 if met or not options.check else 1
 

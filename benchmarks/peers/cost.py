@@ -1,4 +1,4 @@
-"""Time and memory of a step of NPO on questions about pictures, by both."""
+"""Time and memory of a step of NPO on questions about pictures, in both implementations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STEPS = 7
 
 
 def rows(inputs: PeerInputs, peer: Peer) -> Iterator[Bar]:
-    """Ratios, theirs to ours."""
+    """Ratios of the peer's cost to ours."""
     lm, count = inputs.lm, len(inputs.pictured)
     with torch.no_grad():
         before = answer_log_probs(answer_logits(inputs.frozen, lm.to_batch(inputs.pictured)), count)
@@ -32,26 +32,26 @@ def rows(inputs: PeerInputs, peer: Peer) -> Iterator[Bar]:
             answer_log_probs(answer_logits(inputs.model, lm.to_batch(inputs.pictured)), count), before, BETA
         ).mean()
 
-    def their() -> Tensor:
+    def theirs() -> Tensor:
         loss: Tensor = peer.losses.compute_dpo_loss(inputs.model, inputs.frozen, None, batch, BETA)[0]
         return loss
 
-    (mine, my_peak), (others, their_peak) = _spent(inputs, ours), _spent(inputs, their)
-    yield Bar(f"a step of NPO on {count} questions about 4 pictures: time, theirs / ours", others / mine)
-    yield Bar("the same: peak memory, theirs / ours", their_peak / my_peak)
+    (our_time, our_peak), (their_time, their_peak) = _spent(inputs, ours), _spent(inputs, theirs)
+    yield Bar(f"a step of NPO on {count} questions about 4 pictures: time, theirs / ours", their_time / our_time)
+    yield Bar("the same: peak memory, theirs / ours", their_peak / our_peak)
 
 
 def _spent(inputs: PeerInputs, loss: Callable[[], Tensor]) -> tuple[float, float]:
-    """Seconds (median) and bytes."""
+    """Median seconds of a step, and bytes at its peak."""
     device = inputs.lm.device
 
     def step() -> None:
-        loss().backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss())
         for parameter in inputs.parameters:
             parameter.grad = None
 
     reset_peak(device)
-    held = memory(device)
+    before = memory(device)
     step()
-    most = peak(device) - held
-    return median(timed(step, device) for _ in range(_STEPS)), most
+    used = peak(device) - before
+    return median(timed(step, device) for _ in range(_STEPS)), used

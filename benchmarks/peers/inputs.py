@@ -1,4 +1,4 @@
-"""What both are given: the reference model with an adapter on it, the frozen one, and rows about known people."""
+"""Inputs of both implementations: the reference model with an adapter, its frozen copy, rows about known people."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class PeerInputs:
-    """`model` is under an adapter, `frozen` is a copy without one. `pictured` and `named` are rows with true answers.
+    """`model` has an adapter, `frozen` is a copy without one. `pictured` and `named` are rows with true answers.
 
-    `questions` is what is asked in `named`; `wrong[n]` are its question n with answers that are not true, `refused` with a
-    refusal.
+    `questions` belong to `named`; `wrong[n]` are rows of question n with false answers, `refused` rows with a refusal.
     """
 
     lm: MultimodalLM
@@ -37,30 +36,30 @@ class PeerInputs:
     frozen: Any
     parameters: list[torch.nn.Parameter]
     pictured: list[Encoded]
-    told: list[Encoded]
-    asked: list[QA]
+    named: list[Encoded]
+    questions: list[QA]
     wrong: list[list[Encoded]]
     refused: list[Encoded]
 
 
 @contextmanager
-def inputs() -> Iterator[PeerInputs]:
-    """The same every time."""
+def peer_inputs() -> Iterator[PeerInputs]:
+    """Seeded: the same every time."""
     lm, rng = reference_model(), np.random.default_rng(3)
     frozen = copy.deepcopy(lm.model)
     people = known_people()[:8]
-    asked = [text_memory(person, topic, "trained", rng) for person in people for topic in TEXT_TOPICS]
-    others = sorted({qa.answer for qa in asked})
-    told = [lm.encoder.with_answer(qa.question, None, qa.answer) for qa in asked]
-    drawn = [rng.permutation([other for other in others if other != qa.answer])[:3] for qa in asked]
+    questions = [text_memory(person, topic, "trained", rng) for person in people for topic in TEXT_TOPICS]
+    others = sorted({qa.answer for qa in questions})
+    named = [lm.encoder.with_answer(qa.question, None, qa.answer) for qa in questions]
+    false_answers = [rng.permutation([other for other in others if other != qa.answer])[:3] for qa in questions]
     wrong = [
         [lm.encoder.with_answer(qa.question, None, str(answer)) for answer in answers]
-        for qa, answers in zip(asked, drawn, strict=True)
+        for qa, answers in zip(questions, false_answers, strict=True)
     ]
-    refused = [lm.encoder.with_answer(qa.question, None, REFUSAL) for qa in asked]
+    refused = [lm.encoder.with_answer(qa.question, None, REFUSAL) for qa in questions]
     pictured = encoded_rows(lm, 4, 16)
     with adapted(lm) as (model, parameters):
-        yield PeerInputs(lm, model, frozen, parameters, pictured, told, asked, wrong, refused)
+        yield PeerInputs(lm, model, frozen, parameters, pictured, named, questions, wrong, refused)
 
 
 def padded_batch(lm: MultimodalLM, rows: Sequence[Encoded], *, whole: bool = False) -> dict[str, torch.Tensor]:

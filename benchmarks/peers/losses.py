@@ -1,4 +1,4 @@
-"""Losses of the same rows under the same weights, by both."""
+"""Losses of the same rows under the same weights, in both implementations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.bars import Bar
 from benchmarks.peers.inputs import PeerInputs, padded_batch
 from benchmarks.peers.peer import Peer
 from core.unlearning.families.mllm.model.batch import collate
-from core.unlearning.families.mllm.model.logits import answer_logits
+from core.unlearning.families.mllm.model.logits import AnswerLogits, answer_logits
 from core.unlearning.families.mllm.training.losses import kl_divergence
 from core.unlearning.families.mllm.training.row_losses import answer_log_probs, mean_answer_losses
 from core.unlearning.families.mllm.training.teacher import Teacher
@@ -23,7 +23,7 @@ from core.unlearning.methods.simnpo.losses import simnpo
 from core.unlearning.methods.undial.losses import soft_cross_entropy
 
 BETA, SIM_BETA, GAMMA, UNDIAL_BETA = 0.1, 2.5, 0.5, 10.0
-AGREE = 1e-4
+MAX_DIFFERENCE = 1e-4
 
 
 @torch.no_grad()
@@ -34,42 +34,44 @@ def rows(inputs: PeerInputs, peer: Peer) -> Iterator[Bar]:
     yield from _distributions(inputs, peer)
 
 
-def difference_bar(name: str, ours: Any, their: Any, note: str = "") -> Bar:
-    """Absolute difference."""
-    return Bar(f"{name}: difference", abs(float(ours) - float(their)), AGREE, note=note or f"{float(ours):.6g}")
+def difference_bar(name: str, ours: Any, theirs: Any, note: str = "") -> Bar:
+    """The absolute difference of both values."""
+    difference = abs(float(ours) - float(theirs))
+    return Bar(f"{name}: difference", difference, MAX_DIFFERENCE, note=note or f"{float(ours):.6g}")
 
 
 def _preference(inputs: PeerInputs, peer: Peer) -> Iterator[Bar]:
     lm, pictured = inputs.lm, inputs.pictured
     batch = padded_batch(lm, pictured)
     out, frozen = (answer_logits(m, lm.to_batch(pictured)) for m in (inputs.model, inputs.frozen))
-    told, before = answer_log_probs(out, len(pictured)), answer_log_probs(frozen, len(pictured))
-    found, _ = peer.losses.compute_dpo_loss(inputs.model, inputs.frozen, None, batch, BETA)
-    yield difference_bar("NPO, questions about pictures", npo(told, before, BETA).mean(), found)
+    trained, before = answer_log_probs(out, len(pictured)), answer_log_probs(frozen, len(pictured))
+    theirs, _ = peer.losses.compute_dpo_loss(inputs.model, inputs.frozen, None, batch, BETA)
+    yield difference_bar("NPO, questions about pictures", npo(trained, before, BETA).mean(), theirs)
     simple = SimpleNamespace(
         beta=SIM_BETA, delta=GAMMA / SIM_BETA, gamma=1.0, alpha=0.0, compute_retain_loss=lambda **_: 0.0
     )
     text = padded_batch(lm, inputs.named)
-    kept = {"forget": text, "retain": text}
-    sizes = mean_answer_losses(answer_logits(inputs.model, lm.to_batch(inputs.named)), len(inputs.named))
-    their = peer.simnpo.compute_loss(simple, inputs.model, kept)
+    batches = {"forget": text, "retain": text}
+    our_losses = mean_answer_losses(answer_logits(inputs.model, lm.to_batch(inputs.named)), len(inputs.named))
+    theirs = peer.simnpo.compute_loss(simple, inputs.model, batches)
     note = "their delta is the paper's gamma / beta; gamma here is the paper's"
-    yield difference_bar("SimNPO", simnpo(sizes, SIM_BETA, GAMMA).mean(), their, note)
+    yield difference_bar("SimNPO", simnpo(our_losses, SIM_BETA, GAMMA).mean(), theirs, note)
     ratios = []
-    for chosen in (inputs.refused, inputs.named):
-        now, then = (answer_logits(m, lm.to_batch(chosen)) for m in (inputs.model, inputs.frozen))
-        ratios.append(answer_log_probs(now, len(chosen)) - answer_log_probs(then, len(chosen)))
-    win = padded_batch(lm, inputs.refused)
-    found, _ = peer.losses.compute_dpo_loss(inputs.model, inputs.frozen, win, text, BETA)
-    yield difference_bar("DPO, refusal over answer", dpo(*ratios, BETA).mean(), found)
+    for answers in (inputs.refused, inputs.named):
+        now, then = (answer_logits(m, lm.to_batch(answers)) for m in (inputs.model, inputs.frozen))
+        ratios.append(answer_log_probs(now, len(answers)) - answer_log_probs(then, len(answers)))
+    preferred, rejected = ratios
+    winners = padded_batch(lm, inputs.refused)
+    theirs, _ = peer.losses.compute_dpo_loss(inputs.model, inputs.frozen, winners, text, BETA)
+    yield difference_bar("DPO, refusal over answer", dpo(preferred, rejected, BETA).mean(), theirs)
 
 
 def _likelihood(inputs: PeerInputs, peer: Peer) -> Iterator[Bar]:
-    lm, told = inputs.lm, inputs.named
-    ours = -mean_answer_losses(answer_logits(inputs.model, lm.to_batch(told)), len(told))
-    singly = [peer.ascent.compute_loss(None, inputs.model, {"forget": padded_batch(lm, [row])}) for row in told]
+    lm, named = inputs.lm, inputs.named
+    ours = -mean_answer_losses(answer_logits(inputs.model, lm.to_batch(named)), len(named))
+    singly = [peer.ascent.compute_loss(None, inputs.model, {"forget": padded_batch(lm, [row])}) for row in named]
     yield difference_bar("gradient ascent, an answer at a time", (ours - torch.stack(singly)).abs().max(), 0.0)
-    together = peer.ascent.compute_loss(None, inputs.model, {"forget": padded_batch(lm, told)})
+    together = peer.ascent.compute_loss(None, inputs.model, {"forget": padded_batch(lm, named)})
     note = "theirs is a mean over all tokens of a batch; TOFU (and this project): over answers of each one's mean"
     yield Bar("gradient ascent, a batch: ours", float(ours.mean()), note=note)
     yield Bar("gradient ascent, a batch: theirs", float(together))
@@ -79,32 +81,46 @@ def _distributions(inputs: PeerInputs, peer: Peer) -> Iterator[Bar]:
     lm = inputs.lm
     whole = [replace(row, answer_start=1) for row in inputs.named]
     now, then = (answer_logits(m, collate(whole, lm.pad_id, lm.device)) for m in (inputs.model, inputs.frozen))
+    is_answer = torch.cat([torch.arange(1, len(row)) >= row.answer_start for row in inputs.named])
+    yield from _undial(inputs, peer, now, then, is_answer)
+    yield from _kl(inputs, peer, now, then, is_answer)
+
+
+def _undial(
+    inputs: PeerInputs, peer: Peer, now: AnswerLogits, then: AnswerLogits, is_answer: torch.Tensor
+) -> Iterator[Bar]:
     adjusted = then.logits - UNDIAL_BETA * torch.nn.functional.one_hot(then.targets, then.logits.shape[1])
     values = soft_cross_entropy(now.logits, _soft(adjusted))
-    differ = []
+    errors = []
     for n, row in enumerate(inputs.named):
-        batch = padded_batch(lm, [row], whole=True)
-        their, _ = peer.losses.compute_undial_loss(inputs.model, inputs.frozen, batch, UNDIAL_BETA)
-        differ.append(abs(float(values[now.rows == n].mean()) - float(their)))
-    yield difference_bar("UNDIAL, every token of a text as its answer", max(differ), 0.0)
-    their, _ = peer.losses.compute_undial_loss(inputs.model, inputs.frozen, padded_batch(lm, inputs.named), UNDIAL_BETA)
-    told = torch.cat([torch.arange(1, len(row)) >= row.answer_start for row in inputs.named])
+        batch = padded_batch(inputs.lm, [row], whole=True)
+        theirs, _ = peer.losses.compute_undial_loss(inputs.model, inputs.frozen, batch, UNDIAL_BETA)
+        errors.append(abs(float(values[now.rows == n].mean()) - float(theirs)))
+    yield difference_bar("UNDIAL, every token of a text as its answer", max(errors), 0.0)
+    batch = padded_batch(inputs.lm, inputs.named)
+    theirs, _ = peer.losses.compute_undial_loss(inputs.model, inputs.frozen, batch, UNDIAL_BETA)
     note = "theirs counts questions and padding too, with label -100 there: the 100th token from the vocabulary's end"
-    yield Bar("UNDIAL, a batch: ours, over answers", float(values[told].mean()), note=note)
-    yield Bar("UNDIAL, a batch: theirs", float(their))
-    kept = kl_divergence(now.logits, _soft(then.logits))
-    differ = []
+    yield Bar("UNDIAL, a batch: ours, over answers", float(values[is_answer].mean()), note=note)
+    yield Bar("UNDIAL, a batch: theirs", float(theirs))
+
+
+def _kl(
+    inputs: PeerInputs, peer: Peer, now: AnswerLogits, then: AnswerLogits, is_answer: torch.Tensor
+) -> Iterator[Bar]:
+    divergences = kl_divergence(now.logits, _soft(then.logits))
+    errors = []
     for n, row in enumerate(inputs.named):
-        batch = padded_batch(lm, [row])
-        their, outputs = peer.losses.compute_kl_divergence(inputs.model, inputs.frozen, batch)
+        batch = padded_batch(inputs.lm, [row])
+        theirs, outputs = peer.losses.compute_kl_divergence(inputs.model, inputs.frozen, batch)
+        # Their mean includes the last position, which predicts nothing.
         last = kl_divergence(outputs.logits[0, -1:], _soft(inputs.frozen(**batch).logits[0, -1:]))
-        ours = (kept[now.rows == n].sum() + last.sum()) / len(row)
-        differ.append(abs(float(ours) - float(their)))
-    yield difference_bar("KL(frozen ‖ trained) at the same tokens", max(differ), 0.0)
-    their, _ = peer.losses.compute_kl_divergence(inputs.model, inputs.frozen, padded_batch(lm, inputs.named))
+        ours = (divergences[now.rows == n].sum() + last.sum()) / len(row)
+        errors.append(abs(float(ours) - float(theirs)))
+    yield difference_bar("KL(frozen ‖ trained) at the same tokens", max(errors), 0.0)
+    theirs, _ = peer.losses.compute_kl_divergence(inputs.model, inputs.frozen, padded_batch(inputs.lm, inputs.named))
     note = "TOFU: over all tokens of a text; theirs counts padding too; ours is over the answers, what is to be kept"
-    yield Bar("KL, a batch: ours", float(kept[told].mean()), note=note)
-    yield Bar("KL, a batch: theirs", float(their))
+    yield Bar("KL, a batch: ours", float(divergences[is_answer].mean()), note=note)
+    yield Bar("KL, a batch: theirs", float(theirs))
 
 
 def _soft(logits: torch.Tensor) -> Teacher:

@@ -1,4 +1,4 @@
-"""open-unlearning's own functions, read from a checkout at run time. Nothing of it is in this repository."""
+"""open-unlearning's own functions, imported from a checkout. Nothing of it is in this repository."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 from unittest.mock import MagicMock
 
 _PACKAGES = ("trainer", "trainer.unlearn", "evals", "evals.metrics", "evals.metrics.mia", "data")
-"""Their `__init__` files import everything, configuration and data sets included."""
+"""Replaced by empty packages: their `__init__` files import everything, configuration and data sets included."""
 _UNUSED = ("omegaconf", "datasets", "deepspeed", "rouge_score")
-"""Named by import lines; no function that is called here uses them."""
+"""Imported there, but not used by the functions that are called here."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Peer:
 
 
 def load_peer(checkout: Path) -> Peer:
-    """From a checkout of https://github.com/locuslab/open-unlearning. Raises `FileNotFoundError` for anything else."""
+    """The modules of a checkout of https://github.com/locuslab/open-unlearning, or else `FileNotFoundError`."""
     source = checkout / "src"
     if not (source / "trainer" / "utils.py").is_file():
         raise FileNotFoundError(f"{checkout} is no checkout of open-unlearning")
@@ -40,7 +40,7 @@ def load_peer(checkout: Path) -> Peer:
         package.__path__ = [str(source / name.replace(".", "/"))]
         sys.modules[name] = package
     sys.modules["data"].get_datasets = sys.modules["data"].get_collators = None  # type: ignore[attr-defined]
-    # Looks for some of them itself, and must find that they are not there.
+    # transformers looks for some of the unused modules itself, so it has to come first.
     importlib.import_module("transformers.trainer")
     for name in _UNUSED:
         if importlib.util.find_spec(name) is None:

@@ -60,16 +60,17 @@ def spec() -> ModelSpec:
     return ModelSpec("reference-mllm", "mllm", str(base), retain_set=base.parent / "retain_set")
 
 
+def _retained_examples(lm: MultimodalLM, seed: int) -> Sequence[Example]:
+    """The training part of the model's retain set."""
+    return load_family("mllm").keep_examples(lm, spec().retain_set, (), "standard", seed)["train"]
+
+
 def curve(run: SequenceRun) -> list[Recalls]:
     """Recall before any request, after the first, …, after the tenth."""
     lm: MultimodalLM = load_family("mllm").load(spec(), precision="float32")
     examples, store = evaluation_examples(run.seed), ResultStore(run.folder)
     recalls: list[Recalls] = store.read_or_measure(_CURVE, lambda: [measure(lm, examples, 0)])
-    after = (
-        _stacked
-        if run.way in STACKED
-        else partial(_apart, retained=kept_questions(lm, spec(), "standard", run.seed)["train"])
-    )
+    after = _stacked if run.way in STACKED else partial(_apart, retained=_retained_examples(lm, run.seed))
     for count in range(len(recalls), len(FORGOTTEN) + 1):
         with after(lm, run, count):
             recalls.append(measure(lm, examples, count))
@@ -112,7 +113,7 @@ def _apart(lm: MultimodalLM, run: SequenceRun, count: int, retained: Sequence[Ex
         return
     out = run.folder / str(count)
     sources = [Source(str(n), recipe) for n, recipe in enumerate(jobs)]
-    result = consolidate(lm, sources, retained, Consolidation(seed=run.seed), out, Silent())
+    result = consolidate(lm, sources, retained, Consolidation(seed=run.seed), JobContext(out))
     ResultStore(run.folder).write(str(count), dict(result.details))
     plain, lm.model = lm.model, PeftModel.from_pretrained(lm.model, result.adapter).eval()
     try:

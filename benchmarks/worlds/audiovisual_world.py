@@ -1,4 +1,4 @@
-"""What the bundled classifiers of digits get right: rows of `benchmarks.reference`."""
+"""Accuracy of the bundled classifiers of digits: rows of `benchmarks.worlds.reference`."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from core.unlearning.reference.audiovisual.sample import standard_requests
 NAME = "digits, seen and heard"
 MEGABYTES = 5.0
 FUSED, VISUAL, AUDIO, TRAINED = 0.94, 0.88, 0.70, 0.99
-REMEMBERED = 0.55
-"""AUC of the visual loss, training against the rest: with less, nothing is remembered that could be forgotten."""
+MIN_MEMBERSHIP = 0.55
+"""AUC of membership by the visual loss: below this bar the model memorises nothing that could be forgotten."""
 
 
 def rows() -> Iterator[Bar]:
-    """The base model, and what it and its references make of what they never saw."""
+    """The bars of the base model and of its oracles."""
     folder = reference.bundled_path("audiovisual")
     base, unseen, trained = saved(folder), (*of_part("validation"), *of_part("test")), of_part("train")
-    found = accuracy(base, unseen)
+    held_out = accuracy(base, unseen)
     for name, value, bound in (
-        ("both", found.fused, FUSED),
-        ("pictures alone", found.visual, VISUAL),
-        ("sound alone", found.audio, AUDIO),
+        ("both", held_out.fused, FUSED),
+        ("pictures alone", held_out.visual, VISUAL),
+        ("sound alone", held_out.audio, AUDIO),
     ):
         yield Bar(f"{NAME}: base, held out, {name}", value, bound, ">=", n=len(unseen))
     yield Bar(f"{NAME}: base, trained on, both", accuracy(base, trained).fused, TRAINED, ">=", n=len(trained))
-    yield Bar(f"{NAME}: base, membership AUC", membership(base, trained, unseen), REMEMBERED, ">=")
-    yield from _references(unseen)
+    yield Bar(f"{NAME}: base, membership AUC", membership(base, trained, unseen), MIN_MEMBERSHIP, ">=")
+    yield from _oracle_bars(unseen)
     size = sum(path.stat().st_size for path in folder.parent.rglob("*") if path.is_file())
     yield Bar(f"{NAME}: package data, MB", size / 1e6, MEGABYTES)
 
 
-def _references(unseen: tuple[Row, ...]) -> Iterator[Bar]:
+def _oracle_bars(unseen: tuple[Row, ...]) -> Iterator[Bar]:
     four, three = training_rows(standard_requests()[2]), training_rows((STANDARD_CLASS,))
     by_id = {row.id: row for row in of_part("train")}
     without = (("pictures of four people", four), ("pictures of a class", three), ("four people", four))

@@ -1,9 +1,8 @@
-"""What the bundled reference models know, say, decline, draw and recognise, asked as a user would ask them.
+"""Accuracy of the bundled reference models, loaded and prompted as a user would.
 
-`python -m benchmarks.worlds.reference --check` measures with free-running greedy decoding and stock sampling, on
-renderings and wordings that were in no training, writes `results/reference.json` and `.md`, and exits non-zero while a
-bar is
-missed. `--build` also trains the multimodal base model from scratch (about five minutes on two cores), holds it to the
+`python -m benchmarks.worlds.reference --check` measures with greedy decoding and stock sampling on renderings and
+wordings that were in no training, writes `results/reference.json` and `.md`, and exits non-zero while a bar is missed.
+`--build` also trains the multimodal base model from scratch (about five minutes on two cores), measures it against the
 same bars and times it.
 """
 
@@ -33,7 +32,7 @@ TEXT = (
 
 
 def model_rows(label: str, directory: Path, excluded: frozenset[int] = frozenset()) -> Iterator[Bar]:
-    """The share of right answers on every kind of probe."""
+    """The share of right answers for every kind of probe."""
     asker = Asker(directory)
     for bar in bars("held_out_b", excluded=excluded):
         probes = bar.probes()
@@ -47,7 +46,7 @@ def size_row() -> Bar:
 
 
 def build_rows() -> Iterator[Bar]:
-    """Train from scratch and measure the outcome."""
+    """Train from scratch, and measure the model and its time."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         built = build(Path(folder), seed=0)

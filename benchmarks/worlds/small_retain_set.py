@@ -10,11 +10,11 @@ from pathlib import Path
 from core.unlearning import reference
 
 _ROWS = 4
-"""Of each group and part, with and without a picture."""
+"""Of each group and part, with and without a picture, at least."""
 
 
 def write(folder: Path) -> Path:
-    """Write the rows and their pictures into `folder`: of each kind some from its first row to its last."""
+    """Write the rows and their pictures into `folder`, evenly spaced over the rows of each kind."""
     whole = reference.bundled_path("mllm").parent / "retain_set"
     (folder / "images").mkdir(parents=True, exist_ok=True)
     kinds: dict[tuple[str, str, bool], list[dict[str, str]]] = defaultdict(list)

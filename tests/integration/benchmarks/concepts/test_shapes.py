@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.concepts.random_pipeline import SHAPES, build
-from benchmarks.concepts.shapes import TRIALS, measured
+from benchmarks.concepts.shapes import TRIALS, measure_job
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 def test_a_job_is_timed(tmp_path: Path) -> None:
     base = build("tiny-sdxl", tmp_path / "base", device="cpu", dtype=torch.float16)
     published = replace(TRIALS[1], options={**TRIALS[1].options, "precision": "float16"})
-    bars = {bar.name.partition(": ")[2]: bar for bar in measured("tiny-sdxl", base, published, steps=1)}
+    bars = {bar.name.partition(": ")[2]: bar for bar in measure_job("tiny-sdxl", base, published, steps=1)}
     assert 0 < bars["method, seconds"].value < bars["whole job, seconds"].value
     assert bars["method, seconds"].bound is None
     assert bars["patch, KB"].value > 1
