@@ -98,7 +98,12 @@ def _measure(work: Path, seed: int, scenario: Scenario) -> dict[str, Any]:
 
 
 def _all_numbers(
-    model: AudioVisualModel, scenario: Scenario, before: SplitPredictions, target: SplitPredictions, *, relearns: bool = True
+    model: AudioVisualModel,
+    scenario: Scenario,
+    before: SplitPredictions,
+    target: SplitPredictions,
+    *,
+    relearns: bool = True,
 ) -> dict[str, Any]:
     predictions = predict_splits(model, scenario)
     numbers: dict[str, Any] = {**model_numbers(predictions), **closeness(predictions, target)}

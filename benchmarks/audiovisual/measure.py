@@ -62,7 +62,8 @@ def model_numbers(predictions: SplitPredictions) -> dict[str, Any]:
         for split in predictions.predicted
         for part in ("fused", "visual", "audio")
     }
-    members, others = predictions.visual_predictions("forget_examples"), predictions.visual_predictions("forget_held_out")
+    members = predictions.visual_predictions("forget_examples")
+    others = predictions.visual_predictions("forget_held_out")
     scores = log_probability(members).tolist(), log_probability(others).tolist()
     loss, worst = membership(*scores), strongest_attack(members, others)
     assert loss is not None

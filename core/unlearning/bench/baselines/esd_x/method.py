@@ -32,7 +32,8 @@ class EsdX:
         def batch(generator: torch.Generator) -> DistillationBatch:
             """The target is the empty prompt's prediction, moved away from the concept's by `guidance`."""
             text = select_prompts(concept, torch.randint(0, len(prompts), (options.batch,), generator=generator))
-            rows = add_noise(model, clean[torch.randint(0, len(clean), (options.batch,), generator=generator)], generator)
+            pictures = clean[torch.randint(0, len(clean), (options.batch,), generator=generator)]
+            rows = add_noise(model, pictures, generator)
             with torch.no_grad(), without_lora(model.pipe.unet):
                 unconditional, conditional = predict(model, rows, empty), predict(model, rows, text)
             return DistillationBatch(rows, text, unconditional - options.guidance * (conditional - unconditional))
