@@ -89,7 +89,7 @@ class _Exchange:
         await self._send(message)
 
     async def crashed(self, error: Exception, receive: Receive) -> None:
-        log.error("unhandled_error", error=type(error).__name__, frames=logs.where(error))
+        log.error("unhandled_error", error=type(error).__name__, frames=logs.stack_frames(error))
         if self.status == 0:
             problem = Problem(500, "internal_error", "Internal server error", "The server failed. Try again later.")
             await problem.response(self.request_id)(self.scope, receive, self.send)

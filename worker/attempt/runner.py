@@ -164,7 +164,7 @@ def _after_stop(claim: Claim, stopped: JobStoppedError) -> Callable[[Session], N
 
 def _after_error(claim: Claim, error: Exception) -> Callable[[Session], None]:
     code, message, retryable = public_error(error)
-    log.error("job_failed", code=code, error=type(error).__name__, at=logs.where(error))
+    log.error("job_failed", code=code, error=type(error).__name__, at=logs.stack_frames(error))
     return _failing(claim, code, message, retryable=retryable)
 
 

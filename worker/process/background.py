@@ -35,7 +35,7 @@ def repeat(seconds: float, work: Callable[[], object], name: str) -> None:
             try:
                 work()
             except Exception as error:
-                log.warning("background_failed", task=name, error=type(error).__name__, at=logs.where(error, 1))
+                log.warning("background_failed", task=name, error=type(error).__name__, at=logs.stack_frames(error, 1))
             time.sleep(seconds)
 
     threading.Thread(target=loop, name=name, daemon=True).start()

@@ -33,7 +33,7 @@ def keep_reporting(services: Services, worker: str) -> None:
 def withdraw(services: Services, worker: str) -> None:
     """Withdraw the report at shutdown. If the database is unavailable, the report becomes outdated by itself."""
     with suppress(SQLAlchemyError), services.db.write() as session:
-        workers.leave(session, worker)
+        workers.remove(session, worker)
 
 
 def gpu_memory() -> GpuMemory | None:

@@ -71,7 +71,7 @@ def create_opendsr_request(
     key, received = processor_key(request), now()
 
     def make(session: Session) -> OpendsrRequest:
-        row = requests.repeated(session, principal.tenant_id, intake.dsr, intake.raw)
+        row = requests.find_repeat(session, principal.tenant_id, intake.dsr, intake.raw)
         if row is not None:
             return row
         with pointing_below(f"/extensions/{key.domain}"):
@@ -133,4 +133,4 @@ def get_opendsr_status(
 def _receipt(services: Services, act: Callable[[Session], OpendsrRequest]) -> dict[str, Any]:
     with answering(), services.db.write() as session:
         row = act(session)
-        return {**requests.receipt(row), "expected_completion_time": requests.moment(row.expected_at)}
+        return {**requests.receipt(row), "expected_completion_time": requests.timestamp(row.expected_at)}

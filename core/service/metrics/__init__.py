@@ -1,4 +1,4 @@
-"""What `/metrics` tells from the database. A new reader is one function, added to `READERS`."""
+"""The metrics that are read from the database. To add one, write a function and list it in `READERS`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import datetime
 from prometheus_client.metrics_core import Metric
 from sqlalchemy.orm import Session
 
-from core.service.metrics.counted import jobs_ended, lease_expiries, phase_seconds, webhook_attempts
-from core.service.metrics.live import jobs_now, oldest_queued, requests_unmet, workers_now
+from core.service.metrics.current import jobs_now, oldest_queued, requests_unmet, workers_now
 from core.service.metrics.outbox import outbox
+from core.service.metrics.totals import jobs_ended, lease_expiries, phase_seconds, webhook_attempts
 
 Reader = Callable[[Session, datetime], Iterable[Metric]]
 
@@ -25,4 +25,4 @@ READERS: tuple[Reader, ...] = (
     webhook_attempts,
     requests_unmet,
 )
-"""Each gets a read session and the database's time. Labels come from small sets: never a tenant, a job or a text."""
+"""Each gets a read session and the database's time. Labels have few values: never a tenant, a job or free text."""

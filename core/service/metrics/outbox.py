@@ -1,4 +1,4 @@
-"""What webhooks wait for."""
+"""Gauges about webhook deliveries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.service.db.tables.webhooks import WebhookDelivery, WebhookEndpoint
 
 
 def outbox(s: Session, at: datetime) -> Iterable[Metric]:
-    """Deliveries to come, and how long the first of them has been due. Disabled endpoints wait for nothing."""
+    """Pending deliveries, and how long the first of them has been due. Disabled endpoints do not count."""
     query = select(func.count(), func.min(WebhookDelivery.next_attempt_at)).where(WebhookDelivery.status == "pending")
     query = query.join(WebhookEndpoint, WebhookEndpoint.id == WebhookDelivery.endpoint_id)
     pending, due = s.execute(query.where(WebhookEndpoint.disabled_at.is_(None))).one()

@@ -1,4 +1,4 @@
-"""Which workers are alive, and the memory of their GPUs: one row each, written by the worker itself."""
+"""Which workers are alive, and the memory of their GPUs. Each worker writes one row about itself."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from core.service.db.tables.metrics import Worker
 
 REPORT_SECONDS = 15.0
 ALIVE = timedelta(seconds=60)
-FORGOTTEN = timedelta(hours=1)
+DELETED_AFTER = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class GpuMemory:
-    """Bytes of one device: all, in use by any process, and the most that the present job held."""
+    """Bytes of one device: total, used by any process, and the peak of the present job."""
 
     total: int
     used: int
@@ -26,7 +26,7 @@ class GpuMemory:
 
 
 def report(s: Session, name: str, gpu: GpuMemory | None) -> None:
-    """Note that a worker is alive. `gpu` None: its process has not touched one. Forgets workers long gone."""
+    """Store that a worker is alive. `gpu` None: its process does not use one. Deletes the rows of workers long gone."""
     at = db_now(s)
     row = s.get(Worker, name)
     if row is None:
@@ -35,11 +35,11 @@ def report(s: Session, name: str, gpu: GpuMemory | None) -> None:
     row.seen_at = at
     if gpu is not None:
         row.gpu_total, row.gpu_used, row.gpu_peak, row.gpu_seen_at = gpu.total, gpu.used, gpu.peak, at
-    s.execute(delete(Worker).where(Worker.seen_at < at - FORGOTTEN))
+    s.execute(delete(Worker).where(Worker.seen_at < at - DELETED_AFTER))
 
 
-def leave(s: Session, name: str) -> None:
-    """Forget a worker that shuts down."""
+def remove(s: Session, name: str) -> None:
+    """Delete the row of a worker that shuts down."""
     s.execute(delete(Worker).where(Worker.id == name))
 
 

@@ -1,4 +1,4 @@
-"""The registered models: only these can be named in a job, and only an administrator adds them."""
+"""The registered models. Jobs can name only these, and only administrators register them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from core.service.kit.clock import now
 from core.service.models.schema import ModelCreate
 from core.service.settings import Settings
 
-_FOLDERS = ("oracle", "classifiers", "clip")
-"""Defaults that are read from disk, a folder or a list of them. All but `classifiers` may be hub ids."""
+_PATH_DEFAULTS = ("oracle", "classifiers", "clip")
+"""Defaults that hold a folder or a list of folders. All but `classifiers` may hold hub ids instead."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
@@ -50,7 +50,7 @@ def register(s: Session, model: ModelCreate, settings: Settings) -> RegisteredMo
 
 
 def register_trusted(s: Session, model: ModelCreate) -> RegisteredModel:
-    """Add or replace a model that comes with the package, wherever it lies."""
+    """Add or replace a model that comes with the package. Its folders need not be below the model roots."""
     row = s.get(Model, model.id)
     values = model.model_dump()
     if row is None:
@@ -80,24 +80,27 @@ def _checked(model: ModelCreate, roots: list[Path]) -> dict[str, Any]:
     values = model.model_dump()
     if not _HUB_ID.fullmatch(model.source):
         values["source"] = _confined(model.source, roots, "/source")
-    folders = {name: model.defaults[name] for name in _FOLDERS if name in model.defaults}
-    values["defaults"] = {**values["defaults"], **{name: _each(name, value, roots) for name, value in folders.items()}}
+    folders = {name: model.defaults[name] for name in _PATH_DEFAULTS if name in model.defaults}
+    values["defaults"] = {
+        **values["defaults"],
+        **{name: _confined_default(name, value, roots) for name, value in folders.items()},
+    }
     if model.retain_set is not None:
         values["retain_set"] = _confined(model.retain_set, roots, "/retain_set")
     return values
 
 
-def _each(name: str, value: Any, roots: list[Path]) -> Any:
-    """A default that names a folder, or several: what they are in truth."""
+def _confined_default(name: str, value: Any, roots: list[Path]) -> Any:
+    """A default that holds folders, with their real paths."""
     if isinstance(value, list):
-        return [_each(name, item, roots) for item in value]
+        return [_confined_default(name, item, roots) for item in value]
     if not isinstance(value, str) or (name != "classifiers" and _HUB_ID.fullmatch(value)):
         return value
     return _confined(value, roots, f"/defaults/{name}")
 
 
 def _confined(text: str, roots: list[Path], pointer: str) -> str:
-    """The real path, which must be a folder below one of `roots`. One answer to all else: no probing of disks."""
+    """The real path, if it is a folder below one of `roots`. All others get the same answer: no probing of disks."""
     path = Path(text)
     if path.is_absolute():
         real = path.resolve()

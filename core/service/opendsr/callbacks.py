@@ -1,4 +1,4 @@
-"""Callbacks: written by the transaction that changes a request's status, sent once it has committed."""
+"""Callbacks: written by the transaction that changes a request's status, and sent after it has committed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from core.service.kit.ids import new_id
 from core.service.opendsr import mapping
 
 LEASE_SECONDS = 60.0
-LOOK_AT = 20
+BATCH = 20
 
 
 @dataclass(frozen=True)
-class Parcel:
-    """A callback that is ours to send until its lease ends."""
+class ClaimedCallback:
+    """A callback that this process may send until its lease ends."""
 
     id: str
     tries: int
@@ -32,7 +32,7 @@ class Parcel:
 
 
 def job_changed(s: Session, job_id: str) -> None:
-    """Write one callback for each URL of the request that the job serves, if its status is another one now."""
+    """Write a callback for each URL of the request that the job serves, if the status of the request has changed."""
     request = s.execute(select(OpendsrRequest).where(OpendsrRequest.job_id == job_id)).scalar_one_or_none()
     if request is None:
         return
@@ -57,28 +57,36 @@ def job_changed(s: Session, job_id: str) -> None:
 
 
 def due(s: Session) -> list[str]:
-    """What could be sent now, the oldest first."""
+    """The ids of callbacks that are due, the oldest first."""
     waiting = OpendsrCallback.state == "pending", OpendsrCallback.next_attempt_at <= db_now(s)
-    query = select(OpendsrCallback.id).where(*waiting).order_by(OpendsrCallback.next_attempt_at).limit(LOOK_AT)
+    query = select(OpendsrCallback.id).where(*waiting).order_by(OpendsrCallback.next_attempt_at).limit(BATCH)
     return list(s.execute(query).scalars())
 
 
-def claim(s: Session, callback_id: str) -> Parcel | None:
-    """Take a callback by compare-and-set. If its sender dies, it is due again when the lease ends."""
+def claim(s: Session, callback_id: str) -> ClaimedCallback | None:
+    """Claim a callback by compare-and-set. If the sender is lost, it is due again when the lease ends."""
     at = db_now(s)
-    mine = OpendsrCallback.id == callback_id, OpendsrCallback.state == "pending", OpendsrCallback.next_attempt_at <= at
+    claimable = (
+        OpendsrCallback.id == callback_id,
+        OpendsrCallback.state == "pending",
+        OpendsrCallback.next_attempt_at <= at,
+    )
     values = {"next_attempt_at": at + timedelta(seconds=LEASE_SECONDS), "tries": OpendsrCallback.tries + 1}
-    taken = update(OpendsrCallback).where(*mine).values(values).returning(OpendsrCallback)
+    query = update(OpendsrCallback).where(*claimable).values(values).returning(OpendsrCallback)
     options = {"synchronize_session": False, "populate_existing": True}
-    row = s.execute(taken, execution_options=options).scalar_one_or_none()
+    row = s.execute(query, execution_options=options).scalar_one_or_none()
     if row is None:
         return None
-    return Parcel(row.id, row.tries, row.tenant_id, row.subject_request_id, row.request_status, row.url_index)
+    return ClaimedCallback(row.id, row.tries, row.tenant_id, row.subject_request_id, row.request_status, row.url_index)
 
 
-def record(s: Session, parcel: Parcel, outcome: str, again_at: datetime | None) -> None:
-    """Note a try: delivered, or due again at `again_at`, or given up where that is None."""
-    values: dict[str, Any] = {"last_outcome": outcome, "next_attempt_at": None if outcome == "delivered" else again_at}
-    values["state"] = "delivered" if outcome == "delivered" else "pending" if again_at is not None else "failed"
-    mine = OpendsrCallback.id == parcel.id, OpendsrCallback.state == "pending", OpendsrCallback.tries == parcel.tries
-    s.execute(update(OpendsrCallback).where(*mine).values(values), execution_options={"synchronize_session": False})
+def record(s: Session, callback: ClaimedCallback, outcome: str, retry_at: datetime | None) -> None:
+    """Store the outcome of an attempt: delivered, or due again at `retry_at`, or failed if that is None."""
+    values: dict[str, Any] = {"last_outcome": outcome, "next_attempt_at": None if outcome == "delivered" else retry_at}
+    values["state"] = "delivered" if outcome == "delivered" else "pending" if retry_at is not None else "failed"
+    claimed = (
+        OpendsrCallback.id == callback.id,
+        OpendsrCallback.state == "pending",
+        OpendsrCallback.tries == callback.tries,
+    )
+    s.execute(update(OpendsrCallback).where(*claimed).values(values), execution_options={"synchronize_session": False})

@@ -1,4 +1,4 @@
-"""OpenDSR requests in the database: which job serves which, and what their senders are told."""
+"""OpenDSR requests in the database: which job serves which, and their status for the sender."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.service.crypto.keyring import Keyring, WrappedKey
@@ -21,33 +20,33 @@ from core.service.opendsr.schema import API_VERSION, OpendsrCreate
 
 
 class RequestExists(Conflict):
-    """The id came before, with another request."""
+    """Another request has this id already."""
 
     code = "subject_request_id_exists"
     default_detail = "Another request came under this subject_request_id."
 
 
 class NotPending(Conflict):
-    """Only what has not begun can be cancelled."""
+    """The request is in progress or has ended, so that it cannot be cancelled."""
 
     code = "request_not_pending"
     default_detail = "Only a pending request can be cancelled."
 
 
-def repeated(s: Session, tenant: str, dsr: OpendsrCreate, raw: bytes) -> OpendsrRequest | None:
-    """The same request, where it came before.
+def find_repeat(s: Session, tenant: str, dsr: OpendsrCreate, raw: bytes) -> OpendsrRequest | None:
+    """The stored request, if this one repeats it; None if its id is new.
 
-    Raises `RequestExists` for another one under its id, and once the job's inputs are erased: nothing is left then that
-    could tell a repeat from another request.
+    Raises `RequestExists` if another request has the id, and once the job's inputs are erased, since a repeat cannot be
+    told from another request then.
     """
     row = s.get(OpendsrRequest, (tenant, dsr.subject_request_id))
-    if row is not None and _opened(keyring_of(s), row, s.get_one(Job, row.job_id)).get("sha256") != _digest(raw):
+    if row is not None and _decrypt(keyring_of(s), row, s.get_one(Job, row.job_id)).get("sha256") != _digest(raw):
         raise RequestExists
     return row
 
 
 def add(s: Session, tenant: str, dsr: OpendsrCreate, raw: bytes, job_id: str, received: datetime) -> OpendsrRequest:
-    """Tie a request to its job, in the job's own transaction."""
+    """Store which job serves a request, in the transaction that creates the job."""
     job = s.get_one(Job, job_id)
     row = OpendsrRequest(
         tenant_id=tenant,
@@ -57,7 +56,7 @@ def add(s: Session, tenant: str, dsr: OpendsrCreate, raw: bytes, job_id: str, re
         submitted_at=dsr.submitted_time,
         received_at=received,
         expected_at=due_at(clock_start(dsr, received)),
-        sealed=_sealed(keyring_of(s), job, {"urls": dsr.status_callback_urls, "sha256": _digest(raw)}),
+        sealed=_encrypt(keyring_of(s), job, {"urls": dsr.status_callback_urls, "sha256": _digest(raw)}),
         callback_count=len(dsr.status_callback_urls),
     )
     s.add(row)
@@ -66,12 +65,12 @@ def add(s: Session, tenant: str, dsr: OpendsrCreate, raw: bytes, job_id: str, re
 
 
 def clock_start(dsr: OpendsrCreate, received: datetime) -> datetime:
-    """When the legal clock began: when the subject asked, and no later than we heard of it."""
+    """The start of the legal period: when the subject asked, but no later than we received the request."""
     return min(dsr.submitted_time, received)
 
 
 def find(s: Session, tenant: str, subject_request_id: str) -> tuple[OpendsrRequest, Job]:
-    """A request and its job, which may have been erased since. Raises `NotFound`."""
+    """A request and its job, which may be erased. Raises `NotFound`."""
     row = s.get(OpendsrRequest, (tenant, subject_request_id))
     if row is None:
         raise NotFound
@@ -79,31 +78,31 @@ def find(s: Session, tenant: str, subject_request_id: str) -> tuple[OpendsrReque
 
 
 def callback_urls(keyring: Keyring, row: OpendsrRequest, job: Job) -> list[str]:
-    """Where its changes are told; nowhere any more once the job's key is destroyed."""
-    urls: list[str] = _opened(keyring, row, job).get("urls", [])
+    """The URLs to call when its status changes; none once the job's key is erased."""
+    urls: list[str] = _decrypt(keyring, row, job).get("urls", [])
     return urls
 
 
 def receipt(row: OpendsrRequest) -> dict[str, Any]:
-    """What the answers to a request, to its repeat and to its cancellation have in common."""
+    """The members that the answers to a request, its repeat and its cancellation have in common."""
     return {
         "api_version": API_VERSION,
         "controller_id": row.tenant_id,
         "subject_request_id": row.subject_request_id,
-        "received_time": moment(row.received_at),
+        "received_time": timestamp(row.received_at),
     }
 
 
 def status(row: OpendsrRequest, job: Job, domain: str, results_url: str | None) -> dict[str, Any]:
-    """The status of a request. Every member is always there."""
-    shown = mapping.request_status(job.status, job.attempt, job.verdict)
+    """The status document of a request. All members are always present."""
+    request_status = mapping.request_status(job.status, job.attempt, job.verdict)
     return {
         "api_version": API_VERSION,
         "controller_id": row.tenant_id,
         "subject_request_id": row.subject_request_id,
-        "request_status": shown,
-        "expected_completion_time": moment(row.expected_at),
-        "results_url": results_url if shown == "completed" else None,
+        "request_status": request_status,
+        "expected_completion_time": timestamp(row.expected_at),
+        "results_url": results_url if request_status == "completed" else None,
         "results_count": None,
         "extensions": {domain: {"job_id": job.id, "detail": mapping.detail(job)}},
     }
@@ -114,32 +113,27 @@ def is_pending(job: Job) -> bool:
     return mapping.request_status(job.status, job.attempt, job.verdict) == "pending"
 
 
-def moment(at: datetime) -> str:
-    """RFC 3339, to the second."""
+def timestamp(at: datetime) -> str:
+    """RFC 3339, without fractions of a second."""
     return at.replace(microsecond=0).isoformat().replace("+00:00", "Z")
 
 
-def of_job(s: Session, job_id: str) -> OpendsrRequest | None:
-    """The request that a job serves."""
-    return s.execute(select(OpendsrRequest).where(OpendsrRequest.job_id == job_id)).scalar_one_or_none()
-
-
-def _sealed(keyring: Keyring, job: Job, private: dict[str, Any]) -> bytes:
+def _encrypt(keyring: Keyring, job: Job, private: dict[str, Any]) -> bytes:
     if job.wrapped_key is None:
         raise ValueError("a request that is new has a job with a key")
-    return keyring.encrypt(WrappedKey(job.wrapped_key), json.dumps(private).encode(), _place(job.id))
+    return keyring.encrypt(WrappedKey(job.wrapped_key), json.dumps(private).encode(), _aad(job.id))
 
 
-def _opened(keyring: Keyring, row: OpendsrRequest, job: Job) -> dict[str, Any]:
+def _decrypt(keyring: Keyring, row: OpendsrRequest, job: Job) -> dict[str, Any]:
     if job.wrapped_key is None:
         return {}
-    found: dict[str, Any] = json.loads(keyring.decrypt(WrappedKey(job.wrapped_key), row.sealed, _place(job.id)))
-    return found
+    decrypted: dict[str, Any] = json.loads(keyring.decrypt(WrappedKey(job.wrapped_key), row.sealed, _aad(job.id)))
+    return decrypted
 
 
 def _digest(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def _place(job_id: str) -> str:
+def _aad(job_id: str) -> str:
     return f"opendsr/{job_id}"

@@ -1,7 +1,7 @@
 """The processor's RSA key and X.509 certificate, and signatures by them.
 
-The specification signs the SHA-256 of the raw body under FIPS 186-4 and leaves the padding open; its receivers verify
-PKCS #1 v1.5, so that is ours.
+The specification signs the SHA-256 of the raw body (FIPS 186-4) and does not say with which padding. Receivers verify
+PKCS #1 v1.5.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 class ProcessorKey:
-    """Signs for one domain."""
+    """The key and certificate of one domain."""
 
     def __init__(self, domain: str, key: rsa.RSAPrivateKey, certificate_pem: str) -> None:
         """Raises `Unavailable` where the certificate is of another key or another domain."""
@@ -48,9 +48,9 @@ class ProcessorKey:
 
     @classmethod
     def load(cls, settings: Settings) -> ProcessorKey:
-        """From the files of the settings; without a certificate a self-signed one, made on first use.
+        """Load key and certificate from the files of the settings. A missing certificate is self-signed on first use.
 
-        Raises `Unavailable` for files that do not fit.
+        Raises `Unavailable` for files that cannot be used.
         """
         domain = domain_of(settings)
         key_file = settings.opendsr_key_file or settings.data_dir / "opendsr.key"
@@ -67,7 +67,7 @@ class ProcessorKey:
         return base64.b64encode(self._key.sign(body, padding.PKCS1v15(), hashes.SHA256())).decode()
 
     def headers(self, body: bytes) -> dict[str, str]:
-        """Who signed a body, and the signature, under the names of OpenDSR and of OpenGDPR before it."""
+        """The headers with domain and signature, under the names of OpenDSR and of its predecessor OpenGDPR."""
         signature = self.sign(body)
         return {
             f"{prefix}-{name}": value
@@ -77,30 +77,30 @@ class ProcessorKey:
 
 
 def domain_of(settings: Settings) -> str:
-    """Under which the processor is known: the setting, the host of the public URL, or `localhost`."""
+    """The processor's domain: the setting, else the host of the public URL, else `localhost`."""
     host = (settings.public_url or "").partition("://")[2].partition("/")[0].rpartition("@")[2]
     return settings.opendsr_domain or (host if host.startswith("[") else host.partition(":")[0]) or "localhost"
 
 
-def _certificate(named: Path | None, folder: Path, domain: str, key: rsa.RSAPrivateKey) -> str:
-    if named is None:
+def _certificate(file: Path | None, folder: Path, domain: str, key: rsa.RSAPrivateKey) -> str:
+    if file is None:
         return read_or_create(folder / "opendsr.crt", lambda: _self_signed(domain, key)) + "\n"
     try:
-        return named.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except OSError:
         raise Unavailable("The OpenDSR certificate cannot be read.") from None
 
 
 def _new_key() -> str:
     key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
-    form = serialization.PrivateFormat.PKCS8
-    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode().strip()
+    encoding = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, encoding, serialization.NoEncryption()).decode().strip()
 
 
 def _self_signed(domain: str, key: rsa.RSAPrivateKey) -> str:
     log.warning("opendsr_certificate_self_signed", domain=domain)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, domain[:64])])
-    made = (
+    certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -111,4 +111,4 @@ def _self_signed(domain: str, key: rsa.RSAPrivateKey) -> str:
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(domain)]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    return made.public_bytes(serialization.Encoding.PEM).decode().strip()
+    return certificate.public_bytes(serialization.Encoding.PEM).decode().strip()

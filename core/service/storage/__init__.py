@@ -1,4 +1,4 @@
-"""Where objects are kept."""
+"""Object stores."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Objects as files of one folder. Each begins with a line that names its SHA-256: one rename puts both in place.
+"""Objects as files in one folder. The first line of a file holds the SHA-256, so that one rename stores both.
 
-Until then it is a draft, in a folder for drafts, locked by its writer: the lock of one that was killed is gone.
+Until the rename the file is a draft in a folder of its own, locked by its writer. A killed writer holds no lock.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from core.service.storage.port import CHUNK, ObjectCorrupt, ObjectMissing, StoredObject, StoreError, check_key, checked
+from core.service.storage.port import CHUNK, ObjectCorrupt, ObjectMissing, StoredObject, StoreError, check_key, verified
 
 _DRAFTS = ".drafts"
 _HEADER = re.compile(rb"lethe object, sha256 ([0-9a-f]{64})\n")
 _HEADER_SIZE = 86
-_TRIES = 10
+_ATTEMPTS = 10
 
 
 class DiskStore:
-    """Atomic by rename, durable by fsync. Names are readable by their owner only."""
+    """Atomic by rename, durable by fsync. Files are readable by their owner only."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -48,20 +48,20 @@ class DiskStore:
         path = self._path(key)
         try:
             file = path.open("rb")
-            noted = _noted(file)
+            stored = _stored_digest(file)
         except FileNotFoundError:
             raise ObjectMissing("there is no such object") from None
         except OSError as error:
             raise StoreError(f"the object could not be read: {os.strerror(error.errno or 0)}") from None
         chunks = _chunks(file, offset, length)
-        return checked(chunks, sha256 or noted) if offset == 0 and length is None else chunks
+        return verified(chunks, sha256 or stored) if offset == 0 and length is None else chunks
 
     def read(self, key: str) -> bytes:
         """See `ObjectStore`."""
         return b"".join(self.open(key))
 
     def delete(self, key: str) -> None:
-        """See `ObjectStore`. Folders that become empty go too."""
+        """See `ObjectStore`. Folders that become empty are deleted, too."""
         path = self._path(key)
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
@@ -86,7 +86,7 @@ class DiskStore:
 
     def tidy(self) -> int:
         """See `ObjectStore`."""
-        return sum(map(_discard, (self._root / _DRAFTS).glob("*")))
+        return sum(map(_delete_draft, (self._root / _DRAFTS).glob("*")))
 
     def ping(self) -> None:
         """See `ObjectStore`."""
@@ -122,8 +122,8 @@ def _header(sha256: str) -> bytes:
     return f"lethe object, sha256 {sha256}\n".encode()
 
 
-def _noted(file: BinaryIO) -> str:
-    """The SHA-256 that the object's header names."""
+def _stored_digest(file: BinaryIO) -> str:
+    """The SHA-256 in the object's header."""
     header = _HEADER.fullmatch(file.read(_HEADER_SIZE))
     if header is None:
         file.close()
@@ -142,14 +142,14 @@ def _chunks(file: BinaryIO, offset: int, length: int | None) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def _draft(folder: Path) -> Iterator[tuple[BinaryIO, str]]:
-    """A new file and its name, locked. It is gone afterwards, unless it was renamed."""
+    """A new locked file and its name. It is deleted at the end unless it was renamed."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     while True:
         handle, name = tempfile.mkstemp(dir=folder)
         with os.fdopen(handle, "wb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if os.fstat(file.fileno()).st_nlink == 0:
-                # It was taken for one that a killed writer left, before the lock was there.
+                # Before it was locked, another process took it for that of a killed writer and deleted it.
                 continue
             try:
                 yield file, name
@@ -159,8 +159,8 @@ def _draft(folder: Path) -> Iterator[tuple[BinaryIO, str]]:
             return
 
 
-def _discard(draft: Path) -> bool:
-    """Whether it was nobody's."""
+def _delete_draft(draft: Path) -> bool:
+    """Delete a draft unless its writer holds the lock. Returns whether it was deleted."""
     try:
         with draft.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -171,8 +171,8 @@ def _discard(draft: Path) -> bool:
 
 
 def _rename(draft: str, path: Path) -> None:
-    """Into a folder which a `delete` may remove as empty just after it was made."""
-    for _ in range(_TRIES):
+    """Rename a draft. A concurrent `delete` may remove the target's empty folder, so this tries again."""
+    for _ in range(_ATTEMPTS):
         with contextlib.suppress(FileNotFoundError):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.replace(draft, path)

@@ -1,4 +1,4 @@
-"""Deleting what has no row any more. A store that is away is no reason to fail: the sweep comes by again."""
+"""Deletes objects that no row refers to any more. Errors are only logged: the sweep tries again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ log = structlog.get_logger(__name__)
 
 
 def erase_object(store: ObjectStore, key: str) -> bool:
-    """Delete one object. Returns whether it is gone."""
+    """Delete an object. Returns whether it is deleted."""
     try:
         store.delete(key)
     except StoreError as error:
@@ -20,7 +20,7 @@ def erase_object(store: ObjectStore, key: str) -> bool:
 
 
 def erase_prefix(store: ObjectStore, prefix: str) -> bool:
-    """Delete every object under `prefix`, which ends in a slash. Returns whether all are gone."""
+    """Delete all objects under `prefix`, which must end in a slash. Returns whether all are deleted."""
     if not prefix.endswith("/"):
         raise ValueError("a prefix ends in a slash")
     try:

@@ -1,5 +1,5 @@
-# ruff: noqa: N818 - states of an object
-"""The one way to files: artefacts as they are, inputs encrypted before they come here."""
+# ruff: noqa: N818 - these name the state of an object
+"""The interface of object stores. Artefacts are stored as they are; inputs are encrypted before they come here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_KEY = 400
 
 
 class StoreError(Exception):
-    """The store does not answer, or refuses."""
+    """The store does not answer, or refuses the request."""
 
 
 class ObjectMissing(StoreError):
@@ -23,12 +23,12 @@ class ObjectMissing(StoreError):
 
 
 class ObjectCorrupt(StoreError):
-    """What came back is not what was put."""
+    """The content does not match its digest."""
 
 
 @dataclass(frozen=True)
 class StoredObject:
-    """What was put, as counted and hashed on the way."""
+    """A stored object, with the size and digest of what was written."""
 
     key: str
     size: int
@@ -36,58 +36,58 @@ class StoredObject:
 
 
 class ObjectStore(Protocol):
-    """A flat space of immutable objects. Keys look like `jobs/job_01…/attempts/1/patch.zip`. Safe to share by threads.
+    """A flat namespace of immutable objects. Keys look like `jobs/job_01…/attempts/1/patch.zip`. Thread-safe.
 
     Every method may raise `StoreError`.
     """
 
     def put(self, key: str, data: BinaryIO | bytes, *, size: int | None = None) -> StoredObject:
-        """Store bytes, or a stream that can seek. The object appears whole, or not at all; an older one is replaced."""
+        """Store bytes or a seekable stream. The object appears complete or not at all; an older one is replaced."""
 
     def open(
         self, key: str, *, offset: int = 0, length: int | None = None, sha256: str | None = None
     ) -> Iterator[bytes]:
-        """The object's bytes in chunks. A missing object raises at the call, not at the first chunk.
+        """The object's bytes in chunks. For a missing object the call raises, not the first chunk.
 
-        The whole of an object is checked as it passes, against `sha256`, or else what was noted at its `put`. Its
-        last chunk comes only if that holds; otherwise `ObjectCorrupt`. A part of an object is not checked.
+        A whole object is verified as it is read, against `sha256` or else the digest that `put` stored. If it differs
+        `ObjectCorrupt` is raised in place of the last chunk. A part of an object is not verified.
         """
 
     def read(self, key: str) -> bytes:
-        """The whole object, checked."""
+        """The whole object, verified."""
 
     def delete(self, key: str) -> None:
-        """Remove an object. Removing what is not there is no error."""
+        """Delete an object. Deleting a missing object is no error."""
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Keys that begin with `prefix`, in order."""
+        """The keys that begin with `prefix`, sorted."""
 
     def presign(self, key: str, *, filename: str, ttl: int) -> str | None:
-        """A URL that a client may download from for `ttl` seconds; None where the store has no public endpoint."""
+        """A URL for downloads during `ttl` seconds; None if the store has no public endpoint."""
 
     def tidy(self) -> int:
-        """Remove what killed writers left half written, which nobody sees but the disk. Returns how many there were."""
+        """Delete incomplete objects of writers that were killed. Returns how many there were."""
 
     def ping(self) -> None:
-        """Raises `StoreError` when the store cannot be used."""
+        """Raises `StoreError` if the store cannot be used."""
 
 
-def checked(chunks: Iterator[bytes], sha256: str) -> Iterator[bytes]:
-    """The chunks; the last is held back until the whole is known to be right, so that nobody takes it for right."""
-    digest, held = hashlib.sha256(), b""
+def verified(chunks: Iterator[bytes], sha256: str) -> Iterator[bytes]:
+    """The chunks. The last one is held back until the digest of the whole is verified."""
+    digest, pending = hashlib.sha256(), b""
     for chunk in chunks:
         digest.update(chunk)
-        if held:
-            yield held
-        held = chunk
+        if pending:
+            yield pending
+        pending = chunk
     if digest.hexdigest() != sha256:
         raise ObjectCorrupt("the object is not what was stored")
-    if held:
-        yield held
+    if pending:
+        yield pending
 
 
 def check_key(key: str) -> str:
-    """The key, if it is one. Raises `ValueError` for anything that could leave its place."""
+    """The key, if it is valid. Raises `ValueError` for one that could leave the store's folder."""
     if len(key) > MAX_KEY or not _KEY.fullmatch(key):
         raise ValueError("not a storage key")
     return key

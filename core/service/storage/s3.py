@@ -1,4 +1,4 @@
-"""Objects in a bucket of any S3 server. Our SHA-256 travels as metadata: no two servers agree on what an ETag is."""
+"""Objects in a bucket of an S3 server. The SHA-256 is stored as metadata, since servers differ in what an ETag is."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from minio import Minio
 from minio.error import MinioException, S3Error
 
 from core.service.settings import Settings
-from core.service.storage.port import CHUNK, ObjectMissing, StoredObject, StoreError, check_key, checked
+from core.service.storage.port import CHUNK, ObjectMissing, StoredObject, StoreError, check_key, verified
 
 CONNECT_SECONDS, READ_SECONDS, RETRIES, POOL = 5, 60, 2, 16
 PART_SIZE = 8 << 20
 _SHA256 = "x-amz-meta-sha256"
 _MISSING = {"NoSuchKey", "NoSuchObject", "NotFound", "NoSuchBucket"}
-"""The bucket is made with its first object."""
+"""Errors that mean that there is no such object. The bucket is created with its first object."""
 _EXISTS = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 
 _T = TypeVar("_T")
 
 
 class S3Store:
-    """The minio client with timeouts. Makes its bucket on first `ping` or `put` if there is none."""
+    """The minio client with timeouts. Creates the bucket on the first `ping` or `put`."""
 
     def __init__(self, bucket: str, settings: Settings) -> None:
         self._bucket, self._settings = bucket, settings
         self._client = _client(settings, settings.s3_endpoint)
         public = settings.s3_public_endpoint
         self._public = _client(settings, public) if public else None
-        self._bucket_seen = False
+        self._bucket_exists = False
 
     def put(self, key: str, data: BinaryIO | bytes, *, size: int | None = None) -> StoredObject:
-        """See `ObjectStore`. A stream is read twice: once for the digest that travels ahead of it."""
+        """See `ObjectStore`. A stream is read twice, since the digest is sent before the content."""
         source = BytesIO(data) if isinstance(data, bytes) else data
         start = source.tell()
         digest, count = _digest(source)
         if size is not None and count != size:
             raise StoreError("the stream was not as long as it should have been")
         source.seek(start)
-        self._make_bucket()
+        self._ensure_bucket()
         metadata: dict[str, Any] = {"sha256": digest}
         name, part = check_key(key), PART_SIZE
         _call(lambda: self._client.put_object(self._bucket, name, source, count, metadata=metadata, part_size=part))
@@ -58,10 +58,10 @@ class S3Store:
         name = check_key(key)
         response = _call(lambda: self._client.get_object(self._bucket, name, offset, length or 0))
         if offset == 0 and length is None:
-            return checked(_chunks(response), sha256 or response.headers.get(_SHA256, ""))
+            return verified(_chunks(response), sha256 or response.headers.get(_SHA256, ""))
         if response.status == 206:
             return _chunks(response)
-        # Some servers send the whole with status 200 and a Content-Range.
+        # Some servers answer a range with status 200 and a Content-Range, others with the whole object.
         return _cut(_chunks(response), 0 if "content-range" in response.headers else offset, length)
 
     def read(self, key: str) -> bytes:
@@ -79,35 +79,35 @@ class S3Store:
     def list(self, prefix: str) -> Iterator[str]:
         """See `ObjectStore`."""
         try:
-            found = _call(lambda: [*self._client.list_objects(self._bucket, prefix, recursive=True)])
+            objects = _call(lambda: [*self._client.list_objects(self._bucket, prefix, recursive=True)])
         except ObjectMissing:
             return
-        yield from (item.object_name for item in found if item.object_name)
+        yield from (item.object_name for item in objects if item.object_name)
 
     def presign(self, key: str, *, filename: str, ttl: int) -> str | None:
         """See `ObjectStore`. Signed for the public endpoint, since a signature covers the host."""
         if self._public is None:
             return None
         name, public, until = check_key(key), self._public, timedelta(seconds=ttl)
-        shown: dict[str, Any] = {"response-content-disposition": f'attachment; filename="{filename}"'}
-        url: str = _call(lambda: public.presigned_get_object(self._bucket, name, until, response_headers=shown))
+        headers: dict[str, Any] = {"response-content-disposition": f'attachment; filename="{filename}"'}
+        url: str = _call(lambda: public.presigned_get_object(self._bucket, name, until, response_headers=headers))
         return url
 
     def tidy(self) -> int:
-        """Nothing: an upload in parts that has no end is the bucket's to drop, by a lifecycle rule."""
+        """Does nothing: a lifecycle rule of the bucket deletes incomplete multipart uploads."""
         return 0
 
     def ping(self) -> None:
         """See `ObjectStore`."""
-        self._bucket_seen = False
-        self._make_bucket()
+        self._bucket_exists = False
+        self._ensure_bucket()
 
-    def _make_bucket(self) -> None:
-        if self._bucket_seen:
+    def _ensure_bucket(self) -> None:
+        if self._bucket_exists:
             return
         if not _call(lambda: self._client.bucket_exists(self._bucket)):
             _call(lambda: self._client.make_bucket(self._bucket, self._settings.s3_region), ignore=_EXISTS)
-        self._bucket_seen = True
+        self._bucket_exists = True
 
 
 def _client(settings: Settings, endpoint: str) -> Minio:
@@ -118,7 +118,7 @@ def _client(settings: Settings, endpoint: str) -> Minio:
         access_key=access.get_secret_value() if access else None,
         secret_key=secret.get_secret_value() if secret else None,
         secure=settings.s3_secure,
-        # Without a region the client asks the server for one, which several servers cannot answer.
+        # Without a region the client asks the server for it, which not all servers can answer.
         region=settings.s3_region,
         http_client=urllib3.PoolManager(
             timeout=timeout, retries=urllib3.Retry(RETRIES, backoff_factor=0.2), maxsize=POOL
@@ -127,7 +127,7 @@ def _client(settings: Settings, endpoint: str) -> Minio:
 
 
 def _call(request: Callable[[], _T], ignore: Container[str] = ()) -> Any:
-    """The one place where this store's errors become ours."""
+    """Call the client and turn its errors into `StoreError`s."""
     try:
         return request()
     except S3Error as error:
@@ -154,7 +154,7 @@ def _chunks(response: Any) -> Iterator[bytes]:
 
 
 def _cut(chunks: Iterator[bytes], offset: int, length: int | None) -> Iterator[bytes]:
-    """`length` bytes from `offset` on, of a stream that should have been cut by the server."""
+    """`length` bytes from `offset`, of a stream that the server should have cut."""
     skip, left = offset, length
     for chunk in chunks:
         piece = chunk[skip:] if left is None else chunk[skip : skip + left]

@@ -1,6 +1,7 @@
-"""structlog for API and worker alike: one line an event, on standard error, for our own lines and those of libraries.
+"""Logging by structlog in API and worker: one line per event on standard error, also for events of libraries.
 
-Ids and numbers only. What is bound to the context (`request_id`, `tenant`, `job_id`, `attempt`) is in every line.
+Log lines hold ids and numbers only. What is bound to the context (`request_id`, `tenant`, `job_id`, `attempt`) is in
+every line.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ _FOREIGN: list[Any] = [
     _TIME,
 ]
 _THRESHOLDS = {"": logging.WARNING, "celery.app.trace": logging.CRITICAL, "kombu.connection": logging.ERROR}
-"""Libraries from warnings on. A task's error is told by us, without its text; and a folder needs no host name."""
+"""The level of libraries is WARNING, with two exceptions: we log a task's error ourselves, without its text, and the
+folder that serves as broker has no host name to warn of."""
 
 
-def configure(level: str, form: Format = "json") -> None:
-    """Our own events from `level` on. Call once in a process, before anything logs."""
-    render: Any = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer()
-    # Ours do not pass through `logging`: that would be a tenth of the time that a small request takes.
+def configure(level: str, format: Format = "json") -> None:
+    """Set up logging, our own events from `level`. Call once in a process, before anything is logged."""
+    render: Any = structlog.processors.JSONRenderer() if format == "json" else structlog.dev.ConsoleRenderer()
+    # Our events do not pass through `logging`, which would cost a tenth of the time of a small request.
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -53,14 +55,14 @@ def configure(level: str, form: Format = "json") -> None:
     warnings.simplefilter("ignore")
 
 
-def where(error: BaseException, last: int = 12) -> list[str]:
+def stack_frames(error: BaseException, last: int = 12) -> list[str]:
     """The last frames of an error as `file:line function`. Its message is left out: it may quote the subject's data."""
     frames = traceback.extract_tb(error.__traceback__)
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-last:]]
 
 
 class _Lines:
-    """Writes a line whole, so that those of several threads do not mix."""
+    """Writes each line with one call, so that those of several threads do not mix."""
 
     def __init__(self, name: str = "lethe") -> None:
         self.name = name
@@ -77,7 +79,7 @@ def _name_logger(logger: Any, _name: str, event: EventDict) -> EventDict:
 
 
 def _without_text_of_errors(_logger: Any, _name: str, event: EventDict) -> EventDict:
-    """Keep an exception's type alone: its message, and SQLAlchemy's above all, may quote the subject's data."""
+    """Keep only the type of an exception: its message, above all SQLAlchemy's, may quote the subject's data."""
     info = event.pop("exc_info", None)
     error = info[1] if isinstance(info, tuple) else info
     if isinstance(error, BaseException):

@@ -1,6 +1,6 @@
-"""OpenTelemetry, off unless the setting `tracing` is on. Spans hold ids, templates and numbers: never a path or query.
+"""Tracing by OpenTelemetry, if the setting `tracing` is on. Spans hold ids, templates and numbers, no paths or queries.
 
-Only the API of OpenTelemetry is a dependency; the SDK and the exporter come with the extra `otel`.
+Only OpenTelemetry's API is a dependency. The SDK and the exporter come with the extra `otel`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _tracer = trace.get_tracer("lethe")
 
 
 class TracingUnavailableError(Exception):
-    """The setting is on and the extra is missing."""
+    """The setting is on, but the extra is not installed."""
 
 
 def configure(settings: Settings, service: str) -> None:
@@ -42,12 +42,12 @@ def configure(settings: Settings, service: str) -> None:
 
 
 def recording() -> bool:
-    """Whether anybody set OpenTelemetry up in this process."""
+    """Whether OpenTelemetry is set up in this process."""
     return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
 def traceparent() -> str | None:
-    """Where we are in a trace, as the W3C header of that name; None outside any."""
+    """The present span as the W3C header `traceparent`; None outside any span."""
     carrier: dict[str, str] = {}
     _W3C.inject(carrier)
     return carrier.get("traceparent")
@@ -57,13 +57,13 @@ def traceparent() -> str | None:
 def span(
     name: str, *, parent: str | None = None, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int
 ) -> Iterator[Span]:
-    """A span around a block. `parent` is a `traceparent` from elsewhere; one that is not valid begins a trace anew."""
+    """A span around a block. `parent`: a `traceparent` of another process; an invalid one begins a new trace."""
     if parent is None and not recording():
         yield trace.INVALID_SPAN
         return
-    above = contexts.get_current() if parent is None else _W3C.extract({"traceparent": parent}, contexts.Context())
+    context = contexts.get_current() if parent is None else _W3C.extract({"traceparent": parent}, contexts.Context())
     with _tracer.start_as_current_span(
-        name, above, kind, attributes=attributes, record_exception=False, set_status_on_exception=False
+        name, context, kind, attributes=attributes, record_exception=False, set_status_on_exception=False
     ) as started:
         try:
             yield started
@@ -74,12 +74,12 @@ def span(
 
 
 def begin(name: str, **attributes: str | int) -> Span:
-    """A span that the caller ends, below the present one."""
+    """A child span of the present one, which the caller must end."""
     return _tracer.start_span(name, attributes=attributes)
 
 
 def flush() -> None:
-    """Send what is left: a pool's child leaves without the interpreter's farewell."""
+    """Send the remaining spans: a process of a pool exits without the interpreter's exit handlers."""
     force_flush = getattr(trace.get_tracer_provider(), "force_flush", None)
     if force_flush is not None:
         force_flush(FLUSH_MS)

@@ -1,1 +1,1 @@
-"""Webhooks: telling other systems what became of a job, without ever naming its subject."""
+"""Webhooks: send changes of jobs to other systems, without anything about the subject."""

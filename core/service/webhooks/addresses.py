@@ -1,4 +1,4 @@
-"""Which addresses a webhook may reach. Judged by the address that is connected to, never by a name."""
+"""Which addresses a webhook may reach. The address of the connection is checked, never a name."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ _NEVER_PUBLIC = tuple(
     )
 )
 _IPV6_PUBLIC = ip_network("2000::/3")
-"""Everything else in IPv6 is private, reserved, or an IPv4 address in disguise (v4-mapped, NAT64)."""
+"""All other IPv6 addresses are private, reserved, or wrap an IPv4 address (v4-mapped, NAT64)."""
 
 
 @dataclass(frozen=True)
 class AddressPolicy:
-    """Public addresses over TLS on the usual ports; `networks` in any way."""
+    """Allows public addresses over TLS on the usual ports, and `networks` without restriction."""
 
     networks: Sequence[Network] = ()
 
     def allows(self, address: Address, port: int, *, tls: bool) -> bool:
-        """Whether to connect there."""
+        """Whether a connection to this address is allowed."""
         if any(address in network for network in self.networks):
             return True
         return tls and port in PUBLIC_PORTS and is_public(address)
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address is anybody's on the internet: not private, not special, not wrapping another."""
+    """Whether the address is an ordinary one of the internet: not private, not special, not wrapping another."""
     if any(address in network for network in _NEVER_PUBLIC):
         return False
     if isinstance(address, IPv6Address):
@@ -50,7 +50,7 @@ def is_public(address: Address) -> bool:
 
 
 def literal(host: str) -> Address | None:
-    """The address that a host name is, in any spelling that a resolver takes (`127.1`, `0x7f.1`, `2130706433`)."""
+    """The address that a host name spells out, in any form that resolvers accept (`127.1`, `0x7f.1`, `2130706433`)."""
     try:
         return ip_address(host)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Taking a due delivery, and noting what came of it. One delivery at a time for each endpoint, whoever sends it.
+"""Claims a delivery that is due, and stores its outcome. There is one delivery at a time for each endpoint.
 
-The lease is on the endpoint and is taken by compare-and-set, so that two workers never send the same delivery, and a
-slow receiver holds up nobody but itself. A worker that dies leaves its delivery to be sent again when the lease ends.
+The lease is on the endpoint and is taken by compare-and-set: two workers never send the same delivery, and a slow
+receiver delays only its own deliveries. If a worker is lost, its delivery is sent again when the lease ends.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from core.service.webhooks import secrets
 from core.service.webhooks.schedule import GIVE_UP_AFTER, Jitter, next_delay, pause
 from core.service.webhooks.send import Message, Outcome
 
-LOOK_AT = 10
+BATCH = 10
 ATTEMPTS = "lethe_webhook_attempts"
-"""The name under which tries are counted, by outcome."""
+"""The counter of attempts, by outcome."""
 
 
 @dataclass(frozen=True)
-class Parcel:
-    """A delivery that is ours to send. `secrets` is empty where they cannot be decrypted."""
+class ClaimedDelivery:
+    """A delivery that this process may send. `secrets` is empty if they cannot be decrypted."""
 
     endpoint_id: str
     lease_token: int
@@ -38,14 +38,14 @@ class Parcel:
 
 
 def due_endpoints(s: Session, at: datetime) -> list[str]:
-    """Endpoints with something to send and nobody sending, the one that has waited longest first."""
+    """Endpoints without a lease that have a delivery due, the one that has waited longest first."""
     query = select(WebhookEndpoint.id).where(*_free(at), exists().where(*_due(at)))
     query = query.order_by(WebhookEndpoint.last_attempt_at.nulls_first(), WebhookEndpoint.id)
-    return list(s.execute(query.limit(LOOK_AT)).scalars())
+    return list(s.execute(query.limit(BATCH)).scalars())
 
 
-def claim(s: Session, endpoint_id: str, at: datetime, ttl: float) -> Parcel | None:
-    """Take the endpoint's next delivery for `ttl` seconds. None if there is none to be had."""
+def claim(s: Session, endpoint_id: str, at: datetime, ttl: float) -> ClaimedDelivery | None:
+    """Claim the endpoint's next delivery for `ttl` seconds. None if there is none to claim."""
     row = s.execute(
         update(WebhookEndpoint)
         .where(WebhookEndpoint.id == endpoint_id, *_free(at), exists().where(*_due(at)))
@@ -59,16 +59,16 @@ def claim(s: Session, endpoint_id: str, at: datetime, ttl: float) -> Parcel | No
     due = due.order_by(WebhookDelivery.next_attempt_at, WebhookDelivery.id).limit(1)
     delivery = s.execute(due).scalar_one()
     message = Message(delivery.id, delivery.type, delivery.created_at, delivery.data)
-    return Parcel(endpoint_id, row.lease_token, message, row.url, _secrets(s, row, at))
+    return ClaimedDelivery(endpoint_id, row.lease_token, message, row.url, _secrets(s, row, at))
 
 
-def record(s: Session, parcel: Parcel, outcome: Outcome, at: datetime, jitter: Jitter) -> bool:
-    """Note a try and let go of the endpoint. False if it was deleted, or somebody else's, in the meantime."""
-    mine = WebhookEndpoint.id == parcel.endpoint_id, WebhookEndpoint.lease_token == parcel.lease_token
-    endpoint = s.execute(select(WebhookEndpoint).where(*mine).with_for_update()).scalar_one_or_none()
+def record(s: Session, claimed: ClaimedDelivery, outcome: Outcome, at: datetime, jitter: Jitter) -> bool:
+    """Store an attempt and release the endpoint. False if it was deleted, or claimed by another, meanwhile."""
+    leased = WebhookEndpoint.id == claimed.endpoint_id, WebhookEndpoint.lease_token == claimed.lease_token
+    endpoint = s.execute(select(WebhookEndpoint).where(*leased).with_for_update()).scalar_one_or_none()
     if endpoint is None:
         return False
-    delivery = s.get_one(WebhookDelivery, parcel.message.id, with_for_update=True)
+    delivery = s.get_one(WebhookDelivery, claimed.message.id, with_for_update=True)
     counters.count(s, ATTEMPTS, {"outcome": outcome.name})
     endpoint.lease_until, endpoint.last_attempt_at = None, at
     delivery.attempts += 1
@@ -108,11 +108,11 @@ def _failed(
 
 
 def _disable(s: Session, endpoint: WebhookEndpoint, at: datetime) -> None:
-    """The receiver is gone: nothing more is sent, and what was waiting has failed."""
+    """The receiver is gone: disable the endpoint, and let its pending deliveries fail."""
     endpoint.disabled_at, endpoint.disabled_reason = at, "gone"
-    waiting = WebhookDelivery.endpoint_id == endpoint.id, WebhookDelivery.status == "pending"
+    pending = WebhookDelivery.endpoint_id == endpoint.id, WebhookDelivery.status == "pending"
     s.flush()
-    s.execute(update(WebhookDelivery).where(*waiting).values(status="failed", next_attempt_at=None))
+    s.execute(update(WebhookDelivery).where(*pending).values(status="failed", next_attempt_at=None))
     audit.record(s, endpoint.tenant_id, audit.SYSTEM, "webhook.disabled", endpoint.id, {"reason": "gone"})
 
 
@@ -134,6 +134,6 @@ def _due(at: datetime) -> list[ColumnElement[bool]]:
 
 def _secrets(s: Session, row: WebhookEndpoint, at: datetime) -> list[str]:
     try:
-        return secrets.in_force(keyring_of(s), row, at)
+        return secrets.active_secrets(keyring_of(s), row, at)
     except DecryptionError:
         return []

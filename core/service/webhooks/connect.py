@@ -1,7 +1,7 @@
-"""Connections that may only go where the policy allows, and that end in time whatever the other side does.
+"""Connections to allowed addresses only, which end in time whatever the other side does.
 
-The name is looked up once, each address is judged, and the connection goes to an address that was judged: a name that
-answers differently a moment later (DNS rebinding) gains nothing. Name, certificate and `Host` stay those of the URL.
+The name is resolved once, each address is checked, and the connection goes to a checked address: a name that resolves
+differently a moment later (DNS rebinding) has no effect. Name, certificate and `Host` stay those of the URL.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from httpcore._backends.base import SOCKET_OPTION
 from core.service.webhooks.addresses import Address, AddressPolicy
 
 Resolver = Callable[[str, int], list[Address]]
-MOST_ADDRESSES = 4
+MAX_ADDRESSES = 4
 CONNECT_SECONDS = 5.0
 
 
@@ -34,34 +34,34 @@ class NameNotResolvedError(Exception):
 
 
 class Deadline:
-    """The end of everything that a delivery does, however many small steps it takes."""
+    """The time by which a delivery must end, however many small steps it takes."""
 
     def __init__(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
 
     def left(self, at_most: float = float("inf")) -> float:
-        """Seconds until then. Raises `httpcore.ReadTimeout` once there are none."""
+        """The remaining seconds. Raises `httpcore.ReadTimeout` if there are none."""
         left = self._until - time.monotonic()
         if left <= 0:
             raise httpcore.ReadTimeout("the delivery took too long")
         return min(left, at_most)
 
     def shorten(self, seconds: float) -> None:
-        """No more than so many seconds from now on."""
+        """Leave no more than this many seconds from now."""
         self._until = min(self._until, time.monotonic() + seconds)
 
 
 def resolve(host: str, port: int) -> list[Address]:
-    """The system's answer. Raises `NameNotResolvedError`."""
+    """The addresses of a host by the system's resolver. Raises `NameNotResolvedError`."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise NameNotResolvedError from None
-    return [ip_address(entry[4][0]) for entry in found]
+    return [ip_address(entry[4][0]) for entry in entries]
 
 
 class GuardedBackend(httpcore.NetworkBackend):
-    """Opens the one connection of a delivery."""
+    """Opens the connection of a delivery."""
 
     def __init__(self, policy: AddressPolicy, deadline: Deadline, *, tls: bool, resolver: Resolver = resolve) -> None:
         self._policy, self._deadline, self._tls, self._resolver = policy, deadline, tls, resolver
@@ -77,24 +77,24 @@ class GuardedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Try the allowed addresses of `host` in turn. Raises `AddressRefusedError` where there is none."""
         del timeout
-        found = _in_time(lambda: self._resolver(host, port), self._deadline)
-        allowed = [address for address in found if self._policy.allows(address, port, tls=self._tls)]
+        addresses = _resolve_in_time(lambda: self._resolver(host, port), self._deadline)
+        allowed = [address for address in addresses if self._policy.allows(address, port, tls=self._tls)]
         if not allowed:
             raise AddressRefusedError
-        failed: Exception = httpcore.ConnectError()
-        for address in allowed[:MOST_ADDRESSES]:
+        failure: Exception = httpcore.ConnectError()
+        for address in allowed[:MAX_ADDRESSES]:
             seconds = self._deadline.left(CONNECT_SECONDS)
             try:
                 stream = self._inner.connect_tcp(str(address), port, seconds, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failed = error
+                failure = error
             else:
                 return _TimedStream(stream, self._deadline)
-        raise failed
+        raise failure
 
 
 class _TimedStream(httpcore.NetworkStream):
-    """A stream of which every step ends by the deadline."""
+    """A stream whose every operation ends by the deadline."""
 
     def __init__(self, inner: httpcore.NetworkStream, deadline: Deadline) -> None:
         self._inner, self._deadline = inner, deadline
@@ -121,8 +121,8 @@ class _TimedStream(httpcore.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
-def _in_time(look_up: Callable[[], list[Address]], deadline: Deadline) -> list[Address]:
-    """A system's look-up cannot be interrupted: a thread that takes too long is left to end by itself."""
+def _resolve_in_time(look_up: Callable[[], list[Address]], deadline: Deadline) -> list[Address]:
+    """Look up in a thread, since the system's look-up cannot be interrupted. A late thread ends by itself."""
     answers: queue.SimpleQueue[list[Address] | Exception] = queue.SimpleQueue()
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""Sending what is due, one delivery after the other. Any number of threads and processes may do this at once."""
+"""Sends due deliveries one by one. Any number of threads and processes may do this at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.service.context import Services
 from core.service.db.engine import db_now
 from core.service.webhooks import claims
 from core.service.webhooks.addresses import AddressPolicy
-from core.service.webhooks.claims import Parcel
+from core.service.webhooks.claims import ClaimedDelivery
 from core.service.webhooks.schedule import Jitter
 from core.service.webhooks.send import Outcome, Sender
 
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 class Deliverer:
-    """Sends the deliveries of every tenant, in turn. `clock` says what time it is to a session."""
+    """Sends the deliveries of all tenants. `clock` gives the time of a session."""
 
     def __init__(
         self,
@@ -38,46 +38,46 @@ class Deliverer:
         self._sender = sender or Sender(policy, settings.webhook_timeout_seconds)
 
     def run(self) -> int:
-        """Send until nothing is due. Returns how many were tried."""
-        tried = 0
+        """Send until nothing is due. Returns the number of attempts."""
+        attempts = 0
         while self.deliver_one():
-            tried += 1
-        return tried
+            attempts += 1
+        return attempts
 
     def deliver_one(self) -> bool:
-        """Try one delivery; False when there is none."""
-        parcel = self._claim()
-        if parcel is None:
+        """Attempt one delivery. Returns False if none is due."""
+        claimed = self._claim()
+        if claimed is None:
             return False
         with self._services.db.read() as session:
             at = self._clock(session)
         outcome = Outcome("secret_unreadable")
-        if parcel.secrets:
-            outcome = self._sender.send(parcel.url, parcel.message, parcel.secrets, at)
-        self._record(parcel, outcome)
+        if claimed.secrets:
+            outcome = self._sender.send(claimed.url, claimed.message, claimed.secrets, at)
+        self._record(claimed, outcome)
         return True
 
-    def _claim(self) -> Parcel | None:
+    def _claim(self) -> ClaimedDelivery | None:
         ttl = 2 * self._services.settings.webhook_timeout_seconds + LEASE_MARGIN_SECONDS
         with self._services.db.read() as session:
-            waiting = claims.due_endpoints(session, self._clock(session))
-        for endpoint_id in waiting:
+            endpoint_ids = claims.due_endpoints(session, self._clock(session))
+        for endpoint_id in endpoint_ids:
             with self._services.db.write() as session:
-                parcel = claims.claim(session, endpoint_id, self._clock(session), ttl)
-            if parcel is not None:
-                return parcel
+                claimed = claims.claim(session, endpoint_id, self._clock(session), ttl)
+            if claimed is not None:
+                return claimed
         return None
 
-    def _record(self, parcel: Parcel, outcome: Outcome) -> None:
+    def _record(self, claimed: ClaimedDelivery, outcome: Outcome) -> None:
         with self._services.db.write() as session:
-            noted = claims.record(session, parcel, outcome, self._clock(session), self._jitter)
+            stored = claims.record(session, claimed, outcome, self._clock(session), self._jitter)
         log.info(
             "webhook_tried",
-            webhook_id=parcel.endpoint_id,
-            delivery_id=parcel.message.id,
-            type=parcel.message.type,
+            webhook_id=claimed.endpoint_id,
+            delivery_id=claimed.message.id,
+            type=claimed.message.type,
             outcome=outcome.name,
             status_code=outcome.status_code,
             duration_ms=outcome.duration_ms,
-            noted=noted,
+            noted=stored,
         )

@@ -1,4 +1,4 @@
-"""How an endpoint is asked for."""
+"""The bodies of requests about webhooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signing secrets: `whsec_` and 32 random bytes, as Standard Webhooks has them. At rest they are encrypted."""
+"""Signing secrets: `whsec_` and 32 random bytes, as Standard Webhooks specifies. They are stored encrypted."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ def new_secret() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
-def seal(keyring: Keyring, wrapped: WrappedKey, endpoint_id: str, secret: str) -> bytes:
-    """What is stored of an endpoint's secret."""
-    return keyring.encrypt(wrapped, secret.encode(), _place(endpoint_id))
+def encrypt(keyring: Keyring, wrapped: WrappedKey, endpoint_id: str, secret: str) -> bytes:
+    """The secret as it is stored, encrypted."""
+    return keyring.encrypt(wrapped, secret.encode(), _aad(endpoint_id))
 
 
-def in_force(keyring: Keyring, row: WebhookEndpoint, at: datetime) -> list[str]:
-    """The secrets to sign with: the present one and, for a while after a rotation, the one before.
+def active_secrets(keyring: Keyring, row: WebhookEndpoint, at: datetime) -> list[str]:
+    """The secrets to sign with: the present one and, for a time after a rotation, the previous one.
 
     Raises `DecryptionError`.
     """
-    sealed = [row.secret]
+    encrypted = [row.secret]
     if row.previous_secret is not None and row.previous_until is not None and at < row.previous_until:
-        sealed.append(row.previous_secret)
-    return [keyring.decrypt(WrappedKey(row.wrapped_key), blob, _place(row.id)).decode() for blob in sealed]
+        encrypted.append(row.previous_secret)
+    return [keyring.decrypt(WrappedKey(row.wrapped_key), blob, _aad(row.id)).decode() for blob in encrypted]
 
 
-def _place(endpoint_id: str) -> str:
+def _aad(endpoint_id: str) -> str:
     return f"webhooks/{endpoint_id}/secret"

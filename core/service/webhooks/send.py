@@ -1,4 +1,4 @@
-"""One POST to one endpoint, signed as Standard Webhooks 1.0 has it, and what came of it."""
+"""Sends one POST to an endpoint, signed as Standard Webhooks 1.0 specifies, and reports the outcome."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ OutcomeName = Literal[
 _PLAIN = {"Accept-Encoding": "identity", "Connection": "close"}
 log = structlog.get_logger(__name__)
 
-MOST_BODY_BYTES = 2048
+MAX_BODY_BYTES = 2048
 BODY_SECONDS = 1.0
-"""A receiver may finish its answer in this time; what it says is not kept."""
+"""The time in which a receiver may finish its answer. The content of the answer is discarded."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """An event as it goes to one endpoint. `id` is the same over all tries: the receiver's idempotency key."""
+    """An event for one endpoint. `id` is the same in all attempts: the receiver's idempotency key."""
 
     id: str
     type: str
@@ -58,7 +58,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one try. `retry_after` is in seconds."""
+    """The outcome of one attempt. `retry_after` is in seconds."""
 
     name: OutcomeName
     status_code: int | None = None
@@ -67,7 +67,7 @@ class Outcome:
 
 
 class Sender:
-    """Sends from this process. Looks at no proxy setting, follows no redirect, keeps no connection and no cookie."""
+    """Sends requests without proxies, redirects, cookies or reuse of connections."""
 
     def __init__(
         self,
@@ -81,12 +81,12 @@ class Sender:
         self._tls = tls or httpx.create_ssl_context()
 
     def send(self, url: str, message: Message, secrets: Sequence[str], at: datetime) -> Outcome:
-        """Try once. Never raises for what the other side does."""
+        """Attempt one delivery. Never raises for what the receiver does."""
         body = message.body()
         return self.post(url, _headers(message, body, secrets, at), body, at)
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes, at: datetime) -> Outcome:
-        """Try once to send these bytes, whoever has signed them. Never raises for what the other side does."""
+        """Send these bytes with these headers once. Never raises for what the receiver does."""
         started = time.monotonic()
         name, status, retry_after = self._try(httpx.URL(url), {**headers, **_PLAIN}, body, at)
         return Outcome(name, status, int((time.monotonic() - started) * 1000), retry_after)
@@ -107,13 +107,13 @@ class Sender:
         except httpcore.NetworkError as error:
             return ("tls_failed" if _is_tls(error) else "connection_failed"), None, None
         except Exception as error:
-            # Whatever a stranger's server makes our libraries raise, the delivery has been tried, and others wait.
+            # Whatever a receiver makes our libraries raise: this attempt has failed, and the others must go on.
             log.warning("webhook_error", error=type(error).__name__)
             return "connection_failed", None, None
-        return _judged(status), status, retry_after_seconds(retry_after, at)
+        return _outcome_of(status), status, retry_after_seconds(retry_after, at)
 
     def _post(self, url: httpx.URL, headers: dict[str, str], body: bytes) -> tuple[int, str]:
-        """The status and its `Retry-After`."""
+        """The status and the `Retry-After` of the answer."""
         deadline = Deadline(self._timeout)
         backend = GuardedBackend(self._policy, deadline, tls=url.scheme == "https", resolver=self._resolver)
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
@@ -121,11 +121,11 @@ class Sender:
             httpcore.ConnectionPool(ssl_context=self._tls, network_backend=backend, retries=0) as pool,
             pool.stream("POST", target, headers=list(headers.items()), content=body) as response,
         ):
-            given = {name.lower(): value for name, value in response.headers}
+            received = {name.lower(): value for name, value in response.headers}
             deadline.shorten(BODY_SECONDS)
             with contextlib.suppress(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
                 _read_some(response)
-            return response.status, given.get(b"retry-after", b"").decode("latin-1")
+            return response.status, received.get(b"retry-after", b"").decode("latin-1")
 
 
 def _headers(message: Message, body: bytes, secrets: Sequence[str], at: datetime) -> dict[str, str]:
@@ -140,23 +140,23 @@ def _headers(message: Message, body: bytes, secrets: Sequence[str], at: datetime
 
 
 def _read_some(response: httpcore.Response) -> None:
-    seen = 0
+    size = 0
     for chunk in response.iter_stream():
-        seen += len(chunk)
-        if seen > MOST_BODY_BYTES:
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
             return
 
 
-def _judged(status: int) -> OutcomeName:
+def _outcome_of(status: int) -> OutcomeName:
     if 200 <= status < 300:
         return "delivered"
     return "gone" if status == 410 else "rejected"
 
 
 def _is_tls(error: BaseException) -> bool:
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ssl.SSLError):
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
             return True
-        seen = seen.__cause__ or seen.__context__
+        cause = cause.__cause__ or cause.__context__
     return False

@@ -1,4 +1,4 @@
-"""What a webhook can be about. A new kind of event is one more line here, and a call of `outbox.emit`."""
+"""The types of webhook events. To add one, list it here and call `outbox.emit` where it happens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The URL of an endpoint: read once, by the same parser that sends to it later."""
+"""Checks the URL of an endpoint, with the parser that is also used for sending."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 def port_of(url: httpx.URL) -> int:
-    """The port, given or implied."""
+    """The port, explicit or by the scheme."""
     return url.port if url.port is not None else _DEFAULT_PORTS[url.scheme]
 
 
 def check(text: str, policy: AddressPolicy) -> None:
-    """Raises `InvalidRequest` for what could never be delivered to. Names are looked up only when something is sent."""
+    """Raises `InvalidRequest` for a URL to which nothing can be delivered. Names are resolved only when sending."""
     url = _parse(text)
     if url.scheme not in _DEFAULT_PORTS or (url.scheme == "http" and not policy.networks):
         raise _fault("https_required", "Must be an https URL.")

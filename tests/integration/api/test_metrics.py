@@ -55,7 +55,7 @@ def test_jobs_leases_phases_workers_and_gpus(server: Server) -> None:
         workers.report(session, "host:1", gpu)
         workers.report(session, "host:2", None)
         workers.report(session, "host:3", None)
-        workers.leave(session, "host:3")
+        workers.remove(session, "host:3")
         for seconds in (0.5, 4.0, 1e9):
             metrics.observe_phase(session, "smfa", "training", seconds)
     found = scraped(server)

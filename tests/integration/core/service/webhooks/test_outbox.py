@@ -135,13 +135,13 @@ def test_secrets_lie_encrypted_and_only_in_their_place(services: Services) -> No
         made = [endpoints.create(s, "acme", services.settings, body) for _ in range(2)]
         first, second = (s.get_one(WebhookEndpoint, view.id) for view, _ in made)
         keyring = services.keyring
-        assert secrets.in_force(keyring, first, first.created_at) == [made[0][1]]
+        assert secrets.active_secrets(keyring, first, first.created_at) == [made[0][1]]
         assert made[0][1].encode() not in first.secret
         first.secret, second.secret = second.secret, first.secret
         with pytest.raises(Exception, match="changed"):
-            secrets.in_force(keyring, first, first.created_at)
+            secrets.active_secrets(keyring, first, first.created_at)
         with pytest.raises(Exception, match="another master key"):
-            secrets.in_force(Keyring(b"x" * 40), second, second.created_at)
+            secrets.active_secrets(Keyring(b"x" * 40), second, second.created_at)
 
 
 @pytest.mark.parametrize(

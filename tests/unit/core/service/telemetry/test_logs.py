@@ -52,7 +52,7 @@ def test_an_error_is_its_type(capsys: pytest.CaptureFixture[str]) -> None:
     try:
         raise ValueError(CANARY)
     except ValueError as error:
-        structlog.get_logger("api").error("ours", exc_info=error, at=logs.where(error))
+        structlog.get_logger("api").error("ours", exc_info=error, at=logs.stack_frames(error))
         logging.getLogger("somewhere").exception("theirs")
     lines = told(capsys)
     assert [line["error"] for line in lines] == ["ValueError", "ValueError"]

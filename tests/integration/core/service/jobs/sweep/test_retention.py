@@ -30,7 +30,7 @@ from core.service.jobs.sweep import due, retention
 from core.service.jobs.sweep.sweep import sweep
 from core.service.kit.clock import now
 from core.service.kit.deadline import due_at
-from core.service.metrics.live import requests_unmet
+from core.service.metrics.current import requests_unmet
 from core.service.settings import Settings
 from tests.support.service import (
     PLAN,

@@ -1,4 +1,4 @@
-"""What has happened since the database was made."""
+"""Counters: totals since the database was created."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def jobs_ended(s: Session, _: datetime) -> Iterable[Metric]:
     """By status, method and verdict."""
     labels = ("status", "method", "verdict")
     family = CounterMetricFamily(metrics.ENDED, "Jobs that have ended.", labels=labels)
-    for given, value in counters.read(s, metrics.ENDED):
-        family.add_metric([given[label] for label in labels], value)
+    for counted, value in counters.read(s, metrics.ENDED):
+        family.add_metric([counted[label] for label in labels], value)
     yield family
 
 
 def lease_expiries(s: Session, _: datetime) -> Iterable[Metric]:
-    """Workers that stopped without a word."""
+    """Workers that stopped without releasing their lease."""
     total = sum(value for _, value in counters.read(s, metrics.LEASE_EXPIRIES))
     about = "Leases that ran out because their worker did not beat in time."
     yield CounterMetricFamily(metrics.LEASE_EXPIRIES, about, value=total)
@@ -33,8 +33,8 @@ def lease_expiries(s: Session, _: datetime) -> Iterable[Metric]:
 def webhook_attempts(s: Session, _: datetime) -> Iterable[Metric]:
     """By outcome."""
     family = CounterMetricFamily(claims.ATTEMPTS, "Tries to deliver a webhook.", labels=("outcome",))
-    for given, value in counters.read(s, claims.ATTEMPTS):
-        family.add_metric([given["outcome"]], value)
+    for counted, value in counters.read(s, claims.ATTEMPTS):
+        family.add_metric([counted["outcome"]], value)
     yield family
 
 
@@ -42,17 +42,17 @@ def phase_seconds(s: Session, _: datetime) -> Iterable[Metric]:
     """How long each finished phase of a job took."""
     labels = ("phase", "method")
     family = HistogramMetricFamily(metrics.PHASE_SECONDS, "Seconds that a finished phase took.", labels=labels)
-    found: dict[tuple[str, ...], dict[str, float]] = defaultdict(dict)
-    for given, value in counters.read(s, metrics.PHASE_SECONDS):
-        found[tuple(given[label] for label in labels)][given["le"]] = value
-    for key, counts in sorted(found.items()):
+    by_labels: dict[tuple[str, ...], dict[str, float]] = defaultdict(dict)
+    for counted, value in counters.read(s, metrics.PHASE_SECONDS):
+        by_labels[tuple(counted[label] for label in labels)][counted["le"]] = value
+    for key, counts in sorted(by_labels.items()):
         family.add_metric(key, _cumulative(counts), counts[counters.SUM])
     yield family
 
 
 def _cumulative(counts: dict[str, float]) -> list[tuple[str, float]]:
-    seen, buckets = 0.0, []
+    total, buckets = 0.0, []
     for bound in (*map(str, metrics.PHASE_BOUNDS), "+Inf"):
-        seen += counts.get(bound, 0.0)
-        buckets.append((bound, seen))
+        total += counts.get(bound, 0.0)
+        buckets.append((bound, total))
     return buckets

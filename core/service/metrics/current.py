@@ -1,4 +1,4 @@
-"""What is so at this moment."""
+"""Gauges: the present state of jobs, requests and workers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def jobs_now(s: Session, _: datetime) -> Iterable[Metric]:
 
 
 def oldest_queued(s: Session, at: datetime) -> Iterable[Metric]:
-    """The signal to scale workers by."""
+    """The age of the oldest queued job, by which workers can be scaled."""
     since = select(func.min(func.coalesce(Job.queued_at, Job.created_at)))
     first = s.execute(since.where(Job.status == JobStatus.QUEUED)).scalar()
     age = 0.0 if first is None else max(0.0, (at - first).total_seconds())
@@ -33,7 +33,7 @@ def oldest_queued(s: Session, at: datetime) -> Iterable[Metric]:
 
 
 def requests_unmet(s: Session, at: datetime) -> Iterable[Metric]:
-    """What is to be answered within a week, and what should have been."""
+    """Requests that are due within a week, and those that are overdue."""
     family = GaugeMetricFamily("lethe_requests_unmet", "Requests without a patch that passed.", labels=("due",))
     week, unmet = at + timedelta(days=7), select(func.count()).select_from(Job).where(text(UNMET))
     family.add_metric(("overdue",), s.execute(unmet.where(Job.due_at < at)).scalar_one())
