@@ -56,7 +56,7 @@ def gradients(lm: MultimodalLM, scarce: Scarce) -> tuple[float, torch.Tensor]:
     with with_deltas(lm.model, ["model.language_model.layers.0.mlp.down_proj"]) as deltas:
         parameters = list(deltas.values())
         found = Gradients(lm, lm.model, parameters, AdapterTraining("a", (), 0, scarce), micro=4)
-        loss = found.of(rows(lm))
+        loss = found.compute(rows(lm))
         assert parameters[0].grad is not None
         return loss, parameters[0].grad
 
