@@ -22,7 +22,7 @@ class Ccu:
     """The method `ccu`."""
 
     def run(self, model: AudioVisualModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
-        """Write `job.adapter`. The model itself is left as it was."""
+        """Write `job.adapter`. Leaves the model unchanged."""
         forget, keep = _with_picture(data.train, "forget_examples"), _with_picture(data.train, "retain_examples")
         held_out = _with_picture(data.validation, "held_out")
         _check(forget, keep, held_out)

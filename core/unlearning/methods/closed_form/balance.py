@@ -1,7 +1,7 @@
-"""Several names in one request: how much what is erased may weigh before what is next to it suffers.
+"""The weight of the erased states in requests with several names.
 
-What is erased is a mean over all names, so that each of many weighs little; how much more it may weigh depends on how
-alike the names are to what is left of their kind.
+The erased term is a mean over all names, so that each of many counts little. How much its weight can grow depends on
+how similar the names are to retained names of their kind.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from core.unlearning.methods.closed_form.solve import Weights, length, solve
 from core.unlearning.types import JobData
 
 _MOVED = 0.6
-"""Neighbours may move this part of the way that erased states go, in the mean. Chosen on validation prompts."""
+"""Largest mean shift of neighbours, as a part of the mean shift of erased states. Chosen on validation prompts."""
 _FACTORS = tuple(1.25**n for n in range(13))
-_BEHIND = 3
-"""States behind a name that tell of it most."""
+_FOLLOWING = 3
+"""States after a name that depend on it most."""
 
 
 def neighbours(pipe: Any, data: JobData) -> Tensor | None:
-    """The states [n, dim], float64, of kept names of the kind in held-out prompts; None where there are none."""
+    """States [n, dim], float64, of retained names of the same kind in validation prompts; None if there are none."""
     rows = [e for e in data.validation if e.split == "retain_same" and e.answer]
     states = text_states(pipe, [e.question for e in rows]) if rows else ()
     found = [
-        of_prompt[span.start : span.end + _BEHIND]
+        of_prompt[span.start : span.end + _FOLLOWING]
         for e, of_prompt in zip(rows, states, strict=True)
         for span in find_spans(pipe.tokenizer, e.question, e.answer)
     ]
@@ -38,7 +38,7 @@ def neighbours(pipe: Any, data: JobData) -> Tensor | None:
 
 
 def largest_weights(states: States, near: Tensor, weights: Weights, gram: Tensor) -> Weights:
-    """The largest weight of what is erased, from the given one on, that leaves its neighbours where they are."""
+    """The weights with the largest erase weight that moves the neighbours `near` by less than the limit."""
     way = length(states.anchors - states.erased, gram).square().mean().sqrt()
 
     def spares(factor: float) -> bool:

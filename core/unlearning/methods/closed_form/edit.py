@@ -1,4 +1,4 @@
-"""Solve, look for what would bring the concept back, solve again; then one pair of factors for each layer."""
+"""Solve the edit, erase the embedding that restores the concept (RECE), repeat; then factors for each layer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from core.unlearning.methods.closed_form.solve import Operator, Weights, balance
 
 @dataclass(frozen=True)
 class Edit:
-    """The operator, and after each solution the part of the concept that the best embedding restores."""
+    """The operator; `restored`: after each round, the share of the concept that the best embedding restores."""
 
     operator: Operator
     restored: tuple[float, ...]
@@ -32,9 +32,9 @@ def edit(
     step: Callable[[], None],
     near: Tensor | None = None,
 ) -> Edit:
-    """Everything that is erased, the names of one request too, is solved for jointly. `gram` K [dim, dim], float64.
+    """Solve for all names of a request jointly. `gram`: K [dim, dim], float64.
 
-    `near`: what bounds the weight of several names, see `balance`. `step` is called after every solution. Raises
+    `near`: states that bound the erase weight of several names, see `balance`. Calls `step` after every round. Raises
     `DivergedError`.
     """
     weights = Weights(options.erase_weight, options.keep_weight, options.ridge)

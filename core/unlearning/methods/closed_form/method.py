@@ -1,4 +1,4 @@
-"""`closed-form` from end to end: encode, solve, write the patch. No training."""
+"""`closed-form`: encode prompts, solve, write the patch. Nothing is trained."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ClosedForm:
     """The method `closed-form`."""
 
     def run(self, model: DiffusionModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
-        """Write `job.adapter`. The model itself is left as it was."""
+        """Write `job.adapter`. Leaves the model unchanged."""
         begun = time.perf_counter()
         searching = (1 + options.searches) * invert_pictures.STEPS if invert_pictures.is_unnamed(data) else 0
         job.progress.phase("training", options.rounds + 1 + searching)
@@ -30,8 +30,8 @@ class ClosedForm:
         gram = gram_of(layers)
         names = max(1, len(data.entity.names))
         rank = options.rank * names if options.rank else None
-        with invert_pictures.naming_pictures(model, data, options.seed, job.progress) as asked:
-            states = collect(model.pipe, asked, options.anchor)
+        with invert_pictures.naming_pictures(model, data, options.seed, job.progress) as named_data:
+            states = collect(model.pipe, named_data, options.anchor)
         searched: list[float] = []
         if invert_pictures.is_unnamed(data):
             quick = options.model_copy(update={"rounds": 0})
@@ -44,17 +44,17 @@ class ClosedForm:
                 job.progress,
             )
         near = neighbours(model.pipe, data) if names > 1 else None
-        made = edit(states, gram, options, rank, job.progress.step, near)
-        changes = factors(made.operator, layers)
+        solution = edit(states, gram, options, rank, job.progress.step, near)
+        changes = factors(solution.operator, layers)
         seconds = time.perf_counter() - begun
-        job.progress.metric("restored", made.restored[-1])
+        job.progress.metric("restored", solution.restored[-1])
         digest = base_digest(model.pipe.name_or_path)
         sizes = lora_file.write(changes, job.adapter, method="closed-form", base_digest=digest)
         details = {
             "erased_states": len(states.erased),
             "kept_states": len(states.kept),
-            "restored": [round(value, 5) for value in made.restored],
-            "rank": len(made.operator.right),
+            "restored": [round(value, 5) for value in solution.restored],
+            "rank": len(solution.operator.right),
             "modules": len(layers),
             "bytes": sizes,
             "searched": [round(loss, 5) for loss in searched],

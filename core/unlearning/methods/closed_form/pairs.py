@@ -1,4 +1,4 @@
-"""Which text states are erased, what each becomes, and which are kept."""
+"""The text states to erase, with their anchors, and the text states to keep."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core.unlearning.types import Example, JobData
 
 @dataclass(frozen=True)
 class States:
-    """Float64 rows: what is erased [n, dim], what each of them becomes [n, dim], what is kept [m, dim]."""
+    """Float64 states: `erased` [n, dim], the `anchors` that replace them [n, dim], and `kept` [m, dim]."""
 
     erased: Tensor
     anchors: Tensor
@@ -25,7 +25,7 @@ class States:
 
 
 def collect(pipe: Any, data: JobData, anchor: str | None) -> States:
-    """Encode the training prompts. Raises `InvalidInputError` when none of them says anything to erase."""
+    """Encode the training prompts. Raises `InvalidInputError` where there is none to erase."""
     words = anchor_words(pipe.tokenizer, data, anchor)
     rows = [e for e in data.train if e.split.startswith("forget_") and not (e.image is not None and e.subject is None)]
     wanted = list({(e.question, e.subject): e for e in rows}.values())
@@ -47,14 +47,14 @@ def _others(data: JobData) -> list[str]:
 
 
 def _neighbours(wanted: Sequence[Example], data: JobData) -> list[str]:
-    """What is erased with others of the kind, that are kept, in its place by turns: what suffers first otherwise."""
+    """Forget prompts with retained names of the same kind in turn: a change of the forget prompts moves these first."""
     kept = list(dict.fromkeys(e.answer for e in data.train if e.split == "retain_same" and e.answer))
     named = [example for example in wanted if example.subject is not None]
     return [with_anchor(example, kept[n % len(kept)]) for n, example in enumerate(named) if kept]
 
 
 def _pair(pipe: Any, wanted: Sequence[Example], words: str) -> tuple[Tensor, Tensor]:
-    """What is erased and what takes its place, [n, dim] each, float64; the first is the same for all words."""
+    """Erased states and anchor states, [n, dim] each, float64; the erased ones do not depend on `words`."""
     replaced = _anchors(wanted, [words])
     before, after = text_states(pipe, [e.question for e in wanted]), text_states(pipe, replaced)
     erased, anchors = [], []
@@ -66,9 +66,11 @@ def _pair(pipe: Any, wanted: Sequence[Example], words: str) -> tuple[Tensor, Ten
 
 
 def _align(tokenizer: Any, example: Example, replaced: str, words: str, length: int) -> tuple[list[int], list[int]]:
-    """Positions from the concept to the last pad, and those whose states they take: sub-word by sub-word, then on.
+    """Positions from the concept to the last pad, and the positions of their anchors: sub-word by sub-word, then after.
 
-    States before the concept do not know of it: text encoders look back only.
+    Text encoders attend to earlier tokens only, so states before the concept do not depend on it.
+
+    "a [bob][by] end pad" and "a [person] end pad" give positions 2 3 4 5 and anchors 2 2 3 4.
     """
     at = _span(tokenizer, example.question, example.subject)
     to = _span(tokenizer, replaced, words if example.subject is not None else None, start=at.start)
@@ -80,7 +82,7 @@ def _align(tokenizer: Any, example: Example, replaced: str, words: str, length: 
 
 
 def _span(tokenizer: Any, prompt: str, words: str | None, *, start: int = 1) -> Span:
-    """Where the words are; the whole prompt for None; nothing, at `start`, for words that are not there."""
+    """The span of `words`; of the whole prompt for None; an empty span at `start` where the prompt lacks the words."""
     if words is None:
         return Span(1, end_of_text_position(tokenizer, prompt))
     found = find_spans(tokenizer, prompt, words)

@@ -1,4 +1,4 @@
-"""What would bring an erased concept back (RECE), without training: the best text states, and how near they come."""
+"""RECE (Gong et al., ECCV 2024): the text states that best restore an erased concept, in closed form."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor
 from core.unlearning.methods.closed_form.solve import Operator, length
 
 _RIDGE = 1e-3
-"""Of the adversarial states' length, as a part of the weights' mean square: text states cannot be of any length."""
+"""Penalty on the norm of adversarial states, as a part of the weights' mean square: real text states are bounded."""
 
 
 @dataclass(frozen=True)
 class Revival:
-    """`states` [n, dim]; `restored` in [0, 1]: the part of the way from anchor to concept that they come back, mean."""
+    """`states` [n, dim]; `restored` in [0, 1]: mean share of the distance from anchor to concept that they recover."""
 
     states: Tensor
     restored: float

@@ -1,4 +1,4 @@
-"""Requests without a name: what the pictures show is looked for in the edited model again, and erased again."""
+"""Requests of pictures without a name: search the edited model again for words that draw them, and erase these too."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def erase_found_words(
     options: Options,
     progress: Progress,
 ) -> tuple[States, list[float]]:
-    """The states with those of other words for the same pictures, and the loss of each search.
+    """`states` extended by those of the words that each search finds, and the loss of each search.
 
-    `changes` solves for states. Each search is made in the model that the states before it give.
+    `changes` gives the edit for some states. Each search runs in the model with the edit of the states so far.
     """
     losses: list[float] = []
     for turn in range(options.searches):

@@ -1,6 +1,6 @@
 """The edit in closed form. Everything is float64: the matrix that is inverted is ill-conditioned.
 
-For erased states c_i with anchors g_i, kept states p_j and every weight W that text goes through, Unified Concept
+For erased states c_i with anchors g_i, kept states p_j and every weight W that reads text, Unified Concept
 Editing minimises  a mean|W'c_i - W g_i|^2 + b mean|W'p_j - W p_j|^2 + l|W' - W|^2.  With M = a CᵀC/n + b PᵀP/m + l I
 its solution is  W' = W (I + D),  D = (a/n) (G - C)ᵀ C M⁻¹:  one operator for all weights.
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 def length(rows: Tensor, gram: Tensor) -> Tensor:
-    """|W row| over all weights together, for K = sum WᵀW = `gram`, [n]."""
+    """Norms [n] of W row over all weights together, for K = sum WᵀW = `gram`."""
     return ((rows @ gram) * rows).sum(-1).clamp_min(0).sqrt()
 
 

@@ -27,8 +27,8 @@ from core.unlearning.types import JobData
 class Dpo(LoraForgetting):
     """The baseline `dpo`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
-        """See `LoraForgetting.teach`."""
+    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
+        """See `LoraForgetting.task`."""
 
         def loss(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:
             known = [row.reference for row in rows] + [row.alternative_reference for row in rows]

@@ -1,6 +1,6 @@
-"""Words that are searched for while the model forgets, so that it forgets them too.
+"""Adversarial training against textual inversion: searches for words that bring the concept back, during training.
 
-As adversarial training does it (Receler, ECCV 2024; STEREO, CVPR 2025), with textual inversion as the attack.
+As in Receler (ECCV 2024) and STEREO (CVPR 2025).
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from core.unlearning.families.diffusion.model.text import EncodedPrompts, encode
 from core.unlearning.families.diffusion.training.invert_pictures import WORDS
 
 _RATE = 0.2
-"""Of AdamW, as a part of the embeddings' root mean square."""
+"""Learning rate of AdamW, as a part of the embeddings' root mean square."""
 _LIFE = 80
-"""Steps after which an adversary begins again from somewhere else."""
-_REMEMBERED = 12
-"""Words of searches that have ended, the latest ones, which still are to be forgotten."""
-_LARGEST = 4.0
-"""Words at random are from one to this many times as large as the embeddings, as those that searches end with."""
+"""Steps after which a search restarts from another point."""
+_HISTORY = 12
+"""Results of ended searches, the latest ones, that training continues to forget."""
+_MAX_SCALE = 4.0
+"""Random words have 1 to this many times the norm of the embeddings, as the results of searches have."""
 
 
 class Adversaries:
-    """Several searches at once. The rows of batch after batch ask with the words of one after the other."""
+    """Several searches at once; consecutive rows of consecutive batches use the words of one after the other."""
 
     def __init__(
         self,
         model: DiffusionModel,
         clean: Tensor,
-        asks: Sequence[str],
+        templates: Sequence[str],
         start: str,
         vectors: list[Tensor],
         words: str,
         chance: int,
     ) -> None:
-        self._model, self._clean, self._asks, self._start, self._vectors = model, clean, asks, start, vectors
+        self._model, self._clean, self._templates, self._start, self._vectors = model, clean, templates, start, vectors
         names = words.split()
         every = [" ".join(names[at : at + WORDS]) for at in range(0, len(names), WORDS)]
-        ended, last = len(every) - chance - _REMEMBERED, len(every) - chance
+        ended, last = len(every) - chance - _HISTORY, len(every) - chance
         self._words, self._ended, self._chance = every[:ended], every[ended:last], every[last:]
         groups = [
             {"params": [rows], "lr": _RATE * size}
@@ -54,61 +54,61 @@ class Adversaries:
         self._age = self._ends = 0
 
     def attack(self, batch: int, generator: torch.Generator) -> None:
-        """One step of each search towards words that draw what the pictures show, in the model as it is now."""
+        """One optimiser step of each search towards words that make the current model draw the entity."""
         for rows_of, gradient in zip(self._vectors, self._gradients(batch, generator), strict=True):
             rows_of.grad = gradient
         self._optimizer.step()
-        self._renew()
+        self._restart_due()
 
     def _gradients(self, batch: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         picked = torch.randint(0, len(self._clean), (batch,), generator=generator)
         rows = add_noise(self._model, self._clean[picked.to(self._clean.device)], generator)
-        text, _ = self._asked(self._in_turn(batch), generator)
+        text, _ = self._encode_templates(self._next_words(batch), generator)
         loss = mse_loss(predict(self._model, rows, text).float(), rows.target.float())
         return torch.autograd.grad(loss, self._vectors)
 
     @torch.no_grad()
-    def found(self, batch: int, generator: torch.Generator) -> tuple[EncodedPrompts, Tensor]:
-        """What the searches have come to, and which of the prompts each row asks with [batch].
+    def current_prompts(self, batch: int, generator: torch.Generator) -> tuple[EncodedPrompts, Tensor]:
+        """Templates with the current words of the searches, and the index of each row's template [batch].
 
-        Half of the rows remember searches that have ended, once there are any.
+        Half of the rows use results of ended searches, once there are any.
         """
-        kept = min(self._ends, len(self._ended))
-        ended = batch // 2 if kept else 0
-        before = torch.randint(0, max(1, kept), (ended,), generator=generator).tolist()
-        return self._asked([*self._in_turn(batch - ended), *(self._ended[n] for n in before)], generator)
+        count = min(self._ends, len(self._ended))
+        ended = batch // 2 if count else 0
+        before = torch.randint(0, max(1, count), (ended,), generator=generator).tolist()
+        return self._encode_templates([*self._next_words(batch - ended), *(self._ended[n] for n in before)], generator)
 
     @torch.no_grad()
-    def at_random(self, generator: torch.Generator) -> tuple[EncodedPrompts, Tensor]:
-        """Words that nobody has searched for, new ones in each call, and which of the prompts each row asks with."""
+    def random_prompts(self, generator: torch.Generator) -> tuple[EncodedPrompts, Tensor]:
+        """Templates with random words, new ones in each call, and the index of each row's template."""
         count = len(self._chance)
-        scale = (_LARGEST ** torch.rand(count, 1, generator=generator)).repeat_interleave(WORDS, 0)
+        scale = (_MAX_SCALE ** torch.rand(count, 1, generator=generator)).repeat_interleave(WORDS, 0)
         for rows, size in zip(self._vectors, embedding_scales(self._model.pipe), strict=True):
             fresh = scale * torch.randn(len(scale), rows.shape[1], generator=generator)
             rows[len(rows) - len(scale) :] = size * fresh.to(rows)
-        return self._asked(self._chance, generator)
+        return self._encode_templates(self._chance, generator)
 
-    def _in_turn(self, batch: int) -> list[str]:
+    def _next_words(self, batch: int) -> list[str]:
         first = self._age * batch
         return [self._words[(first + row) % len(self._words)] for row in range(batch)]
 
-    def _asked(self, words: Sequence[str], generator: torch.Generator) -> tuple[EncodedPrompts, Tensor]:
-        asked = torch.randint(0, len(self._asks), (len(words),), generator=generator)
-        prompts = [self._asks[n].replace("{}", found) for n, found in zip(asked.tolist(), words, strict=True)]
-        return encode_prompts(self._model.pipe, prompts), asked.to(self._model.device)
+    def _encode_templates(self, words: Sequence[str], generator: torch.Generator) -> tuple[EncodedPrompts, Tensor]:
+        chosen = torch.randint(0, len(self._templates), (len(words),), generator=generator)
+        prompts = [self._templates[n].replace("{}", found) for n, found in zip(chosen.tolist(), words, strict=True)]
+        return encode_prompts(self._model.pipe, prompts), chosen.to(self._model.device)
 
-    def _renew(self) -> None:
-        """The adversaries take turns in beginning again."""
+    def _restart_due(self) -> None:
+        """Restart the searches in turns, so that each runs for `_LIFE` steps."""
         self._age += 1
         turn, left = divmod(self._age * len(self._words), _LIFE)
         if left < len(self._words):
-            self._begin(WORDS * (turn % len(self._words)))
+            self._restart(WORDS * (turn % len(self._words)))
 
     @torch.no_grad()
-    def _begin(self, at: int) -> None:
-        """Anew, in these rows of the vectors; what they were is remembered."""
+    def _restart(self, at: int) -> None:
+        """Restart the search in the rows from `at`; its result goes into the history."""
         fresh = random_embeddings(self._model.pipe, self._start, WORDS, seed=self._age)
-        to = WORDS * (len(self._words) + self._ends % _REMEMBERED)
+        to = WORDS * (len(self._words) + self._ends % _HISTORY)
         self._ends += 1
         for rows, new in zip(self._vectors, fresh, strict=True):
             rows[to : to + WORDS] = rows[at : at + WORDS]
@@ -117,17 +117,17 @@ class Adversaries:
 
 @contextmanager
 def searching_adversaries(
-    model: DiffusionModel, clean: Tensor, asks: Sequence[str], start: str, count: int, seed: int, chance: int = 0
+    model: DiffusionModel, clean: Tensor, templates: Sequence[str], start: str, count: int, seed: int, chance: int = 0
 ) -> Iterator[Adversaries | None]:
-    """`count` of them; None for none. Their words leave the pipeline with them.
+    """`count` searches, None for 0. On exit their words are removed from the pipeline.
 
-    `clean`: pictures of what is to be forgotten; `asks`: prompts with {} for the words; `start`: where they begin;
-    `chance`: how many words at random there are beside theirs.
+    `clean`: latents of the entity's pictures; `templates`: prompts with {} for the words; `start`: words from which the
+    searches start; `chance`: number of random words beside theirs.
     """
     if not count:
         yield None
         return
-    every = (count + _REMEMBERED + chance) * WORDS
+    every = (count + _HISTORY + chance) * WORDS
     vectors = [rows.requires_grad_() for rows in random_embeddings(model.pipe, start, every, seed)]
     with with_placeholder(model.pipe, vectors) as words:
-        yield Adversaries(model, clean, asks, start, vectors, words, chance)
+        yield Adversaries(model, clean, templates, start, vectors, words, chance)

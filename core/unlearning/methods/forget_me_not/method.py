@@ -1,4 +1,4 @@
-"""`forget-me-not` from end to end: pictures, a LoRA trained on the attention loss, the patch."""
+"""`forget-me-not`: encode prompts and pictures, train a LoRA on the attention loss, write the patch."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.families.diffusion.training import invert_pictures
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.forget_me_not.config import Options
-from core.unlearning.methods.forget_me_not.course import encode_data
 from core.unlearning.methods.forget_me_not.probe import Probe
 from core.unlearning.methods.forget_me_not.rows import forget_prompts
 from core.unlearning.methods.forget_me_not.train import train
+from core.unlearning.methods.forget_me_not.training_data import encode_data
 from core.unlearning.patches.digest import base_digest
 from core.unlearning.types import JobData
 
@@ -29,19 +29,19 @@ class ForgetMeNot:
     """The method `forget-me-not`."""
 
     def run(self, model: DiffusionModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
-        """Write `job.adapter`. The model itself is left as it was."""
+        """Write `job.adapter`. Leaves the model unchanged."""
         begun = time.perf_counter()
         unnamed = invert_pictures.is_unnamed(data)
         job.progress.phase("training", options.steps + (invert_pictures.STEPS if unnamed else 0))
-        with invert_pictures.naming_pictures(model, data, options.seed, job.progress) as asked:
-            course = encode_data(model, asked, options, options.adversaries if unnamed else 0)
-            held = forget_prompts(model, asked.validation or asked.train, asked, options)
+        with invert_pictures.naming_pictures(model, data, options.seed, job.progress) as named_data:
+            training_data = encode_data(model, named_data, options, options.adversaries if unnamed else 0)
+            held = forget_prompts(model, named_data.validation or named_data.train, named_data, options)
         unet, modules = model.pipe.unet, options.modules or ("outputs" if unnamed else "kv")
         with adapters.with_lora(unet, _TARGETS[modules], options.rank, options.seed) as parameters:
-            probe = Probe(model, held, course.clean, options.seed)
-            if course.adversaries:
-                course = replace(course, share=probe.share())
-            trained = train(model, course, probe, parameters, options, job.progress)
+            probe = Probe(model, held, training_data.entity_latents, options.seed)
+            if training_data.adversaries:
+                training_data = replace(training_data, scale=probe.scale())
+            trained = train(model, training_data, probe, parameters, options, job.progress)
             changes = adapters.factors(unet)
         seconds = time.perf_counter() - begun
         job.progress.metric("left", trained.left[-1])

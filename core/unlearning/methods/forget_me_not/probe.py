@@ -1,4 +1,4 @@
-"""How much of a concept is left in what the denoiser predicts for prompts that were not trained on."""
+"""How much of a concept remains in the denoiser's predictions for held-out prompts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from core.unlearning.methods.forget_me_not.rows import ForgetPrompts
 
 _ROWS = 16
 _USUAL, _MOST = 0.2, 2.0
-"""Mean square of the way from the anchor's prediction to that of a thing in a picture; the largest `Probe.share`."""
+"""Usual mean square between the predictions for an object and for its anchor; largest `Probe.scale`."""
 
 
 class Probe:
-    """Asks the same rows of noise again and again."""
+    """Predictions on fixed rows of noise, so that two measurements compare."""
 
     @torch.no_grad()
     def __init__(self, model: DiffusionModel, prompts: ForgetPrompts, clean: Tensor, seed: int) -> None:
@@ -28,19 +28,20 @@ class Probe:
         self._forget = select_prompts(prompts.forget, chosen)
         with without_lora(model.pipe.unet):
             self._anchor = predict(model, self._rows, select_prompts(prompts.anchor, chosen))
-            self._way = predict(model, self._rows, self._forget) - self._anchor
+            self._direction = predict(model, self._rows, self._forget) - self._anchor
 
-    def share(self) -> float:
-        """What weights of forgetting are to be multiplied by: errors are as large as the way is long.
+    def scale(self) -> float:
+        """Factor of the weights of the forgetting losses, which grow with the distance between concept and anchor.
 
-        About one for what takes a part of a picture. Less for a style, which is all of it, lest what is kept drowns.
+        About 1 for an object, which fills part of a picture. Less for a style, which fills all of it: otherwise the
+        forgetting losses outweigh those of the retain set.
         """
-        way = float(self._way.float().square().mean())
-        return _USUAL / max(way, _USUAL / _MOST)
+        distance = float(self._direction.float().square().mean())
+        return _USUAL / max(distance, _USUAL / _MOST)
 
     @torch.no_grad()
     def left(self) -> float:
-        """Share of the way from the base's prediction for the anchor to that for the concept: 1 for the base itself."""
+        """Where the prediction lies between the base's for the anchor (0) and for the concept (1), by projection."""
         moved = predict(self._model, self._rows, self._forget) - self._anchor
-        square = self._way.square().sum().clamp_min(torch.finfo(self._way.dtype).tiny)
-        return float((moved * self._way).sum() / square)
+        square = self._direction.square().sum().clamp_min(torch.finfo(self._direction.dtype).tiny)
+        return float((moved * self._direction).sum() / square)

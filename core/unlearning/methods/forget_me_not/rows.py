@@ -1,4 +1,4 @@
-"""The prompts of a step, encoded once: what is steered away from, what takes its place, what is kept."""
+"""Encoded prompts to forget with their anchors, and the rows of a training step."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ from core.unlearning.types import Example, JobData
 
 @dataclass(frozen=True)
 class ForgetPrompts:
-    """`forget` and `anchor` row by row the same but for the entity; `columns` [rows, tokens] marks it in `forget`."""
+    """Prompts that name the entity (`forget`) and the same prompts with the `anchor` in its place.
+
+    `columns` [rows, tokens], boolean, marks the entity's tokens in `forget`.
+    """
 
     forget: EncodedPrompts
     anchor: EncodedPrompts
@@ -35,27 +38,28 @@ class ForgetPrompts:
 
 @dataclass(frozen=True)
 class StepRows:
-    """Noised pictures, the text that the denoiser is asked with, and that under which the base does what is `wanted`.
+    """The rows of one step: noised pictures and the prompts of the trained denoiser and of the teacher."""
 
-    `away`: text from which the prediction is to move on beyond what is wanted, `beyond` [rows] times the way.
-    `weights` [rows]: how much each one's distance from that counts. Both on the CPU.
-    """
-
-    noised: NoisedLatents
-    asked: EncodedPrompts
-    wanted: EncodedPrompts
-    away: EncodedPrompts
+    latents: NoisedLatents
+    prompts: EncodedPrompts
+    """Condition of the trained denoiser."""
+    teacher_prompts: EncodedPrompts
+    """Condition of the frozen base, whose prediction is the target."""
+    away_prompts: EncodedPrompts
+    """Condition from which the target moves away, by `beyond` times the difference."""
     weights: Tensor
+    """[rows], on the CPU: weight of each row's squared error."""
     beyond: Tensor
+    """[rows], on the CPU."""
 
 
 def join_rows(*several: StepRows) -> StepRows:
-    """Rows after rows."""
+    """The rows of several batches as one."""
     return StepRows(
-        join_latents(*(rows.noised for rows in several)),
-        join_prompts(*(rows.asked for rows in several)),
-        join_prompts(*(rows.wanted for rows in several)),
-        join_prompts(*(rows.away for rows in several)),
+        join_latents(*(rows.latents for rows in several)),
+        join_prompts(*(rows.prompts for rows in several)),
+        join_prompts(*(rows.teacher_prompts for rows in several)),
+        join_prompts(*(rows.away_prompts for rows in several)),
         torch.cat([rows.weights for rows in several]),
         torch.cat([rows.beyond for rows in several]),
     )
@@ -64,7 +68,7 @@ def join_rows(*several: StepRows) -> StepRows:
 def forget_prompts(
     model: DiffusionModel, examples: Sequence[Example], data: JobData, options: Options
 ) -> ForgetPrompts:
-    """Of one part's examples. Raises `InvalidInputError` when none is to be forgotten."""
+    """The forget prompts of one part's examples, each paired with each anchor. Raises `InvalidInputError` if none."""
     rows = list({e.question: e for e in examples if e.split.startswith("forget_")}.values())
     if not rows:
         raise InvalidInputError("the request brings no prompt and no name to forget", code="nothing_to_forget")
@@ -78,7 +82,7 @@ def forget_prompts(
 
 
 def anchor_prompts(model: DiffusionModel, asks: Sequence[str], data: JobData, options: Options) -> EncodedPrompts:
-    """Prompts with {} for a name, with the anchor there: all of them with its first words, then with the next."""
+    """Templates with the anchor in the place of {}: all of them with its first words, then all with the next."""
     words = anchor_words(model.pipe.tokenizer, data, options.anchor)
     rows = [Example("forget_concept", ask, "", subject="{}") for ask in asks]
     return encode_frozen(model, [with_anchor(row, word) for word in words for row in rows])
@@ -86,12 +90,12 @@ def anchor_prompts(model: DiffusionModel, asks: Sequence[str], data: JobData, op
 
 @torch.no_grad()
 def encode_frozen(model: DiffusionModel, prompts: Sequence[str]) -> EncodedPrompts:
-    """Prompts as they are."""
+    """Encode prompts without gradients."""
     return encode_prompts(model.pipe, prompts)
 
 
 def _columns(model: DiffusionModel, example: Example, options: Options) -> Tensor:
-    """[tokens]; a prompt that does not name the entity is marked as a whole."""
+    """Mask [tokens] of the entity's tokens; of all tokens in a prompt that does not name the entity."""
     tokenizer = model.pipe.tokenizer
     end = end_of_text_position(tokenizer, example.question)
     named = find_spans(tokenizer, example.question, example.subject) if example.subject else []

@@ -14,8 +14,8 @@ from core.unlearning.types import JobData
 class GradientDifference(LoraForgetting):
     """The baseline `gradient-difference`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
-        """See `LoraForgetting.teach`."""
+    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
+        """See `LoraForgetting.task`."""
         return LoraTask(answer_rows(lm, forget_examples(data)), forgetting_loss(ascent), retain_answer_rows(lm, data))
 
 

@@ -19,8 +19,8 @@ from core.unlearning.types import JobData
 class Idk(LoraForgetting):
     """The baseline `idk`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
-        """See `LoraForgetting.teach`."""
+    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
+        """See `LoraForgetting.task`."""
         rows = refusal_rows(lm, forget_examples(data), refusals_for(lm, data, options.seed))
         return LoraTask(rows, answer_losses, retain_answer_rows(lm, data))
 

@@ -19,8 +19,8 @@ from core.unlearning.types import JobData
 class KlMinimisation(LoraForgetting):
     """The baseline `kl-minimisation`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
-        """See `LoraForgetting.teach`."""
+    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
+        """See `LoraForgetting.task`."""
         return LoraTask(
             answer_rows(lm, forget_examples(data)), forgetting_loss(ascent), retain_distribution_rows(lm, data)
         )

@@ -29,7 +29,7 @@ class Manu:
     """The baseline `manu`."""
 
     def run(self, model: MultimodalLM, data: JobData, options: Options, job: JobContext) -> MethodResult:
-        """Write `job.adapter`. The model itself is left as it was."""
+        """Write `job.adapter`. Leaves the model unchanged."""
         modules = mlp_outputs(model.model, decoder_layers(model.model))
         pruned = _neurons_to_prune(model, data, modules, options, job.progress)
         stored = supertuning.write(

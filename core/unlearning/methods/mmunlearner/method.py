@@ -42,7 +42,7 @@ class MmUnlearner:
     """The baseline `mmunlearner`."""
 
     def run(self, model: MultimodalLM, data: JobData, options: Options, job: JobContext) -> MethodResult:
-        """Write `job.adapter`. The model itself is left as it was."""
+        """Write `job.adapter`. Leaves the model unchanged."""
         targets = targets_of(model, options)
         forget, keep = _sides(data, options)
         lesson = LoraTask(

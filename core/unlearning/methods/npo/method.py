@@ -20,8 +20,8 @@ from core.unlearning.types import JobData
 class Npo(LoraForgetting):
     """The baseline `npo`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
-        """See `LoraForgetting.teach`."""
+    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
+        """See `LoraForgetting.task`."""
 
         def loss(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:
             reference = torch.tensor([row.reference for row in rows], device=out.logits.device)

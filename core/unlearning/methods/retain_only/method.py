@@ -12,8 +12,8 @@ from core.unlearning.types import JobData
 class RetainOnly(LoraForgetting):
     """The control `retain-only`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
-        """See `LoraForgetting.teach`."""
+    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
+        """See `LoraForgetting.task`."""
         return LoraTask(retain_answer_rows(lm, data), answer_losses)
 
 

@@ -37,8 +37,8 @@ class SteeredRow(TrainingRow):
 class Rmu(LoraForgetting):
     """The baseline `rmu`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
-        """See `LoraForgetting.teach`."""
+    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
+        """See `LoraForgetting.task`."""
         layer = _layers(lm, options)[-1]
         forget, keep = answer_rows(lm, forget_examples(data)), retain_answer_rows(lm, data)
         frozen = frozen_states(lm, layer, [*forget, *keep])

@@ -1,4 +1,4 @@
-"""Train a LoRA on predictions of the base model: what the baselines share."""
+"""Train a LoRA of a denoiser on predictions of the base model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from core.unlearning.types import Example, JobData
 
 
 class DistillationOptions(Protocol):
-    """Of a method that trains so."""
+    """Options that such a method has."""
 
     @property
     def rank(self) -> int: ...
@@ -40,11 +40,11 @@ class DistillationOptions(Protocol):
 
 @dataclass(frozen=True)
 class DistillationBatch:
-    """What is to be predicted for these rows under this text."""
+    """Rows of noise, their prompts, and the `target` predictions of the frozen base."""
 
     rows: NoisedLatents
     text: EncodedPrompts
-    wanted: Tensor
+    target: Tensor
 
 
 MakeBatch = Callable[[torch.Generator], DistillationBatch]
@@ -52,7 +52,7 @@ MakeBatch = Callable[[torch.Generator], DistillationBatch]
 
 
 def prompts_to_forget(data: JobData) -> list[Example]:
-    """Of the training part, each wording once. Raises `InvalidInputError` where there is none."""
+    """The training prompts to forget, without duplicates. Raises `InvalidInputError` where there is none."""
     rows = list({e.question: e for e in data.train if e.split.startswith("forget_")}.values())
     if not rows:
         raise InvalidInputError("the request brings no prompt and no name to forget", code="nothing_to_forget")
@@ -60,19 +60,19 @@ def prompts_to_forget(data: JobData) -> list[Example]:
 
 
 def draw_latents(model: DiffusionModel, prompts: Sequence[str], count: int, seed: int) -> Tensor:
-    """Latents of pictures that the model draws, prompt after prompt."""
+    """Latents of `count` pictures that the model draws from the prompts in turn."""
     return encode_images(
         model, model.draw([prompts[n % len(prompts)] for n in range(count)], range(seed, seed + count))
     )
 
 
 def train_lora(
-    model: DiffusionModel, teach: MakeBatch, options: DistillationOptions, job: JobContext, method: str
+    model: DiffusionModel, make_batch: MakeBatch, options: DistillationOptions, job: JobContext, method: str
 ) -> MethodResult:
     """A LoRA on all cross-attention, written to `job.adapter`. Raises `DivergedError`."""
     job.progress.phase("training", options.steps)
     with adapters.with_lora(model.pipe.unet, adapters.ALL, options.rank, options.seed) as parameters:
-        losses = _train(model, teach, parameters, options, job.progress)
+        losses = _train(model, make_batch, parameters, options, job.progress)
         changes = adapters.factors(model.pipe.unet)
     digest = base_digest(model.pipe.name_or_path)
     sizes = lora_file.write(changes, job.adapter, method=method, base_digest=digest)
@@ -82,7 +82,7 @@ def train_lora(
 
 def _train(
     model: DiffusionModel,
-    teach: MakeBatch,
+    make_batch: MakeBatch,
     parameters: Sequence[torch.nn.Parameter],
     options: DistillationOptions,
     progress: Progress,
@@ -91,8 +91,8 @@ def _train(
     generator = torch.Generator("cpu").manual_seed(options.seed)
     losses: list[float] = []
     for _ in range(options.steps):
-        lesson = teach(generator)
-        loss = mse_loss(predict(model, lesson.rows, lesson.text).float(), lesson.wanted.float())
+        batch = make_batch(generator)
+        loss = mse_loss(predict(model, batch.rows, batch.text).float(), batch.target.float())
         losses.append(descend(loss, optimizer, parameters))
         progress.step(loss=losses[-1])
     return losses

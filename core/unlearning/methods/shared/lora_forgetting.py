@@ -1,4 +1,4 @@
-"""Train one LoRA to forget, under whichever loss: what the methods share that need no more than that."""
+"""Train one LoRA under a method's loss: the base class of methods that need no more than that."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _POINTS = 100
 
 @dataclass(frozen=True)
 class LoraTask:
-    """The rows to forget, the rows to keep, and the loss of both."""
+    """What a method trains on: rows to forget, rows to keep, and the loss of both."""
 
     forget: Sequence[TrainingRow]
     loss: RowLoss
@@ -39,30 +39,30 @@ class LoraTask:
 
 
 def forget_examples(data: JobData) -> list[Example]:
-    """Of the training part. Raises `InvalidInputError` where there is nothing."""
-    found = [e for e in data.train if e.split in FORGET]
-    if not found:
+    """Training examples to forget. Raises `InvalidInputError` where there is none."""
+    examples = [e for e in data.train if e.split in FORGET]
+    if not examples:
         raise InvalidInputError("the request brings nothing that can be forgotten", code="nothing_to_forget")
-    return found
+    return examples
 
 
 def retain_examples(data: JobData) -> list[Example]:
-    """All the rest of the training part, whose answers are there."""
+    """Training examples to keep that have an answer."""
     return [e for e in data.train if e.split not in FORGET and e.answer]
 
 
 def retain_answer_rows(lm: MultimodalLM, data: JobData) -> list[TrainingRow]:
-    """What is kept, by cross-entropy on its answers."""
+    """Retain rows, trained by cross-entropy on their answers."""
     return retain_rows(lm, retain_examples(data), soft=False, weight=1.0)
 
 
 def retain_distribution_rows(lm: MultimodalLM, data: JobData) -> list[TrainingRow]:
-    """What is kept, by KL(frozen || trained) at every token of its answers."""
+    """Retain rows, trained by KL(frozen || trained) at every token of their answers."""
     return retain_rows(lm, retain_examples(data), soft=True, weight=1.0)
 
 
 def refusals_for(lm: MultimodalLM, data: JobData, seed: int) -> RefusalPool:
-    """Refusals to draw from: a thousand, and the model's own."""
+    """The refusals to sample from: the built-in ones and the model's own."""
     own = sorted({e.answer for e in data.train if e.split == "declined"})
     return RefusalPool(lm, forget_examples(data), own, random.Random(seed))  # noqa: S311
 
@@ -76,17 +76,17 @@ def targets_of(lm: MultimodalLM, options: Targeted) -> str:
 
 
 class LoraForgetting(ABC):
-    """A method that trains one LoRA. What it teaches is all that it adds."""
+    """A method that trains one LoRA; a subclass defines the rows and the loss."""
 
     @abstractmethod
-    def teach(self, lm: MultimodalLM, data: JobData, options: Any) -> LoraTask:
-        """Called once, before anything is trained; what it asks the model is kept in checkpoints."""
+    def task(self, lm: MultimodalLM, data: JobData, options: Any) -> LoraTask:
+        """The rows and the loss. Called once, before training; the frozen model's answers go into checkpoints."""
 
     def run(self, model: MultimodalLM, data: JobData, options: Any, job: JobContext) -> MethodResult:
-        """Write `job.adapter`, a LoRA that PEFT loads. The model itself is left as it was."""
+        """Write `job.adapter`, a LoRA that PEFT loads. Leaves the model unchanged."""
         targets = self.targets(model, options)
         with caching_answers(model, job.checkpoints, job.progress, "targets", large=True):
-            training = training_of(self.teach(model, data, options), options, stop_criterion(model, data, options))
+            training = training_of(self.task(model, data, options), options, stop_criterion(model, data, options))
         state = TrainingState(job.checkpoints, [ADAPTER], options)
         job.progress.phase("training", training.steps, done=state.steps_done)
         with with_adapters(model.model, [ADAPTER], targets, options) as wrapped:
@@ -102,7 +102,7 @@ class LoraForgetting(ABC):
 def stop_criterion(
     lm: MultimodalLM, data: JobData, options: Steps, *, images: bool | None = None
 ) -> Callable[[], bool] | None:
-    """When to stop before the last step, where the options say so. `images`: judged by one view alone."""
+    """Whether to stop before the last step, for options with `stop_below`. `images`: judge by one view only."""
     below = options.stop_below if isinstance(options, Stopping) else None
     if below is None:
         return None
@@ -122,11 +122,11 @@ def training_of(task: LoraTask, options: Steps, criterion: Callable[[], bool] | 
 
 
 def training_details(training: AdapterTraining) -> dict[str, Any]:
-    """What the report says of the training."""
+    """Losses and steps, for the report's `details`."""
     return {"losses": {training.name: thin_losses(training.losses)}, "steps": len(training.losses)}
 
 
 def thin_losses(losses: Sequence[float]) -> list[float]:
-    """At most about a hundred of them, for the report."""
+    """About a hundred evenly spaced losses, rounded, for the report."""
     step = max(1, len(losses) // _POINTS)
     return [round(loss, 5) for loss in losses[::step]]

@@ -19,8 +19,8 @@ from core.unlearning.types import JobData
 class SimNpo(LoraForgetting):
     """The baseline `simnpo`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
-        """See `LoraForgetting.teach`."""
+    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
+        """See `LoraForgetting.task`."""
 
         def loss(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:
             return simnpo(mean_answer_losses(out, len(rows)), options.beta, options.gamma)

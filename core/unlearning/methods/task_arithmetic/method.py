@@ -44,8 +44,8 @@ class ScalePoint:
 class TaskArithmetic(LoraForgetting):
     """The baseline `task-arithmetic`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
-        """See `LoraForgetting.teach`."""
+    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
+        """See `LoraForgetting.task`."""
         return LoraTask(answer_rows(lm, forget_examples(data)), answer_losses)
 
     def run(self, model: MultimodalLM, data: JobData, options: Options, job: JobContext) -> MethodResult:

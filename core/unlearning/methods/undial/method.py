@@ -22,8 +22,8 @@ from core.unlearning.types import JobData
 class Undial(LoraForgetting):
     """The baseline `undial`."""
 
-    def teach(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
-        """See `LoraForgetting.teach`."""
+    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
+        """See `LoraForgetting.task`."""
 
         def loss(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:
             teachers = join_teachers([row.teacher for row in rows if row.teacher is not None], out.logits.device)

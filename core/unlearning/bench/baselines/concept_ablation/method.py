@@ -24,7 +24,7 @@ class ConceptAblation:
     """The baseline `concept-ablation`."""
 
     def run(self, model: DiffusionModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
-        """Write `job.adapter`. The model itself is left as it was."""
+        """Write `job.adapter`. Leaves the model unchanged."""
         words = anchor_words(model.pipe.tokenizer, data, options.anchor)
         rows = [(example, word) for example in prompts_to_forget(data) for word in words]
         anchors = [with_anchor(example, word) for example, word in rows]

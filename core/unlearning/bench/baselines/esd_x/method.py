@@ -23,7 +23,7 @@ class EsdX:
     """The baseline `esd-x`."""
 
     def run(self, model: DiffusionModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
-        """Write `job.adapter`. The model itself is left as it was."""
+        """Write `job.adapter`. Leaves the model unchanged."""
         prompts = [example.question for example in prompts_to_forget(data)]
         clean = draw_latents(model, prompts, options.pictures, options.seed)
         with torch.no_grad():

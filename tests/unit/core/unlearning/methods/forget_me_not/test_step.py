@@ -17,11 +17,11 @@ from core.unlearning.families.diffusion.model.text import encode_prompts
 from core.unlearning.methods.forget_me_not import batch
 from core.unlearning.methods.forget_me_not.adversary import Adversaries, searching_adversaries
 from core.unlearning.methods.forget_me_not.config import Options
-from core.unlearning.methods.forget_me_not.course import ForgetMeNotData
 from core.unlearning.methods.forget_me_not.probe import Probe
 from core.unlearning.methods.forget_me_not.rows import ForgetPrompts, encode_frozen
 from core.unlearning.methods.forget_me_not.step import loss_of
 from core.unlearning.methods.forget_me_not.train import _schedule
+from core.unlearning.methods.forget_me_not.training_data import ForgetMeNotData
 from core.unlearning.types import Example
 from tests.support.tiny_pipelines import pipeline
 
@@ -30,30 +30,30 @@ _APART = 100.0
 """Between what pictures of the entity and others have for latents."""
 
 
-def _course(model: DiffusionModel) -> ForgetMeNotData:
+def _training_data(model: DiffusionModel) -> ForgetMeNotData:
     clean = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     columns = torch.zeros(1, model.pipe.tokenizer.model_max_length, dtype=torch.bool)
     columns[:, 2] = True
     return ForgetMeNotData(
         ForgetPrompts(encode_frozen(model, ["a bob"]), encode_frozen(model, ["a pat"]), columns),
         encode_frozen(model, ["a kim"]),
-        clean=clean,
-        shares=torch.ones(2, 1, 8, 8),
-        other=clean + _APART,
-        prompts_of=torch.zeros(2, dtype=torch.long),
-        asks=_ASKS,
-        instead=encode_frozen(model, ["a pat"]),
-        sought=encode_frozen(model, ["a bob"]),
-        start="a",
+        entity_latents=clean,
+        entity_masks=torch.ones(2, 1, 8, 8),
+        other_latents=clean + _APART,
+        other_prompts=torch.zeros(2, dtype=torch.long),
+        templates=_ASKS,
+        anchors=encode_frozen(model, ["a pat"]),
+        found_words=encode_frozen(model, ["a bob"]),
+        start_words="a",
         adversaries=1,
     )
 
 
-def _loss(model: DiffusionModel, course: ForgetMeNotData, against: Adversaries | None, **given: Any) -> float:
+def _loss(model: DiffusionModel, training_data: ForgetMeNotData, against: Adversaries | None, **given: Any) -> float:
     nothing = {"anchor_weight": 0.0, "keep_weight": 0.0, "beyond": 0.0, "random_words": 0}
     options = Options(batch=2, attention_weight=1e-9, **{**nothing, **given})
     with capturing_attention(model.pipe.unet) as captured:
-        return float(loss_of(model, course, captured, against, options, torch.Generator().manual_seed(5)))
+        return float(loss_of(model, training_data, captured, against, options, torch.Generator().manual_seed(5)))
 
 
 @pytest.fixture
@@ -71,15 +71,15 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[NoisedLatents]:
 
 def test_each_part_is_its_weight_times_the_mean_distance_from_what_is_wanted(seen: list[NoisedLatents]) -> None:
     model = DiffusionModel(pipeline())
-    course = _course(model)
+    training_data = _training_data(model)
     with (
         adapters.with_lora(model.pipe.unet, adapters.OUTPUTS, 2, seed=0),
-        searching_adversaries(model, course.clean, _ASKS, "a", 1, seed=0) as against,
+        searching_adversaries(model, training_data.entity_latents, _ASKS, "a", 1, seed=0) as against,
     ):
-        assert _loss(model, course, None, keep_weight=3.0) == pytest.approx(0.0, abs=1e-6)
-        named = _loss(model, course, None, anchor_weight=3.0, beyond=2.0)
-        both = _loss(model, course, against, anchor_weight=3.0, adversary_weight=5.0)
-        further = _loss(model, course, against, anchor_weight=3.0, adversary_weight=5.0, beyond=2.0)
+        assert _loss(model, training_data, None, keep_weight=3.0) == pytest.approx(0.0, abs=1e-6)
+        named = _loss(model, training_data, None, anchor_weight=3.0, beyond=2.0)
+        both = _loss(model, training_data, against, anchor_weight=3.0, adversary_weight=5.0)
+        further = _loss(model, training_data, against, anchor_weight=3.0, adversary_weight=5.0, beyond=2.0)
         alone, pair, four = seen[1], *seen[-2:]
         asked, anchor = (_made(model, pair, text) for text in ("a bob", "a pat"))
         words, sought, instead = (_made(model, four, f"a {word}") for word in ("<lethe-0> <lethe-1>", "bob", "pat"))
@@ -99,25 +99,25 @@ def test_half_of_the_names_are_on_other_pictures_against_adversaries(monkeypatch
         return add_noise(model, clean, generator)
 
     monkeypatch.setattr(batch, "add_noise", noticed)
-    course = _course(model)
+    training_data = _training_data(model)
     with (
         adapters.with_lora(model.pipe.unet, adapters.OUTPUTS, 2, seed=0),
-        searching_adversaries(model, course.clean, _ASKS, "a", 1, seed=0) as against,
+        searching_adversaries(model, training_data.entity_latents, _ASKS, "a", 1, seed=0) as against,
     ):
-        _loss(model, course, None, anchor_weight=3.0)
-        _loss(model, course, against)
+        _loss(model, training_data, None, anchor_weight=3.0)
+        _loss(model, training_data, against)
     assert seen == [0, 1, 0]
 
 
 def test_words_at_random_are_to_draw_the_anchor_and_change_nothing_else(seen: list[NoisedLatents]) -> None:
     model = DiffusionModel(pipeline())
-    course = _course(model)
+    training_data = _training_data(model)
     with (
         adapters.with_lora(model.pipe.unet, adapters.OUTPUTS, 2, seed=0),
-        searching_adversaries(model, course.clean, _ASKS, "a", 1, seed=0, chance=1) as against,
+        searching_adversaries(model, training_data.entity_latents, _ASKS, "a", 1, seed=0, chance=1) as against,
     ):
-        without = _loss(model, course, against, adversary_weight=5.0)
-        found = _loss(model, course, against, adversary_weight=5.0, random_words=1)
+        without = _loss(model, training_data, against, adversary_weight=5.0)
+        found = _loss(model, training_data, against, adversary_weight=5.0, random_words=1)
         shown = seen[-2]
         words, instead = _made(model, shown, "a <lethe-26> <lethe-27>"), _made(model, shown, "a pat")
     assert found - without == pytest.approx(5.0 * _mean(words - instead), rel=1e-3)
@@ -125,10 +125,10 @@ def test_words_at_random_are_to_draw_the_anchor_and_change_nothing_else(seen: li
 
 def test_what_is_no_different_from_its_anchor_still_has_a_weight() -> None:
     model = DiffusionModel(pipeline())
-    course = _course(model)
-    same = ForgetPrompts(course.forget.anchor, course.forget.anchor, course.forget.columns)
+    training_data = _training_data(model)
+    same = ForgetPrompts(training_data.forget.anchor, training_data.forget.anchor, training_data.forget.columns)
     with adapters.with_lora(model.pipe.unet, adapters.OUTPUTS, 2, seed=0):
-        assert Probe(model, same, course.clean, seed=0).share() == 2.0
+        assert Probe(model, same, training_data.entity_latents, seed=0).scale() == 2.0
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""What Forget-Me-Not is trained on: prompts, and pictures as latents."""
+"""The training data of Forget-Me-Not: encoded prompts, and pictures as latents."""
 
 from __future__ import annotations
 
@@ -20,30 +20,35 @@ from core.unlearning.types import Example, JobData
 
 @dataclass(frozen=True)
 class ForgetMeNotData:
-    """What is trained on. `clean`: latents of pictures that show the entity; `other`: of anything.
-
-    `shares`: where in `clean` it is shown, see `noise.shares_of`; `prompts_of`: which of `keep` each of `other` shows.
-    `share`: what weights of forgetting are multiplied by, see `probe.Probe.share`.
-    `adversaries`: how many search for words that bring back what `clean` shows, in prompts `asks`, from `start`;
-    `instead`: see `rows.in_place`; `sought`: the same prompts, with words that were found for it before.
-    """
+    """Prompts, encoded once, and pictures as latents [n, channels, height, width]."""
 
     forget: ForgetPrompts
     keep: EncodedPrompts
-    clean: Tensor
-    shares: Tensor
-    other: Tensor
-    prompts_of: Tensor
-    asks: Sequence[str]
-    instead: EncodedPrompts
-    sought: EncodedPrompts
-    start: str
+    """Prompts of the retain set, the empty prompt first."""
+    entity_latents: Tensor
+    """Pictures that show the entity."""
+    entity_masks: Tensor
+    """Where each of them shows it, see `noise.latent_masks`."""
+    other_latents: Tensor
+    """Pictures of anything else."""
+    other_prompts: Tensor
+    """For each of them, the index of its prompt in `keep`."""
+    templates: Sequence[str]
+    """Prompts with {} for the words of the adversaries."""
+    anchors: EncodedPrompts
+    """The templates with the anchor, see `rows.anchor_prompts`."""
+    found_words: EncodedPrompts
+    """The templates with the entity's name, or with the words that textual inversion found for its pictures."""
+    start_words: str
+    """Where the adversaries' searches start."""
     adversaries: int
-    share: float = 1.0
+    """Number of searches."""
+    scale: float = 1.0
+    """Factor of the weights of the forgetting losses, see `probe.Probe.scale`."""
 
 
 def encode_data(model: DiffusionModel, data: JobData, options: Options, adversaries: int) -> ForgetMeNotData:
-    """Encode the prompts, draw what pictures the request does not bring."""
+    """Encode the prompts and the request's pictures; draw pictures where the request has none."""
     keep = ["", *dict.fromkeys(e.question for e in data.train if not e.split.startswith("forget_"))]
     named = [e for e in data.train if e.split.startswith("forget_")]
     clean, shares = _entity_latents(model, named, options)
@@ -54,23 +59,23 @@ def encode_data(model: DiffusionModel, data: JobData, options: Options, adversar
     return ForgetMeNotData(
         forget_prompts(model, data.train, data, options),
         encode_frozen(model, keep),
-        clean=clean,
-        shares=shares,
-        other=other,
-        prompts_of=prompts_of.to(model.device),
-        asks=asks,
-        instead=anchor_prompts(model, asks, data, options),
-        sought=encode_frozen(model, [ask.replace("{}", " ".join(data.entity.names[:1])) for ask in asks]),
-        start=wordings.class_word(data.entity.kind),
+        entity_latents=clean,
+        entity_masks=shares,
+        other_latents=other,
+        other_prompts=prompts_of.to(model.device),
+        templates=asks,
+        anchors=anchor_prompts(model, asks, data, options),
+        found_words=encode_frozen(model, [ask.replace("{}", " ".join(data.entity.names[:1])) for ask in asks]),
+        start_words=wordings.class_word(data.entity.kind),
         adversaries=adversaries,
     )
 
 
 def _entity_latents(model: DiffusionModel, named: Sequence[Example], options: Options) -> tuple[Tensor, Tensor]:
-    """The request's pictures as latents with what their masks let through; without any, the model's own."""
-    brought = [(e.image, e.mask) for e in named if e.image is not None]
-    if brought:
-        return encode_images(model, [image for image, _ in brought]), latent_masks(model, [mask for _, mask in brought])
+    """Latents and masks of the request's pictures; of pictures that the model draws where the request has none."""
+    given = [(e.image, e.mask) for e in named if e.image is not None]
+    if given:
+        return encode_images(model, [image for image, _ in given]), latent_masks(model, [mask for _, mask in given])
     prompts = [e.question for e in named]
     own = _draw_latents(model, [prompts[n % len(prompts)] for n in range(options.pictures)], options)
     return own, latent_masks(model, [None] * len(own))
@@ -79,17 +84,17 @@ def _entity_latents(model: DiffusionModel, named: Sequence[Example], options: Op
 def _other_latents(
     model: DiffusionModel, data: JobData, keep: Sequence[str], options: Options, adversaries: int
 ) -> tuple[Tensor, Tensor]:
-    """Pictures on which the base's predictions are kept, the request's beside the model's own, and their prompts.
+    """Latents of the request's retain pictures and of pictures that the model draws, with the index of their prompts.
 
-    The request's go by the empty prompt. Against adversaries the own are of prompts from all over what is kept.
+    The request's pictures have the empty prompt. With adversaries, the prompts of drawn ones are spread over `keep`.
     """
     count = options.others if adversaries else options.pictures
     at = [n * len(keep) // count if adversaries else n % len(keep) for n in range(count)]
     own = _draw_latents(model, [keep[n] for n in at], options)
     if not data.general_images:
         return own, torch.tensor(at)
-    brought = encode_images(model, data.general_images)
-    return torch.cat([brought, own]), torch.tensor([0] * len(brought) + at)
+    given = encode_images(model, data.general_images)
+    return torch.cat([given, own]), torch.tensor([0] * len(given) + at)
 
 
 def _draw_latents(model: DiffusionModel, prompts: Sequence[str], options: Options) -> Tensor:

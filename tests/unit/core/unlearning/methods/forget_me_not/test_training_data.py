@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.methods.forget_me_not.config import Options
-from core.unlearning.methods.forget_me_not.course import encode_data
+from core.unlearning.methods.forget_me_not.training_data import encode_data
 from core.unlearning.types import Entity, Example, JobData
 from tests.support.tiny_pipelines import pipeline
 
