@@ -33,10 +33,10 @@ def _searching(asks: Sequence[str], count: int, chance: int = 0) -> Iterator[Adv
 @pytest.mark.parametrize(("count", "batch"), [(3, 1), (2, 4)])
 def test_every_adversary_gets_its_turn_whatever_the_batch(count: int, batch: int) -> None:
     with _searching(["a {}"], count) as against:
-        before, _ = against.found(count * batch, _RANDOM)
+        before, _ = against.current_prompts(count * batch, _RANDOM)
         for _ in range(count):
             against.attack(batch, _RANDOM)
-        after, _ = against.found(count * batch, _RANDOM)
+        after, _ = against.current_prompts(count * batch, _RANDOM)
     moved = (after.states - before.states).abs().amax((1, 2))
     assert bool((moved > 0).all())
 
@@ -46,12 +46,12 @@ def test_what_a_search_ended_with_is_asked_for_again(monkeypatch: pytest.MonkeyP
     with _searching(["a {}"], 1) as against:
         against.attack(2, _RANDOM)
         against.attack(2, _RANDOM)
-        first, _ = against.found(1, _RANDOM)
+        first, _ = against.current_prompts(1, _RANDOM)
         monkeypatch.setattr(adversary, "_RATE", 0.0)
         for group in against._optimizer.param_groups:
             group["lr"] = 0.0
         against.attack(2, _RANDOM)  # It begins again, from where the second step has left it.
-        rows, _ = against.found(4, _RANDOM)
+        rows, _ = against.current_prompts(4, _RANDOM)
     apart = (rows.states - first.states).abs().amax((1, 2))
     assert bool((apart[2:] == 0).all())
     assert bool((apart[:2] > 0).all())
@@ -60,7 +60,7 @@ def test_what_a_search_ended_with_is_asked_for_again(monkeypatch: pytest.MonkeyP
 def test_each_row_says_which_prompt_it_asks_with() -> None:
     asks = ["a {}", "see a {} here", "{}"]
     with _searching(asks, 1) as against:
-        text, asked = against.found(8, _RANDOM)
+        text, asked = against.current_prompts(8, _RANDOM)
         words = "<lethe-0> <lethe-1>"
         expected = encode_prompts(against._model.pipe, [asks[n].replace("{}", words) for n in asked.tolist()]).states
     torch.testing.assert_close(text.states, expected)
@@ -69,11 +69,11 @@ def test_each_row_says_which_prompt_it_asks_with() -> None:
 def test_words_at_random_are_new_ones_and_leave_the_searches_alone() -> None:
     with _searching(["a {}"], 1, chance=50) as against:
         table = against._model.pipe.text_encoder.get_input_embeddings().weight
-        size, searched = float(table.square().mean().sqrt()), against.found(1, _RANDOM)[0].states
-        first = against.at_random(_RANDOM)[0].states
-        second, asked = against.at_random(_RANDOM)
+        size, searched = float(table.square().mean().sqrt()), against.current_prompts(1, _RANDOM)[0].states
+        first = against.random_prompts(_RANDOM)[0].states
+        second, asked = against.random_prompts(_RANDOM)
         chance = against._vectors[0].detach()[-100:] / size
-        assert torch.equal(against.found(1, _RANDOM)[0].states, searched)
+        assert torch.equal(against.current_prompts(1, _RANDOM)[0].states, searched)
     assert len(asked) == len(second.states) == 50
     assert bool(((second.states - first).abs().amax((1, 2)) > 0).all())
     sizes = chance.reshape(50, -1).square().mean(1).sqrt()

@@ -40,6 +40,6 @@ def test_pictures_are_of_all_that_is_kept_against_adversaries(
         general_images=(red,) * brought,
     )
     course = encode_data(DiffusionModel(pipeline()), data, Options(pictures=3, others=3), adversaries)
-    assert course.prompts_of.tolist() == shown
+    assert course.other_prompts.tolist() == shown
     assert asked == [["", *(f"a {name}" for name in _NAMES)][n] for n in shown[brought:]]
-    assert len(course.other) == len(shown)
+    assert len(course.other_latents) == len(shown)
