@@ -91,7 +91,7 @@ def test_what_lacks_a_picture_or_a_known_label_counts_for_neither() -> None:
     assert found.visual is not None
     assert (metrics.count, metrics.known) == (40, 35)
     assert metrics.visual_accuracy == accuracy_score(labels[10:-5], found.visual[10:-5].argmax(1))
-    deaf = numbers.split_metrics(replace(found, audio=None, heard=np.zeros(40, dtype=bool)))
+    deaf = numbers.split_metrics(replace(found, audio=None, has_audio=np.zeros(40, dtype=bool)))
     assert deaf.audio_accuracy is None
     assert numbers.split_metrics(replace(found, visual=None, embeds=None)).visual_loss is None
 
@@ -110,7 +110,7 @@ def test_members_are_the_forgotten_and_non_members_of_the_same_subject() -> None
     ]  # type: ignore[operator, index]
     assert found.plain.auc == pytest.approx(roc_auc_score([1] * 40 + [0] * 30, scores), abs=1e-12)
     assert found.plain.low < found.plain.auc < found.plain.high
-    assert abs(found.worst.membership.auc - 0.5) >= abs(found.plain.auc - 0.5)
+    assert abs(found.strongest.membership.auc - 0.5) >= abs(found.plain.auc - 0.5)
 
 
 def _only(found: Outputs, at: int) -> Outputs:
@@ -118,7 +118,10 @@ def _only(found: Outputs, at: int) -> Outputs:
         return None if values is None else values[at : at + 1]
 
     return Outputs(
-        *(one(getattr(found, name)) for name in ("labels", "seen", "heard", "fused", "visual", "audio", "embeds"))
+        *(
+            one(getattr(found, name))
+            for name in ("labels", "has_image", "has_audio", "fused", "visual", "audio", "embeds")
+        )
     )  # type: ignore[arg-type]
 
 

@@ -27,6 +27,6 @@ def test_an_autoencoder_that_overflows_in_half_precision_is_used_in_full() -> No
 def test_pictures_are_encoded_alone_as_together() -> None:
     pipe = pipeline()
     pictures = [RED, Image.new("RGB", (16, 16), "blue"), RED]
-    together, alone = (encode_images(DiffusionModel(pipe, batch=batch), pictures) for batch in (None, 1))
+    together, alone = (encode_images(DiffusionModel(pipe, batch_limit=batch), pictures) for batch in (None, 1))
     assert torch.allclose(together, alone, atol=1e-5)
     assert len(together) == len(pictures)
