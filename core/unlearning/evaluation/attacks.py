@@ -20,7 +20,7 @@ _TINY = 1e-30
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model says of samples: logits [n, classes], and their labels [n]."""
+    """Logits [n, classes] of samples and their labels [n]."""
 
     logits: Floats
     labels: Labels

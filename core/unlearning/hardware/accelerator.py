@@ -1,4 +1,4 @@
-"""Whether there may be a GPU, without PyTorch: it takes seconds to import, and cannot be forked once it has looked."""
+"""Detect GPU drivers without PyTorch, which takes seconds to import and cannot be forked once CUDA is initialised."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NVIDIA = "libcuda.so.1"
 
 
 def may_have_gpu() -> bool:
-    """False where no driver is; otherwise PyTorch knows."""
+    """False without a driver; otherwise ask PyTorch."""
     return _AMD.exists() or _loads(_NVIDIA)
 
 

@@ -1,6 +1,6 @@
-"""glibc's allocator, told to keep what it got: a step of training asks for the large blocks that the last one let go.
+"""Settings of glibc's allocator: freed large blocks stay in the process, since every training step needs them again.
 
-By default each of them comes from the system anew, page by page. Elsewhere than under glibc nothing happens.
+By default each of them is mapped anew, page by page. Without glibc nothing happens.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ _LARGEST = 2**30
 
 
 def keep_freed_blocks() -> None:
-    """From now on, in this process."""
+    """Keep freed blocks in this process from now on."""
     if adjust := _function("mallopt"):
         adjust(_MMAP_THRESHOLD, _LARGEST)
         adjust(_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def release_free_blocks() -> None:
-    """What is kept and not used goes to the system now; what is let go later is kept again."""
+    """Return free blocks to the system now; blocks that are freed later are kept again."""
     if trim := _function("malloc_trim"):
         trim(0)
 

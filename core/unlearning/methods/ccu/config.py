@@ -128,7 +128,7 @@ class Options(MethodOptions):
 
 @dataclass(frozen=True)
 class CcuSettings:
-    """What the options leave to the kind of request."""
+    """Values whose defaults depend on whether a whole class is forgotten."""
 
     epochs: int
     lr: float
@@ -137,7 +137,7 @@ class CcuSettings:
 
 
 def settings_for(options: Options, *, whole_class: bool) -> CcuSettings:
-    """The options' own values where they have any."""
+    """The options' values; for null, the default of the kind of request."""
     usual = (
         CcuSettings(CLASS_PASSES, CLASS_LR, CLASS_UNLEARN_WEIGHT, CLASS_HARDNESS)
         if whole_class

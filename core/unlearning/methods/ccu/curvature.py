@@ -1,4 +1,4 @@
-"""Steps that spare what is kept: shorter wherever kept pictures would feel them.
+"""Natural gradient steps with respect to the retain set: smaller in directions that change its predictions.
 
 Of a linear layer y = W x let g be the gradient at y of the loss of labels drawn from what the model itself predicts for
 kept examples. Their Fisher matrix is about E[x x'] (x) E[g g'] (K-FAC: Martens & Grosse, ICML 2015), and the natural
@@ -28,7 +28,7 @@ def natural_gradients(
     damping: float,
     generator: torch.Generator,
 ) -> Iterator[None]:
-    """Inside, gradients of linear layers' weights among `parameters` come out as natural ones; others stay plain."""
+    """Inside, gradients of linear layers' weights among `parameters` are natural gradients; others are unchanged."""
     trained = {id(parameter) for parameter in parameters}
     layers = [each for each in model.model.modules() if isinstance(each, nn.Linear) and id(each.weight) in trained]
     inputs, outputs = _moments(model, layers, model.encode(keep), generator)
@@ -77,7 +77,7 @@ def _moments(
 
 
 def _sampled_loss(logits: Tensor, generator: torch.Generator) -> Tensor:
-    """CE with labels drawn from the prediction itself."""
+    """Cross-entropy with labels sampled from the prediction."""
     drawn = torch.multinomial(logits.detach().softmax(-1).cpu(), 1, generator=generator)[:, 0]
     return cross_entropy(logits, drawn.to(logits.device), reduction="sum")
 

@@ -1,4 +1,4 @@
-"""`ccu` from end to end: choose, train until the criterion is met, write the patch."""
+"""`ccu`: select examples, train until the criterion is met, write the patch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What CCU minimises in a step."""
+"""The objective of a training step of CCU."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def _original(tuning: Tuning, batch: Batch) -> Prediction:
 
 
 def _visual_retention(now: Prediction, was: Prediction) -> Tensor:
-    """How far what the model sees in kept pictures is from what it saw."""
+    """Change of the visual embeddings and predictions of retain pictures."""
     pairs = ((now.visual_embeds, was.visual_embeds), (now.visual_logits, was.visual_logits))
     (h, h_before), (logits, logits_before) = ((_present(a).float(), _present(b).float()) for a, b in pairs)
     return consistency(h, h_before, logits, logits_before)
 
 
 def _audio_consistency(sides: Sequence[tuple[Batch, Prediction, Prediction]]) -> Tensor:
-    """How far what the model hears is from what it heard, over all examples with sound."""
+    """Change of the audio embeddings and predictions, over all examples with sound."""
     now, before = [], []
     for batch, predicted, was in sides:
         if predicted.audio_embeds is None or predicted.audio_logits is None:

@@ -1,4 +1,4 @@
-"""When enough is forgotten: where a model would be that never saw it, and no further."""
+"""The stop criterion: the forget set looks like data that the model was never trained on."""
 
 from __future__ import annotations
 

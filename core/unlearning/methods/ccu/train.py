@@ -1,4 +1,4 @@
-"""The steps of CCU."""
+"""The training loop of CCU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of the model is trained, and how that becomes an ordinary PEFT LoRA."""
+"""Trainable weights of the model, and their export as an ordinary PEFT LoRA."""
 
 from __future__ import annotations
 

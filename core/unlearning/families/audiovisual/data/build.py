@@ -1,4 +1,4 @@
-"""From a request to the examples that a job forgets, keeps and measures with."""
+"""Build a job's examples to forget, to keep and to measure from a request."""
 
 from __future__ import annotations
 

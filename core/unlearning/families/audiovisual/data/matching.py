@@ -1,4 +1,4 @@
-"""Which registered rows a request is about."""
+"""Find the registered rows that a request is about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only two evaluations show together."""
+"""Metrics that compare two evaluations."""
 
 from __future__ import annotations
 

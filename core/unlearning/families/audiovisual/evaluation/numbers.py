@@ -1,4 +1,4 @@
-"""From what a model said to numbers: how well it tells a split's examples, and how near it is to another model."""
+"""Metrics of a model's outputs: accuracies of a split, and the distance to a reference model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A loaded classifier of pictures and sounds, asked about examples."""
+"""A loaded classifier of pictures and sounds, and its predictions for examples."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class AudioVisualModel:
         return wide.to(self.device)
 
     def forward(self, batch: Batch) -> Prediction:
-        """What the model says of a batch; gradients flow."""
+        """Predictions for a batch, with gradients."""
         out = self.model(pixel_values=batch.pixel_values, input_values=batch.input_values)
         visual, audio = _mask(out.vision_logits, batch.has_image), _mask(out.audio_logits, batch.has_audio)
         return Prediction(

@@ -1,4 +1,4 @@
-"""What is drawn in a forgotten entity's place."""
+"""The anchor: the words that replace a forgotten entity in prompts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _ARTICLE = "(?:an?|the) "
 
 
 def anchor_words(tokenizer: Any, data: JobData, anchor: str | None) -> tuple[str, ...]:
-    """The method's option, or the request's replacement, or what things of the entity's kind are called.
+    """The method's option, else the request's replacement, else the general word for the entity's kind.
 
-    An anchor that the model has never read is none. Where the tokenizer has no words for the kind, several concepts of
-    the kind that are kept stand for it, so that no single one of them is drawn.
+    Where the tokenizer has no token for that word, up to four retained concepts of the kind, so that no single one of
+    them replaces the entity.
     """
     given = anchor if anchor is not None else data.replacement
     if given is not None:

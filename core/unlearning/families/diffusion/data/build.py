@@ -1,4 +1,4 @@
-"""From a request to the prompts that a job edits, keeps and measures with."""
+"""Build a job's prompts to forget, to keep and to measure from a request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CYCLE = 4
 
 @dataclass(frozen=True)
 class Limits:
-    """Prompts of each split: of those that are only encoded, and of those that are drawn."""
+    """Most prompts of each split: for training, which encodes them, and for measuring, which draws them."""
 
     train: int
     drawn: int
@@ -46,13 +46,13 @@ def build_data(
 ) -> JobData:
     """Prompts in three parts that share no wording, and the request's pictures in the first.
 
-    Raises `InvalidInputError` for pictures that do not decode and a request that brings nothing to work from.
+    Raises `InvalidInputError` for pictures that do not decode and for a request without name, prompt and picture.
     """
     known, entity, limits = concepts.read(retain_set), request.entity, BY_LEVEL[request.level]
     pictures = [decode(data, index) for index, data in enumerate(request.images)]
     shown = _pictured_concept(model, entity, pictures, known)
     if shown and not entity.names:
-        # What the model calls it is forgotten with what the pictures show.
+        # The model's own name for the pictured concept is forgotten too.
         entity, shown = replace(entity, name=shown.name), None
     asked = _clean(model, request.prompts)
     if not (entity.names or asked or request.images):
@@ -78,7 +78,7 @@ def build_data(
 def _pictured_concept(
     model: DiffusionModel, entity: Entity, pictures: Sequence[Image], known: Sequence[Concept]
 ) -> Concept | None:
-    """What the request's pictures show, where the entity goes by no name that a classifier knows."""
+    """The concept in the request's pictures, by a classifier, where no classifier has the entity's names."""
     if any(model.judges.classifier_for(name) for name in entity.names):
         return None
     label = model.judges.majority_label(pictures, entity.kind)
@@ -86,7 +86,7 @@ def _pictured_concept(
 
 
 def _name_examples(entity: Entity, known: Sequence[Concept], part: Part, shown: Concept | None) -> list[Example]:
-    """Prompts that name the entity: the model's own where it is registered with it, and otherwise the templates."""
+    """Prompts that name the entity: those registered with the model, else the wordings of its kind."""
     rows: list[Example] = []
     for name in entity.names:
         own = [prompt for concept in known if concept.is_called(name) for prompt in concept.prompts.get(part, ())]
@@ -126,7 +126,7 @@ def _retain_examples(
         same = concept.kind == entity.kind
         for prompt in concept.prompts.get(part, ()):
             name = mentions(prompt, entity.names)
-            # What names the target is measured where another kind is asked after, but never trained on as a keepsake.
+            # A prompt that names the entity is never trained on as a retain prompt; of other kinds it is measured.
             if name is None or (part == "test" and not same):
                 rows.append(Example("retain_same" if same else "retain_cross", prompt, concept.name, subject=name))
     registered = {concept.name.casefold() for concept in known}

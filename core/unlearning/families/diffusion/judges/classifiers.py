@@ -1,4 +1,4 @@
-"""Who looks at what was drawn: a classifier for each kind of concept, or CLIP where nobody trained one."""
+"""Image classifiers that recognise concepts: trained checkpoints by kind of concept, or CLIP zero-shot."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from core.unlearning.errors import ModelLoadError
 from core.unlearning.families.shared.safe_folder import require_safe
 
 BATCH = 32
-"""Pictures looked at at once."""
+"""Pictures in a batch."""
 LABEL_PROMPT = "a picture of {}"
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is seen in one picture: the likeliest label, how likely each is, and the features, `[d]`."""
+    """The classification of one picture: likeliest label, probability of each label, and features `[d]`."""
 
     label: str
     probabilities: Mapping[str, float]
@@ -30,19 +30,19 @@ class Prediction:
 
 
 class Classifier(Protocol):
-    """Tells the concepts of one kind apart."""
+    """A classifier of the concepts of one kind."""
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Every concept that it can name."""
 
     def classify(self, images: Sequence[Image]) -> list[Prediction]:
-        """What it sees in each picture."""
+        """Classify each picture."""
 
 
 @dataclass(frozen=True)
 class TrainedClassifier:
-    """A stock image classification checkpoint. Features are what its last linear layer is given."""
+    """A stock image classification checkpoint. Its features are the input of the last linear layer."""
 
     model: Any
     processor: Any
@@ -75,7 +75,7 @@ class TrainedClassifier:
 
 @dataclass(frozen=True)
 class ZeroShotClassifier:
-    """CLIP, asked which of the names a picture shows (Radford et al., 2021, section 3.1)."""
+    """CLIP zero-shot classification among the labels (Radford et al., 2021, section 3.1)."""
 
     model: Any
     processor: Any

@@ -1,4 +1,4 @@
-"""What a model's pictures are judged with: its registered classifiers, or else CLIP, or else nothing."""
+"""Judge a model's pictures with its registered classifiers, or else CLIP, or else not at all."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from core.unlearning.families.diffusion.judges.classifiers import (
 from core.unlearning.types import EntityKind, Example, ModelSpec
 
 OTHER_LABELS = ("a person", "a thing", "an empty picture")
-"""What CLIP may see beside the concepts that it is asked about."""
+"""Labels that CLIP can choose besides the concepts."""
 _MAJORITY = 0.5
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Whether one concept is seen in a picture, how likely it is, whose classifier looked, and its features `[d]`."""
+    """Whether one concept is recognised in a picture, its probability, the classifier's kind, and features `[d]`."""
 
     recognised: bool
     confidence: float
@@ -43,7 +43,7 @@ class Judges:
     clip: tuple[Any, Any] | None = None
 
     def classifier_for(self, label: str) -> tuple[Classifier, str, str] | None:
-        """The classifier that knows a label, how it spells it, and the kind of concept that it knows."""
+        """The classifier that has a label, its spelling of the label, and its kind of concept."""
         for kind, classifier in self.classifiers.items():
             for known in classifier.labels:
                 if known.casefold() == label.casefold():
@@ -51,7 +51,7 @@ class Judges:
         return None
 
     def judge(self, pictures: Sequence[Image], labels: Sequence[str]) -> list[Judgement | None]:
-        """Each picture for one concept; None for a concept that nothing here knows."""
+        """Judge each picture for one concept; None for a concept that no classifier has."""
         classifiers, found = (
             [self.classifier_for(label) for label in labels],
             list[Judgement | None]([None] * len(labels)),
@@ -64,7 +64,7 @@ class Judges:
         return found
 
     def for_examples(self, examples: Sequence[Example]) -> Judges:
-        """With CLIP in the place of classifiers where there are none, to tell apart what the examples are about."""
+        """Judges for the concepts of these examples: where there is no classifier, CLIP zero-shot among them."""
         if self.classifiers or self.clip is None:
             return self
         one_kind = (*FORGET, "retain_same")
@@ -78,7 +78,7 @@ class Judges:
         return replace(self, classifiers=made)
 
     def majority_label(self, images: Sequence[Image], kind: EntityKind) -> str | None:
-        """What most of the pictures show, as the classifier of that kind calls it; None where it knows nothing so."""
+        """The label of more than half of the pictures, by the classifier of that kind; None where there is none."""
         classifier = self.classifiers.get(kind)
         if classifier is None or not images:
             return None
@@ -88,7 +88,7 @@ class Judges:
 
 
 def load(spec: ModelSpec, device: str) -> Judges:
-    """What is registered as `defaults.classifiers` and `defaults.clip`. Raises `ModelLoadError`."""
+    """Load the model defaults `classifiers` and `clip`. Raises `ModelLoadError`."""
     folder, clip = _text(spec, "classifiers"), _text(spec, "clip")
     trained: Mapping[str, Classifier] = load_trained(Path(folder), device) if folder else {}
     return Judges(trained, load_clip(clip, device) if clip else None)

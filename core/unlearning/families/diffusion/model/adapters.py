@@ -1,4 +1,4 @@
-"""A LoRA on the cross-attention of a frozen denoiser: put on, taken off, and read as plain factors."""
+"""A LoRA on the attention of a frozen denoiser: add it, disable it, read its factors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _A, _B = ".lora_A.weight", ".lora_B.weight"
 
 @contextmanager
 def with_lora(unet: Any, targets: Sequence[str], rank: int, seed: int) -> Iterator[list[torch.nn.Parameter]]:
-    """The denoiser with a fresh float32 LoRA, alpha = rank; its parameters. Afterwards it is as it was."""
+    """The denoiser with a fresh float32 LoRA, alpha = rank; its parameters. On exit the denoiser is restored."""
     torch.manual_seed(seed)
     unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(targets)), adapter_name=NAME)
     try:
@@ -40,7 +40,7 @@ def with_lora(unet: Any, targets: Sequence[str], rank: int, seed: int) -> Iterat
 
 @contextmanager
 def without_lora(unet: Any) -> Iterator[None]:
-    """Inside, the denoiser is the base: its own teacher."""
+    """Disable the LoRA, so that the denoiser is its own frozen teacher."""
     unet.disable_adapters()
     try:
         yield
@@ -50,7 +50,7 @@ def without_lora(unet: Any) -> Iterator[None]:
 
 @contextmanager
 def applying_factors(unet: Any, changes: Factors) -> Iterator[None]:
-    """Inside, the denoiser's weights have these changes; afterwards they are as they were, bit by bit."""
+    """Add these changes to the denoiser's weights; on exit the weights are restored bit for bit."""
     layers = {path: unet.get_submodule(path) for path in changes}
     before = {path: layer.weight.data for path, layer in layers.items()}
     try:

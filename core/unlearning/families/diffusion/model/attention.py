@@ -1,4 +1,4 @@
-"""The cross-attention of a denoiser: where it is, and what its tokens are given of every query's attention."""
+"""The cross-attention of a denoiser: its modules and its attention probabilities."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def cross_attention(unet: Any) -> dict[str, Any]:
 
 
 def key_values(unet: Any) -> dict[str, Any]:
-    """Every linear layer that text goes through, by its path: attn2.to_k and attn2.to_v."""
+    """Every linear layer that reads text states, by its path: attn2.to_k and attn2.to_v."""
     modules = cross_attention(unet)
     return {f"{path}.{name}": getattr(modules[path], name) for path in modules for name in ("to_k", "to_v")}
 
@@ -28,13 +28,13 @@ class AttentionMaps:
     layers: dict[str, Tensor] = field(default_factory=dict)
 
     def clear(self) -> None:
-        """Before another forward pass."""
+        """Forget the last forward pass."""
         self.layers.clear()
 
 
 @contextmanager
 def capturing_attention(unet: Any) -> Iterator[AttentionMaps]:
-    """Inside, each attn2 notes its probabilities. What gradient checkpointing computes again is not noted again."""
+    """Record the probabilities of each attn2. Recomputation by gradient checkpointing does not overwrite them."""
     captured = AttentionMaps()
     before = {path: module.processor for path, module in cross_attention(unet).items()}
     try:
@@ -47,7 +47,7 @@ def capturing_attention(unet: Any) -> Iterator[AttentionMaps]:
 
 
 class _CapturingProcessor:
-    """Attention with its probabilities at hand: the same numbers as the default processor gives, to rounding."""
+    """An attention processor that records its probabilities; equal to the default processor up to rounding."""
 
     def __init__(self, path: str, captured: AttentionMaps) -> None:
         self._path, self._captured = path, captured

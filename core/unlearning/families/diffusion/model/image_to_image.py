@@ -1,4 +1,4 @@
-"""Pictures that begin with a picture: whether a patch holds where the prompt is not all that the model goes by."""
+"""Image-to-image generation: whether a patch holds where a picture conditions the model besides the prompt."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from PIL.Image import Image
 from core.unlearning.families.diffusion.model.model import DiffusionModel
 
 STRENGTH = 0.7
-"""How much of a picture becomes noise before it is drawn on."""
+"""Share of the noise schedule that is applied to the picture first."""
 
 
 def redraw_from_base(model: DiffusionModel, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image]:
-    """One picture for each prompt, begun from what the model draws of it from the same seed without any patch."""
+    """One picture for each prompt, starting from the picture that the unpatched model draws from the same seed."""
     with _without_adapters(model.pipe):
         pictures = model.draw(prompts, seeds)
     return draw_over(model, prompts, pictures, seeds)
@@ -25,7 +25,7 @@ def redraw_from_base(model: DiffusionModel, prompts: Sequence[str], seeds: Seque
 def draw_over(
     model: DiffusionModel, prompts: Sequence[str], pictures: Sequence[Image], seeds: Sequence[int]
 ) -> list[Image]:
-    """Each picture, noised, drawn on with its prompt."""
+    """Noise each picture and denoise it with its prompt."""
     # Imports every pipeline that diffusers has, and few jobs come here.
     from diffusers import AutoPipelineForImage2Image
 
@@ -47,7 +47,7 @@ def draw_over(
 
 @contextmanager
 def _without_adapters(pipe: Any) -> Iterator[None]:
-    """Inside, what is loaded on top of the pipeline does nothing."""
+    """Disable the pipeline's adapters."""
     loaded = bool(pipe.get_list_adapters())
     if loaded:
         pipe.disable_lora()

@@ -1,4 +1,4 @@
-"""Noised latents, and what the denoiser makes of them."""
+"""Noised latents and the denoiser's predictions for them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from core.unlearning.families.diffusion.model.text import EncodedPrompts
 
 @dataclass(frozen=True)
 class NoisedLatents:
-    """`latents` [rows, channels, height, width] at `times` [rows]; `target`: what the denoiser should predict."""
+    """`latents` [rows, channels, height, width] at `times` [rows]; `target`: the prediction target of the scheduler."""
 
     latents: Tensor
     times: Tensor
@@ -53,7 +53,7 @@ def _encode(vae: Any, pixels: Tensor) -> Tensor:
 
 @contextmanager
 def _in_full_precision(vae: Any) -> Iterator[None]:
-    """In half precision that of Stable Diffusion XL overflows: inside, one that says so is in full precision."""
+    """Run the VAE in float32 where its configuration forces it: that of Stable Diffusion XL overflows in float16."""
     before = vae.dtype
     if before == torch.float16 and vae.config.force_upcast:
         vae.to(torch.float32)
@@ -64,7 +64,7 @@ def _in_full_precision(vae: Any) -> Iterator[None]:
 
 
 def latent_masks(model: DiffusionModel, masks: Sequence[Image | None]) -> Tensor:
-    """How much of each latent pixel masks let through, 0 to 1, [pictures, 1, height, width]; all of it without one."""
+    """Masks at latent resolution, 0 to 1, [pictures, 1, height, width]; ones for a picture without a mask."""
     size = int(model.pipe.unet.config.sample_size)
     rows = torch.ones(len(masks), 1, size, size)
     for n, mask in enumerate(masks):
@@ -75,7 +75,7 @@ def latent_masks(model: DiffusionModel, masks: Sequence[Image | None]) -> Tensor
 
 
 def add_noise(model: DiffusionModel, clean: Tensor, generator: torch.Generator) -> NoisedLatents:
-    """Each row at a random time. `generator` is a CPU's, so that every device draws the same."""
+    """Noise each row at a random time step. `generator` is on the CPU, so that every device gives the same noise."""
     schedules: Any = DDPMScheduler
     schedule = schedules.from_config(model.pipe.scheduler.config)
     noise = torch.randn(clean.shape, generator=generator).to(clean)
@@ -87,7 +87,7 @@ def add_noise(model: DiffusionModel, clean: Tensor, generator: torch.Generator) 
 
 
 def predict(model: DiffusionModel, rows: NoisedLatents, text: EncodedPrompts) -> Tensor:
-    """The denoiser's prediction, of the shape of the latents; gradients where they are wanted."""
+    """The denoiser's prediction, of the shape of the latents, with gradients."""
     unet = model.pipe.unet
     conditions = {}
     if text.pooled is not None:

@@ -1,4 +1,4 @@
-"""Words that a pipeline has no name for: embedding vectors that its text encoders read in a prompt, for a while."""
+"""Temporary words of a pipeline whose embedding vectors are given (as in textual inversion)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PARTS = (("tokenizer", "text_encoder"), ("tokenizer_2", "text_encoder_2"))
 
 @contextmanager
 def with_placeholder(pipe: Any, vectors: Sequence[Tensor]) -> Iterator[str]:
-    """Inside, the text that it yields stands for the vectors; gradients flow to them. Then the pipeline is as it was.
+    """Yield text that the pipeline reads as the vectors, with gradients; on exit the pipeline is restored.
 
     `vectors` by text encoder, each [words, dim], with as many words each.
     """
@@ -40,7 +40,7 @@ def with_placeholder(pipe: Any, vectors: Sequence[Tensor]) -> Iterator[str]:
 
 
 def name_embeddings(pipe: Any, name: str) -> tuple[Tensor, ...]:
-    """The rows that the name's sub-words have in each encoder's table, [words, dim], float32."""
+    """Embeddings of the name's sub-words in each text encoder, [sub-words, dim], float32."""
     found = []
     for tokenizer, encoder in _parts(pipe):
         ids = getattr(pipe, tokenizer)(name, add_special_tokens=False)["input_ids"]
@@ -50,13 +50,13 @@ def name_embeddings(pipe: Any, name: str) -> tuple[Tensor, ...]:
 
 
 def embedding_scales(pipe: Any) -> tuple[float, ...]:
-    """The root mean square of each encoder's table: the size that its entries have."""
+    """Root mean square of each text encoder's embedding table."""
     tables = [encoder.get_input_embeddings().weight for _, encoder in _parts(pipe)]
     return tuple(float(table.float().square().mean().sqrt()) for table in tables)
 
 
 def random_embeddings(pipe: Any, words: str, count: int, seed: int) -> tuple[Tensor, ...]:
-    """`count` vectors around the mean of these words, or where there are none of the whole table, [count, dim]."""
+    """Gaussian vectors around the mean embedding of these words, or of the table for none: [count, dim] by encoder."""
     generator = torch.Generator("cpu").manual_seed(seed)
     found = []
     for (_, encoder), known, size in zip(
@@ -70,7 +70,7 @@ def random_embeddings(pipe: Any, words: str, count: int, seed: int) -> tuple[Ten
 
 
 class _ExtendedEmbedding(nn.Module):
-    """A table of embeddings with some rows behind its own."""
+    """An embedding table with extra rows at the end."""
 
     def __init__(self, table: nn.Embedding, known: int, extra: Tensor) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class _ExtendedEmbedding(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """The table's own rows: encoders ask it for their dtype."""
+        """The table's own rows, from which encoders take their dtype."""
         return self.table.weight
 
     def forward(self, ids: Tensor) -> Tensor:

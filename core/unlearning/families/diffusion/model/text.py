@@ -1,4 +1,4 @@
-"""Prompts as the denoiser sees them: tokens, where a concept stands among them, and the text encoders' states."""
+"""Prompts as tokens and text encoder states, and the position of a concept in them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class EncodedPrompts:
 
 @dataclass(frozen=True)
 class Span:
-    """Where a concept's sub-words stand in a prompt: from `start` up to, and without, `end`."""
+    """Token positions of a concept in a prompt, `end` exclusive."""
 
     start: int
     end: int
 
 
 def encode_prompts(pipe: Any, prompts: Sequence[str]) -> EncodedPrompts:
-    """As the pipeline itself encodes prompts, gradients allowed. SD1, SD2 and SDXL."""
+    """Encode prompts as the pipeline (SD1, SD2 or SDXL) does, with gradients."""
     kwargs = {"device": pipe.unet.device, "num_images_per_prompt": 1, "do_classifier_free_guidance": False}
     found = pipe.encode_prompt(prompt=list(prompts), **kwargs)
     return EncodedPrompts(found[0], found[2] if len(found) == 4 else None)
@@ -58,7 +58,7 @@ def token_ids(tokenizer: Any, prompt: str) -> list[int]:
 
 
 def find_spans(tokenizer: Any, prompt: str, concept: str) -> list[Span]:
-    """Every place where the prompt names the concept. SDXL's two tokenizers split text alike, so one will do."""
+    """Every span of the concept in the prompt. SDXL's two tokenizers split text alike, so one is enough."""
     ids, wanted = token_ids(tokenizer, prompt), list(tokenizer(concept, add_special_tokens=False)["input_ids"])
     length = len(wanted)
     found = [at for at in range(1, len(ids) - length + 1) if length and ids[at : at + length] == wanted]

@@ -1,4 +1,4 @@
-"""Textual inversion (Gal et al., 2023): the words that make a pipeline draw what some pictures show."""
+"""Textual inversion (Gal et al., 2023): search embedding vectors that make a pipeline draw given pictures."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def invert(
 
 
 class _FixedNoiseLoss:
-    """The loss on rows of noise that stay the same, so that two numbers can be compared."""
+    """The loss on fixed rows of noise, so that two values compare."""
 
     def __init__(self, model: DiffusionModel, clean: Tensor, counts: Tensor, prompts: Sequence[str], seed: int) -> None:
         rows = torch.arange(_ROWS, device=clean.device) % len(clean)
@@ -107,7 +107,7 @@ class _FixedNoiseLoss:
 
     @torch.no_grad()
     def loss(self) -> float:
-        """Of the vectors as they are."""
+        """The loss of the current vectors."""
         return float(_loss(self._model, self._rows, self._prompts, self._counts))
 
 
@@ -117,7 +117,7 @@ def _loss(model: DiffusionModel, rows: NoisedLatents, prompts: Sequence[str], co
 
 
 def _pixel_weights(clean: Tensor, shares: Tensor | None) -> Tensor:
-    """As Forget-Me-Not weighs masked pictures: a little everywhere, one in the mean of each. [pictures, 1, h, w]."""
+    """Pixel weights [pictures, 1, h, w] of mean 1 each: the mask plus a small constant, as in Forget-Me-Not."""
     if shares is None:
         return torch.ones_like(clean[:, :1], dtype=torch.float32)
     weights = shares.float() + _BACKGROUND_WEIGHT

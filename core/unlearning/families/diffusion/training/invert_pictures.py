@@ -1,4 +1,4 @@
-"""Requests that bring pictures and no name: words are found for what they show, for as long as a method works."""
+"""Requests of pictures without a name: textual inversion finds words for them, which exist during training only."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ STEPS = 200
 
 
 def is_unnamed(data: JobData) -> bool:
-    """Whether the request shows what is to be forgotten, and does not name it."""
+    """Whether the request has pictures and no name."""
     return not data.entity.names and any(_is_unnamed_picture(e) for e in data.train)
 
 
 @contextmanager
 def naming_pictures(model: DiffusionModel, data: JobData, seed: int, progress: Progress) -> Iterator[JobData]:
-    """Inside, the data names what its pictures show, by words that the pipeline knows until then.
+    """Yield the data with the found words as the entity's name; the pipeline knows them until exit.
 
-    Beside the name that the model itself has for them, where it is known. Data that names the entity stays as it is.
+    Data that names the entity is yielded unchanged.
     """
     if not is_unnamed(data):
         yield data
@@ -41,7 +41,7 @@ def naming_pictures(model: DiffusionModel, data: JobData, seed: int, progress: P
 
 
 def find_words(model: DiffusionModel, data: JobData, seed: int, progress: Progress) -> Inversion:
-    """Vectors that make the model, as it is now, draw what the request's pictures show."""
+    """Textual inversion of the request's pictures in the current model."""
     shown = [(e.image, e.mask) for e in data.train if _is_unnamed_picture(e) and e.image is not None]
     start = random_embeddings(model.pipe, wordings.class_word(data.entity.kind), WORDS, seed)
 
@@ -56,7 +56,7 @@ def find_words(model: DiffusionModel, data: JobData, seed: int, progress: Progre
 
 
 def with_name(data: JobData, words: str) -> JobData:
-    """The data with these words for what its pictures show."""
+    """The data with these words as the entity's name."""
     asks = [text.replace("{}", words) for text in prompt_templates(data)]
     train = [replace(e, question=asks[0], subject=words) if _is_unnamed_picture(e) else e for e in data.train]
     held = [text.replace("{}", words) for text in wordings.prompts(data.entity.kind, "{}", "validation")]
