@@ -24,11 +24,6 @@ def js(p: Floats, q: Floats) -> float:
     return float((_kl_rows(first, middle) + _kl_rows(second, middle)).mean() / 2)
 
 
-def zrf(p: Floats, q: Floats) -> float:
-    """Zero retrain forgetting, 1 - JS (Chundawat et al., 2023), with the JS that is one."""
-    return 1 - js(p, q)
-
-
 def agreement(p: Floats, q: Floats) -> float:
     """Share of samples for which both find the same class likeliest. Of probabilities or logits."""
     return float((np.argmax(p, axis=1) == np.argmax(q, axis=1)).mean())

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: no script, no font, no picture from elsewhere."""
+"""The report as one self-contained HTML page: no script, font or picture from elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Linear probes (Alain & Bengio, 2016): what can be read from hidden states, whatever the model says."""
+"""Linear probes (Alain & Bengio, 2016): facts that a classifier reads from hidden states."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STEPS = 200
 
 @dataclass(frozen=True)
 class States:
-    """Hidden states [n, width], what they are thought to hold [n], and whom they are about [n]."""
+    """Hidden states [n, width], the fact that each may encode [n], and its person as a group [n]."""
 
     values: Floats
     labels: Sequence[str]
@@ -42,24 +42,28 @@ class ProbeResult:
 def probe(others: States, forgotten: States) -> ProbeResult | None:
     """A logistic regression trained on `others`, cross-validated by group.
 
-    None where there is too little to train on, or nothing to ask.
+    None where there are too few groups or labels to train on, or no state to test.
     """
     if len(set(others.groups)) < FOLDS or len(set(others.labels)) < 2:
         return None
     folds = GroupKFold(FOLDS, shuffle=True, random_state=0).split(others.values, groups=others.groups)
     right = np.concatenate([_correct(_part(others, train), _part(others, test)) for train, test in folds])
-    told = _correct(others, forgotten)
-    return ProbeResult(float(right.mean()), float(told.mean()), len(told)) if len(right) and len(told) else None
+    forgotten_scores = _correct(others, forgotten)
+    return (
+        ProbeResult(float(right.mean()), float(forgotten_scores.mean()), len(forgotten_scores))
+        if len(right) and len(forgotten_scores)
+        else None
+    )
 
 
-def _correct(known: States, asked: States) -> Floats:
-    """1 or 0 for each state that was asked and has a label among the known."""
-    places = [n for n, label in enumerate(asked.labels) if label in set(known.labels)]
+def _correct(known: States, tested: States) -> Floats:
+    """1 or 0 for each tested state whose label occurs in the training states."""
+    places = [n for n, label in enumerate(tested.labels) if label in set(known.labels)]
     if not places or len(set(known.labels)) < 2:
         return np.zeros(0)
     classifier: Any = make_pipeline(StandardScaler(), LogisticRegression(max_iter=_STEPS))
-    said = classifier.fit(known.values, list(known.labels)).predict(asked.values[places])
-    right: Floats = (said == np.asarray(asked.labels)[places]).astype(np.float64)
+    predicted = classifier.fit(known.values, list(known.labels)).predict(tested.values[places])
+    right: Floats = (predicted == np.asarray(tested.labels)[places]).astype(np.float64)
     return right
 
 

@@ -1,4 +1,4 @@
-"""Membership inference: can one still tell that the model was trained on these samples?
+"""Membership inference: whether an attacker can still tell that the model was trained on these samples.
 
 An attack gives every sample a score, larger for what it takes for a member (Yeom et al., 2018: the log-probability of
 the right answer). The AUC is the chance that a member's score is above a non-member's, ties counting half: 1 means that

@@ -1,4 +1,4 @@
-"""How a report on models of one family is put for people: which numbers stand out, in which words."""
+"""The wording of reports on models of one family, and the metrics that they emphasise."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Presentation:
     limits: tuple[str, ...]
     """What the numbers cannot say."""
     aim: str
-    """What should become of what is forgotten."""
+    """The aim for the forget splits."""
     kept_aim: str
-    """What should become of everything else."""
+    """The aim for all other splits."""
     nothing_forgotten: str
     """What stands in the place of the forgotten splits where nothing was measured."""
     recalled: str
@@ -45,7 +45,7 @@ class Presentation:
     """Folder of Jinja templates: `load.md.j2` says how the patch is loaded, `samples.html.j2` shows sample outputs, and
     `more.html.j2` what only reports of the family have."""
     pressed: str = ""
-    """What robustness checks ask."""
+    """Introduction to the robustness checks."""
     checks: Mapping[str, str] = field(default_factory=dict)
     """Titles of the robustness checks."""
     reference_limit: str = ""

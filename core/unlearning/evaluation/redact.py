@@ -1,4 +1,4 @@
-"""Takes the subject out of a text. What is not known to be harmless is blacked out, so nothing hangs on finding names.
+"""Redact the subject from a text. Everything not known to be harmless goes, so it does not rely on finding names.
 
 A word stays when it is an ordinary word: lower-case a-z, or a common word at the start of a sentence. Names, words of
 private answers, capitalised words, numbers and other scripts go.
@@ -25,7 +25,7 @@ _ORDINARY = re.compile(r"[a-z]+(?:['\u2019][a-z]+)?")
 
 
 class Redactor:
-    """Knows what must not be read. `names` go in every form; `answers` by their less common words."""
+    """Redacts every word of `names`, and the words of `answers` that are not common."""
 
     def __init__(self, names: Iterable[str], answers: Iterable[str]) -> None:
         self._names = {word for name in names for word in words(name)}

@@ -1,4 +1,4 @@
-"""Relearn time (Golatkar et al., 2020; Tarun et al., 2023): how soon training brings back what was forgotten.
+"""Relearn time (Golatkar et al., 2020; Tarun et al., 2023): training steps until forgotten samples are learned again.
 
 Like every number here it is read beside the reference's: a model that never learned the samples needs so long too.
 """

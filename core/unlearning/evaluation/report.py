@@ -1,4 +1,4 @@
-"""The report of a job as JSON values: what was asked, done, measured and decided."""
+"""The report of a job as JSON values: request, method, metrics and verdict."""
 
 from __future__ import annotations
 

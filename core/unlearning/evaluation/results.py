@@ -1,4 +1,4 @@
-"""What an evaluation found, as values that can come from another process."""
+"""Results of an evaluation, as values that another process can send."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class SplitCounts(Protocol):
 
     @property
     def count(self) -> int:
-        """How often the model was asked."""
+        """Number of examples."""
 
     @property
     def known(self) -> int:
-        """How often it could be said whether it knew."""
+        """Number of examples that could be judged."""
 
 
 class Evaluated(Protocol):
@@ -25,18 +25,18 @@ class Evaluated(Protocol):
 
     @property
     def level(self) -> Level:
-        """How thoroughly."""
+        """The level of the evaluation."""
 
     @property
     def splits(self) -> Mapping[Split, SplitCounts]:
-        """By split, in the order they were asked in."""
+        """By split, in order of evaluation."""
 
     @property
     def robustness(self) -> tuple[Any, ...]:
         """Dataclasses with `check`, `split`, `count` and the field that `Measures.recall` names."""
 
     def value(self, split: Split, metric: str) -> float | None:
-        """A metric of a split; None when the split is empty or the metric could not be had."""
+        """A metric of a split; None when the split is empty or the metric could not be measured."""
 
     def measured(self, split: Split) -> bool:
         """Whether the split says anything about what the model knows."""
@@ -45,7 +45,7 @@ class Evaluated(Protocol):
         """How much of the split the model knows, in [0, 1]."""
 
     def beside(self, split: Split) -> Mapping[str, Any]:
-        """What the report says of a split beside its metrics, as JSON values."""
+        """Details of a split for the report, as JSON values."""
 
     def overall(self) -> Mapping[str, Any]:
-        """What the report says of the whole, as JSON values."""
+        """Details of the whole evaluation for the report, as JSON values."""

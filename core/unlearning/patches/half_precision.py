@@ -20,7 +20,7 @@ def is_half(unet: Any) -> bool:
 def weight_error(
     weights: Mapping[str, Any], before: Mapping[str, Any], changes: Mapping[str, Any], *, with_changes: bool
 ) -> float:
-    """How far weights are from those before, with or without the changes, beside themselves and the largest change."""
+    """Largest error of weights against `before`, with or without the changes, in epsilons of their own magnitude."""
     found = [0.0]
     for path, weight in weights.items():
         change = changes[path].to(weight.device)

@@ -1,4 +1,4 @@
-"""Loads a diffusion patch the way its users do: in a process of its own, with diffusers alone.
+"""Load a diffusion patch as its users do: in a separate process, with diffusers alone.
 
 That process runs this module, reads `StockRequest` as JSON from its input and prints `StockResult` as JSON.
 """
@@ -82,12 +82,12 @@ class StockResult:
             raise UnlearningError(detail, code="patch_does_not_fit")
 
 
-def check(ask: StockRequest, *, timeout: float = 600) -> StockResult:
+def check(request: StockRequest, *, timeout: float = 600) -> StockResult:
     """Look at the patch in a process of its own. Raises `UnlearningError` when it does not work there."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     done = subprocess.run(  # noqa: S603 (our own module)
         [sys.executable, "-m", __name__],
-        input=json.dumps(asdict(ask)),
+        input=json.dumps(asdict(request)),
         capture_output=True,
         text=True,
         env=environment,
@@ -101,17 +101,17 @@ def check(ask: StockRequest, *, timeout: float = 600) -> StockResult:
     return found
 
 
-def run(ask: StockRequest) -> StockResult:
-    """What `check` asks, in this process."""
+def run(request: StockRequest) -> StockResult:
+    """The same as `check`, in this process."""
     with importing():
         import torch
         from diffusers import DiffusionPipeline
 
     pipelines: Any = DiffusionPipeline
     # Left to themselves, the parts of a checkpoint in half precision load in two precisions.
-    pipe = pipelines.from_pretrained(ask.base, dtype=torch.float32, use_safetensors=True, safety_checker=None)
+    pipe = pipelines.from_pretrained(request.base, dtype=torch.float32, use_safetensors=True, safety_checker=None)
     pipe.set_progress_bar_config(disable=True)
-    return examine(pipe, Path(ask.adapter), ask.text, ask.second)
+    return examine(pipe, Path(request.adapter), request.text, request.second)
 
 
 def examine(pipe: Any, adapter: Path, text: str, second: str | None = None) -> StockResult:

@@ -1,4 +1,4 @@
-"""Can one still tell from what the model sees that it was trained on the forgotten pictures?"""
+"""Membership inference on the forgotten pictures, from the visual logits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retrained models to compare with: which of those that are registered never saw what a request is about."""
+"""Select the registered retrained model that was not trained on the data of a request."""
 
 from __future__ import annotations
 

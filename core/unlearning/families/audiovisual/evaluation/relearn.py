@@ -1,7 +1,7 @@
-"""How soon training brings back what was forgotten.
+"""Relearn time: steps of training until the forgotten pictures are learned again.
 
-The visual side is fine-tuned on the forgotten pictures until it tells them as surely as it tells what it kept. A model
-that never saw them needs some steps too: the number is read beside the reference's.
+The visual side is fine-tuned on the forgotten pictures until their loss is near that of retain pictures. A model that
+was never trained on them needs some steps too, so the number is read beside the reference's.
 """
 
 from __future__ import annotations

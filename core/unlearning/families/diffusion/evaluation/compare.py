@@ -1,4 +1,4 @@
-"""What the evaluations of the unchanged and of the patched model show together."""
+"""Metrics that compare the evaluations of the unchanged and the patched model."""
 
 from __future__ import annotations
 

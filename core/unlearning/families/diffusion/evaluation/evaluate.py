@@ -23,7 +23,7 @@ from core.unlearning.progress import Progress
 from core.unlearning.types import Example, Level, Split
 
 CHUNK = 16
-"""Pictures drawn at once; between two chunks the job can be stopped."""
+"""Pictures between two calls of `progress.step()`, at which a job can stop."""
 SAMPLES = 4
 """Pictures of a split that the report may show."""
 _SIDE, _QUALITY = 256, 90

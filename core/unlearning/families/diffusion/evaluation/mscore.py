@@ -1,8 +1,8 @@
-"""M-Score: how near a concept's own words are to those that textual inversion finds for pictures of it.
+"""M-Score: similarity of a concept's own embeddings to those that textual inversion finds for pictures of it.
 
-A model that knows the concept returns to where the search began. By itself the score rewards a broken model, for which
-nothing is near anything; so it stands beside the score of control concepts, the loss of the search, and the rate at
-which the words that were found bring the concept back.
+In a model that knows the concept, inversion stays near its start. The score alone also falls in a broken model, so it
+is reported with the scores of control concepts, the loss of the inversion, and the rate at which the found words restore
+the concept.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How much a patch answers to a concept: on its target much, on others next to nothing.
+"""The response of a patch to a concept: large for its target, small for others.
 
 The same number tells anyone with a list of candidates whom a patch is about: patches are not for the public.
 """

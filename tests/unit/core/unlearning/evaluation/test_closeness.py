@@ -11,7 +11,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy, ortho_group
 
 from core.unlearning.evaluation.cka import linear_cka
-from core.unlearning.evaluation.divergence import agreement, js, kl, zrf
+from core.unlearning.evaluation.divergence import agreement, js, kl
 from core.unlearning.evaluation.relearn_time import relearn_time
 
 RNG = np.random.default_rng(0)
@@ -32,14 +32,14 @@ def test_js_lies_between_nothing_and_ln_2() -> None:
     assert 0 < js(P, Q) < math.log(2)
 
 
-def test_zrf_tells_certainty_from_chance() -> None:
-    """The copy in circulation says .98 of a certain prediction of 100 classes against chance."""
+def test_js_tells_certainty_from_chance() -> None:
+    """1 - JS of a certain prediction of 100 classes against chance is .34, not the .98 of the copy in circulation."""
     certain, chance = np.eye(100)[:1], np.full((1, 100), 0.01)
     by_hand = (math.log(1 / 0.505) + 0.01 * math.log(0.01 / 0.505) + 0.99 * math.log(0.01 / 0.005)) / 2
-    assert zrf(certain, chance) == pytest.approx(1 - by_hand) == pytest.approx(0.335, abs=5e-4)
+    assert 1 - js(certain, chance) == pytest.approx(1 - by_hand) == pytest.approx(0.335, abs=5e-4)
     nearly = np.where(certain == 1, 0.99, 0.01 / 99)
-    assert zrf(nearly, chance) == pytest.approx(0.363, abs=2e-3)
-    assert zrf(P, P) == 1
+    assert 1 - js(nearly, chance) == pytest.approx(0.363, abs=2e-3)
+    assert js(P, P) == 0
 
 
 def test_agreement_counts_samples() -> None:
