@@ -1,7 +1,7 @@
 """M-Score: similarity of a concept's own embeddings to those that textual inversion finds for pictures of it.
 
 In a model that knows the concept, inversion stays near its start. The score alone also falls in a broken model, so it
-is reported with the scores of control concepts, the loss of the inversion, and the rate at which the found words restore
+is reported with the scores of control concepts, the loss of the inversion, and the rate at which found words restore
 the concept.
 """
 
