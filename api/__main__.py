@@ -35,39 +35,39 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         tracing.configure(settings, "lethe-api")
-        listening = listen(settings)
+        listener = listen(settings)
         with Services.open(settings) as services:
             prepare(services)
-            _serve(settings, services, listening, with_worker=arguments.worker)
+            _serve(settings, services, listener, with_worker=arguments.worker)
     except KeyboardInterrupt:
         return 0
     except OSError as error:
-        return _refused(error.strerror or type(error).__name__)
+        return _fail(error.strerror or type(error).__name__)
     except TracingUnavailableError as error:
-        return _refused(str(error))
+        return _fail(str(error))
     except ServiceError as error:
-        return _refused(error.detail)
+        return _fail(error.detail)
     return 0
 
 
-def _refused(reason: str) -> int:
+def _fail(reason: str) -> int:
     sys.stderr.write(f"lethe: cannot start: {reason}\n")
     return 1
 
 
-def _serve(settings: Settings, services: Services, listening: socket.socket, *, with_worker: bool) -> None:
+def _serve(settings: Settings, services: Services, listener: socket.socket, *, with_worker: bool) -> None:
     child = WorkerChild(services) if with_worker else None
     if child is not None:
         child.start()
     try:
-        _Server(uvicorn_config(settings), _url(listening)).run(sockets=[listening])
+        _Server(uvicorn_config(settings), _url(listener)).run(sockets=[listener])
     finally:
         if child is not None:
             child.stop()
 
 
 class _Server(uvicorn.Server):
-    """Says on standard output where it is once it answers."""
+    """Prints its URL on standard output once it answers requests."""
 
     def __init__(self, config: uvicorn.Config, url: str) -> None:
         super().__init__(config)
@@ -95,25 +95,25 @@ def _parse() -> argparse.Namespace:
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    named: dict[str, Any] = {name: getattr(arguments, name) for name in ("host", "port", "data_dir")}
-    settings = Settings(**{name: value for name, value in named.items() if value is not None})
+    options: dict[str, Any] = {name: getattr(arguments, name) for name in ("host", "port", "data_dir")}
+    settings = Settings(**{name: value for name, value in options.items() if value is not None})
     return settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
 
 
 def listen(settings: Settings) -> socket.socket:
-    """A socket on the address that the settings name. Raises `OSError`."""
+    """A listening socket on the address of the settings. Raises `OSError`."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.create_server((settings.host, settings.port), family=family, backlog=512)
-    # Connections inherit it. asyncio does the same for sockets that it opens itself, not for one that it is given:
-    # the body of every answer would wait for the client to acknowledge its head.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listening
+    listener = socket.create_server((settings.host, settings.port), family=family, backlog=512)
+    # Connections inherit it. asyncio sets it only for sockets that it opens itself; without it, the body of each answer
+    # would wait until the client has acknowledged its head.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
-def _url(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what to show for "all addresses"
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what to show for "all addresses"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 if __name__ == "__main__":

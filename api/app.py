@@ -1,4 +1,4 @@
-"""The application factory and its version. Importing this loads no torch, and neither does anything that it serves."""
+"""The application factory. Neither importing it nor serving loads torch."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from core.version import VERSION
 log = structlog.get_logger(__name__)
 
 CORS_EXPOSED = ["ETag", "Link", "Location", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"]
-"""What a page of an allowed origin may read of an answer's headers."""
+"""The headers of an answer that pages of an allowed origin may read."""
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The HTTP front over `settings`. Neither database nor broker need to be up yet: `/readyz` says when they are."""
+    """The HTTP application. Neither database nor broker need to be available yet: `/readyz` says when they are."""
     app = FastAPI(
         title="Lethe",
         summary="Makes generative and multimodal models forget on request.",
@@ -46,7 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs else None,
         redirect_slashes=False,
-        # It would export query strings, and the input of requests that are refused.
+        # It would export query strings, and the bodies of invalid requests.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=_operation_id,
         lifespan=_lifespan,
@@ -62,11 +62,11 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     app.state.endpoints = [route for router in routers for route in router.routes]
     app.mount("/static", static_files)
-    _guard(app, settings)
+    _add_middleware(app, settings)
     return app
 
 
-def _guard(app: FastAPI, settings: Settings) -> None:
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Middleware, the innermost first."""
     app.add_middleware(StrictJson)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, text_limit=settings.max_json_bytes)
@@ -99,7 +99,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _sweep_forever(services: Services) -> None:
-    """Many processes may do this at once. A failure is logged by its type and tried again."""
+    """Sweep every few seconds. Any number of processes may do this at once. An error is logged, by its type only."""
     while True:
         try:
             await run_in_threadpool(sweep, services)

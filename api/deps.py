@@ -1,4 +1,4 @@
-"""What every route needs: the services of this process, who is asking, and whether they may."""
+"""Dependencies of the routes: the services of this process, and the authenticated caller with its scopes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _bearer = HTTPBearer(auto_error=False, scheme_name="ApiKey", description="An API
 
 
 def services_of(request: Request) -> Services:
-    """The services that the application opened at start."""
+    """The services that the application opened at its start."""
     return cast(Services, request.app.state.services)
 
 
 async def get_services(request: Request) -> Services:
-    """`services_of` as a dependency. Asynchronous, since FastAPI would call it in another thread otherwise."""
+    """`services_of` as a dependency. FastAPI would call a synchronous function in another thread."""
     return services_of(request)
 
 
@@ -34,7 +34,7 @@ ServicesDep = Annotated[Services, Depends(get_services)]
 
 
 def base_url(services: Services) -> str:
-    """What comes before every link: the public address from the settings, else nothing, which makes links relative."""
+    """The prefix of every link: the public URL of the settings, else empty, which makes links relative."""
     return (services.settings.public_url or "").rstrip("/")
 
 
@@ -43,37 +43,37 @@ async def get_principal(
     scopes: SecurityScopes,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Principal:
-    """Who is asking. Raises 401 without a valid key, 429 over the key's rate, 403 without the route's scopes."""
+    """The caller. Raises 401 without a valid key, 429 above the key's rate, 403 without the route's scopes."""
     if bearer is None:
         raise Unauthorized("Send an API key as Authorization: Bearer lk_…")
-    principal = await _who(request, bearer.credentials)
+    principal = await _principal(request, bearer.credentials)
     structlog.contextvars.bind_contextvars(tenant=principal.tenant_id, key=principal.key_id)
-    _spend(request, principal.key_id)
+    _count_request(request, principal.key_id)
     for scope in scopes.scopes:
         require(principal, scope)
     return principal
 
 
-async def _who(request: Request, secret: str) -> Principal:
+async def _principal(request: Request, secret: str) -> Principal:
     services, cache = services_of(request), cast(KeyCache, request.app.state.keys)
     digest = services.keyring.mac("api-key", secret.encode())
-    known = cache.get(digest)
-    if known is not None:
-        return known
-    return await run_in_threadpool(cache.ask, digest, lambda: _authenticate(services, secret))
+    cached = cache.get(digest)
+    if cached is not None:
+        return cached
+    return await run_in_threadpool(cache.load, digest, lambda: _authenticate(services, secret))
 
 
 def _authenticate(services: Services, secret: str) -> Principal:
-    moment = now()
+    at = now()
     with services.db.read() as session:
-        principal = authenticate(session, secret, moment)
+        principal = authenticate(session, secret, at)
     if principal.stale:
         with services.db.write() as session:
-            record_use(session, principal, moment)
+            record_use(session, principal, at)
     return replace(principal, stale=False)
 
 
-def _spend(request: Request, key_id: str) -> None:
+def _count_request(request: Request, key_id: str) -> None:
     limiter: RateLimiter = request.app.state.limiter
     quota = limiter.take(key_id)
     request.state.response_headers.update(quota.headers())

@@ -20,7 +20,7 @@ from core.service.webhooks.views import DeliveryView, WebhookView
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI responses for these error statuses and for those that every route has."""
+    """OpenAPI responses for these error statuses and for those of every route."""
     body = {"model": ProblemBody, "content": {MEDIA_TYPE: {}}}
     every = (400, 401, 403, 404, 422, 429, 503)
     return {status: {**body, "description": "Problem"} for status in sorted({*every, *statuses})}

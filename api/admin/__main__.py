@@ -17,7 +17,7 @@ with importing():
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command. What goes wrong is one line, without a stack trace."""
+    """Run one command and return the exit status. An error is printed as one line, without a stack trace."""
     try:
         app(args=arguments, prog_name="lethe admin")
     except SystemExit as done:

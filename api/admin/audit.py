@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.admin.context import JsonFlag, opened, print_json
+from api.admin.context import JsonFlag, open_services, print_json
 from core.service import audit
 from core.service.access.tenants import DEFAULT_TENANT
 from core.service.audit import AuditFault, AuditVerification
@@ -25,13 +25,13 @@ def commands() -> None:
 @app.command("verify")
 def verify(context: typer.Context, json: JsonFlag = False) -> None:
     """Look for entries that were changed or taken away, in every tenant's chain. Exit status 1 if there is any."""
-    with opened(context) as services:
-        found = audit.verify(services)
+    with open_services(context) as services:
+        result = audit.verify(services)
     if json:
-        print_json({"ok": found.ok, **asdict(found)})
+        print_json({"ok": result.ok, **asdict(result)})
     else:
-        _show(found)
-    raise typer.Exit(0 if found.ok else 1)
+        _show(result)
+    raise typer.Exit(0 if result.ok else 1)
 
 
 @app.command("find")
@@ -45,9 +45,9 @@ def find(
     The name is read from the terminal or from standard input, and stored nowhere.
     """
     name = typer.prompt("Name", err=True, hide_input=sys.stdin.isatty())
-    with opened(context) as services, services.db.read() as session:
-        found = requests_about(session, tenant, name)
-        rows = [{"job": entry.resource, "at": entry.at.isoformat(), "actor": entry.actor} for entry in found]
+    with open_services(context) as services, services.db.read() as session:
+        entries = requests_about(session, tenant, name)
+        rows = [{"job": entry.resource, "at": entry.at.isoformat(), "actor": entry.actor} for entry in entries]
     if json:
         print_json({"requests": rows})
         return
@@ -56,11 +56,11 @@ def find(
     typer.echo(f"{len(rows)} requests")
 
 
-def _show(found: AuditVerification) -> None:
-    for fault in found.faults:
+def _show(result: AuditVerification) -> None:
+    for fault in result.faults:
         typer.echo(f"FAULT  {_place(fault)}: {fault.problem}")
-    looked_at = f"{found.entries} entries in {found.tenants} chains, {found.anchors} anchors"
-    typer.echo(f"the log is whole: {looked_at}" if found.ok else f"{len(found.faults)} faults; looked at {looked_at}")
+    checked = f"{result.entries} entries in {result.tenants} chains, {result.anchors} anchors"
+    typer.echo(f"the log is whole: {checked}" if result.ok else f"{len(result.faults)} faults; looked at {checked}")
 
 
 def _place(fault: AuditFault) -> str:

@@ -1,4 +1,4 @@
-"""What every command shares: the server's settings, its services, and how to print."""
+"""What all commands share: the server's settings, its services, and printing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from core.service.settings import Settings
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 ACTOR = "admin"
-"""Who it was, in the audit log, when somebody on the server's machine did it."""
+"""The actor, in the audit log, of what is done by `lethe admin`."""
 
 
 class AdminError(Exception):
@@ -26,15 +26,15 @@ class AdminError(Exception):
 
 
 def settings_for(data_dir: Path | None) -> Settings:
-    """The server's settings: its environment, and the data folder if one is named."""
+    """The server's settings: from the environment, with this data folder if it is not None."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
     return settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
 
 
 @contextmanager
-def opened(context: typer.Context) -> Iterator[Services]:
-    """The services of an installation that exists, at the revision of this code. Raises `AdminError`."""
+def open_services(context: typer.Context) -> Iterator[Services]:
+    """The services of the installation. Raises `AdminError` if there is none, or at another revision."""
     settings: Settings = context.obj
     if settings.database_url is None and not (settings.data_dir / "lethe.db").exists():
         raise AdminError(f"there is no server's data in {settings.data_dir}: name its folder with --data-dir")

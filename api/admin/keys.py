@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.admin.context import ACTOR, AdminError, opened
+from api.admin.context import ACTOR, AdminError, open_services
 from core.service import audit, rotation, signing_keys
 from core.service.context import Services
 from core.service.crypto.master_keys import key_file, new_master_key
@@ -18,7 +18,7 @@ from core.service.settings import Settings
 from core.unlearning.patches.signing import Signer
 
 RETIRE_AFTER = 60.0
-"""Seconds in which a request that began under the old key has surely ended."""
+"""Seconds after which no request that began under the old key is still running."""
 
 
 def rotate_master_key(
@@ -30,7 +30,7 @@ def rotate_master_key(
     A key file gets the new key by itself, and a running server takes it up. Where the key is a setting, first set
     LETHE_OTHER_MASTER_KEY everywhere: to the new key, then, as the two change places, to the old one.
     """
-    with opened(context) as services:
+    with open_services(context) as services:
         if retire:
             _retire(services)
         else:
@@ -41,7 +41,7 @@ def rotate_signing_key(context: typer.Context) -> None:
     """Sign with a new key from now on. The old one is destroyed; what it signed can still be verified."""
     settings: Settings = context.obj
     path = settings.resolved_signing_key_file
-    with opened(context) as services:
+    with open_services(context) as services:
         old = Signer.load_or_create(path)
         _publish(services, old)
         new = Signer.replace(path)
@@ -61,7 +61,7 @@ def _publish(services: Services, signer: Signer) -> None:
 
 def _rotate(services: Services) -> None:
     with services.db.write() as session:
-        # The keys of digests must be in the database before the key changes that they were derived from.
+        # The digest keys are derived from the old master key: they must be in the database before it changes.
         keyring_of(session)
     if (path := _file(services)) is not None and len(_lines(path)) == 1:
         replace(path, "\n".join([new_master_key(), *_lines(path)]))
@@ -69,11 +69,11 @@ def _rotate(services: Services) -> None:
         raise AdminError(
             "the master key is a setting: set LETHE_OTHER_MASTER_KEY first (see docs/how-to/data_and_keys.md)"
         )
-    done = rotation.rewrap(services)
-    _record(services, "master_key.rotated", done.done)
-    typer.echo(f"{done.done} keys are wrapped under the master key {_name(services)}")
-    if done.unreadable:
-        raise AdminError(f"{done.unreadable} keys are under a master key that is not at hand: add it, and try again")
+    result = rotation.rewrap(services)
+    _record(services, "master_key.rotated", result.done)
+    typer.echo(f"{result.done} keys are wrapped under the master key {_name(services)}")
+    if result.unreadable:
+        raise AdminError(f"{result.unreadable} keys are under a master key that is not at hand: add it, and try again")
     typer.echo(_advice(path))
 
 
@@ -86,14 +86,14 @@ def _retire(services: Services) -> None:
     rotation.rewrap(services)
     if left := rotation.count_outdated(services):
         raise AdminError(f"{left} keys are under a master key that is not at hand: add it, and try again")
-    kept, *gone = _lines(path)
-    replace(path, kept)
-    _record(services, "master_key.retired", len(gone))
+    present, *old = _lines(path)
+    replace(path, present)
+    _record(services, "master_key.retired", len(old))
     typer.echo(f"{path} holds the present key alone; backups of it open what was backed up before")
 
 
 def _file(services: Services) -> Path | None:
-    """The key file, where that is in force."""
+    """The key file; None if the master key is a setting."""
     return None if services.settings.master_key is not None else key_file(services.settings)
 
 

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from api.admin.context import ACTOR, JsonFlag, opened, print_json
+from api.admin.context import ACTOR, JsonFlag, open_services, print_json
 from core.service import audit
 from core.service.context import Services
 from core.service.jobs.sweep import retention
 from core.service.jobs.sweep.orphans import sweep_orphans
 
-_SAID = {
+_TITLES = {
     "inputs": "jobs whose inputs are past their time",
     "jobs": "jobs that have expired as a whole",
     "files": "uploaded files that no job names",
@@ -29,12 +29,12 @@ def purge(
     json: JsonFlag = False,
 ) -> None:
     """Erase at once what is past its time. The server does the same by itself, every few seconds."""
-    with opened(context) as services:
-        found = asdict(retention.due(services)) if dry_run else _erase(services)
+    with open_services(context) as services:
+        result = asdict(retention.due(services)) if dry_run else _erase(services)
     if json:
-        print_json({"dry_run": dry_run, **found})
+        print_json({"dry_run": dry_run, **result})
     else:
-        _show(found, "due" if dry_run else "erased")
+        _show(result, "due" if dry_run else "erased")
 
 
 def _erase(services: Services) -> dict[str, Any]:
@@ -48,10 +48,10 @@ def _erase(services: Services) -> dict[str, Any]:
     return total
 
 
-def _show(found: dict[str, Any], verb: str) -> None:
-    for name, value in found.items():
-        typer.echo(f"{value if isinstance(value, int) else len(value):6}  {_SAID[name]}")
+def _show(result: dict[str, Any], verb: str) -> None:
+    for name, value in result.items():
+        typer.echo(f"{value if isinstance(value, int) else len(value):6}  {_TITLES[name]}")
         for each in value if isinstance(value, list) else []:
             typer.echo(f"        {each}")
-    if not any(found.values()):
+    if not any(result.values()):
         typer.echo(f"nothing is {verb}")

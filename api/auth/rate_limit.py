@@ -1,4 +1,4 @@
-"""Requests per minute and key, counted in this process as a token bucket."""
+"""Limits the requests per minute of each key, by a token bucket in this process."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
-_KEEP = 10_000
+_MAX_KEYS = 10_000
 
 
 @dataclass(frozen=True)
 class Quota:
-    """What is left for a key. `wait` is the seconds until the next request is allowed, 0 if this one is."""
+    """The remaining requests of a key. `wait`: seconds until the next request is allowed, 0 if this one is."""
 
     limit: int
     remaining: int
@@ -21,7 +21,7 @@ class Quota:
     wait: int
 
     def headers(self) -> dict[str, str]:
-        """Both header families: the IETF draft's and the one that most clients read."""
+        """The headers of the IETF draft, and the older ones that most clients read."""
         return {
             "RateLimit-Policy": f'"key";q={self.limit};w=60',
             "RateLimit": f'"key";r={self.remaining};t={self.reset}',
@@ -47,11 +47,11 @@ class RateLimiter:
             tokens = min(float(self._limit), tokens + (now - since) * rate)
             allowed = tokens >= 1
             tokens -= allowed
-            self._forget_full_buckets(now)
+            self._drop_full_buckets(now)
             self._buckets[key] = (tokens, now)
         wait = 0 if allowed else math.ceil((1 - tokens) / rate)
         return Quota(self._limit, int(tokens), math.ceil((self._limit - tokens) / rate), wait)
 
-    def _forget_full_buckets(self, now: float) -> None:
-        if len(self._buckets) >= _KEEP:
+    def _drop_full_buckets(self, now: float) -> None:
+        if len(self._buckets) >= _MAX_KEYS:
             self._buckets = {key: bucket for key, bucket in self._buckets.items() if now - bucket[1] < 60}

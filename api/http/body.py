@@ -1,4 +1,4 @@
-"""Reading request bodies: JSON that cannot surprise, multipart that never touches a disk."""
+"""Reads request bodies: strict JSON, and multipart without temporary files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _InMemoryParser(MultiPartParser):
-    """The subject's pictures must not be spooled to a temporary file in the clear; the body limit bounds the memory."""
+    """Keeps parts in memory, which `BodyLimit` bounds: the subject's pictures are never in a plain temporary file."""
 
     spool_max_size = 0
 
@@ -34,20 +34,20 @@ def media_type(headers: Headers) -> str:
 
 
 def is_json(headers: Headers) -> bool:
-    """Whether the body says that it is JSON."""
+    """Whether the media type is JSON."""
     kind = media_type(headers)
     return kind == JSON or (kind.startswith("application/") and kind.endswith("+json"))
 
 
 def parse_json(data: bytes | str) -> Any:
-    """JSON that every parser reads alike (RFC 8259, RFC 7493). Raises 400 for anything else.
+    """Parse JSON that all parsers read alike (RFC 8259, RFC 7493). Raises 400 for anything else.
 
     Refused are: `NaN` and numbers that no float or 64-bit integer holds, a name that comes twice in one object,
     nesting beyond `MAX_DEPTH`, bytes that are not UTF-8.
     """
     try:
         text = data.decode() if isinstance(data, bytes) else data
-        found = json.loads(
+        parsed = json.loads(
             text,
             parse_constant=_refuse_constant,
             parse_float=_finite,
@@ -56,18 +56,18 @@ def parse_json(data: bytes | str) -> Any:
         )
     except (ValueError, RecursionError):
         raise HTTPException(400, "The request is not valid JSON.") from None
-    if _depth_exceeds(found, MAX_DEPTH):
+    if _depth_exceeds(parsed, MAX_DEPTH):
         raise HTTPException(400, f"The JSON is nested deeper than {MAX_DEPTH} levels.")
-    return found
+    return parsed
 
 
 def validated(model: type[_Model], data: Any) -> _Model:
-    """`data` as `model`. Raises 422 with a pointer to each fault."""
+    """Validate `data` as `model`. Raises 422 with a pointer to each fault."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        found = error.errors(include_input=False, include_url=False)
-        raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in found]) from None
+        faults = error.errors(include_input=False, include_url=False)
+        raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in faults]) from None
 
 
 async def read_multipart(request: Request, *, max_files: int, max_field_bytes: int) -> FormData:
@@ -83,7 +83,7 @@ async def read_multipart(request: Request, *, max_files: int, max_field_bytes: i
 
 
 def unsupported(*expected: str) -> HTTPException:
-    """415, naming what would do."""
+    """A 415 that names the expected media types."""
     return HTTPException(415, f"Send the body as {' or '.join(expected)}.")
 
 
@@ -105,15 +105,15 @@ def _bounded(text: str) -> int:
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise HTTPException(400, "A name in the JSON comes twice in the same object.")
-    return found
+    return members
 
 
-def _depth_exceeds(value: Any, most: int) -> bool:
+def _depth_exceeds(value: Any, limit: int) -> bool:
     level = [value]
-    for _ in range(most):
+    for _ in range(limit):
         level = [
             child
             for node in level

@@ -1,6 +1,6 @@
-"""Entity tags, conditional requests, HEAD and byte ranges (RFC 9110).
+"""Conditional requests, `HEAD` and byte ranges (RFC 9110).
 
-Of `Range` one range of bytes is served; several at once, and other units, are answered with the whole.
+A `Range` header with one range of bytes is served. For several ranges, and for other units, the answer is the whole.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from starlette.requests import Request
 _ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
-class UnsatisfiableError(Exception):
-    """The range starts behind the end: 416."""
+class UnsatisfiableRangeError(Exception):
+    """The range starts after the end of the content: 416."""
 
 
 @dataclass(frozen=True)
 class ByteRange:
-    """`length` bytes from `start` on, of `size`."""
+    """`length` bytes from `start`, of `size` in all."""
 
     start: int
     length: int
@@ -31,8 +31,21 @@ class ByteRange:
         return f"bytes {self.start}-{self.start + self.length - 1}/{self.size}"
 
 
-def parse(header: str | None, size: int) -> ByteRange | None:
-    """What the client asks of `size` bytes, None for all of them. Raises `UnsatisfiableError`."""
+def is_head(request: Request) -> bool:
+    """Whether this is a `HEAD`, for which a long or endless content need not be produced."""
+    return bool(request.state.head)
+
+
+def matches(header: str | None, etag: str) -> bool:
+    """Whether an `If-None-Match` header names `etag` (weak comparison, RFC 9110 section 13.1.2)."""
+    if header is None:
+        return False
+    tags = {tag.strip().removeprefix("W/") for tag in header.split(",")}
+    return "*" in tags or etag in tags
+
+
+def parse_range(header: str | None, size: int) -> ByteRange | None:
+    """The part of `size` bytes that a `Range` header asks for; None: the whole. Raises `UnsatisfiableRangeError`."""
     match = _ONE_RANGE.fullmatch(header.replace(" ", "")) if header else None
     if match is None or match.groups() == ("", ""):
         return None
@@ -44,18 +57,5 @@ def parse(header: str | None, size: int) -> ByteRange | None:
         if last and int(last) < int(first):
             return None
     if start >= size or end < start:
-        raise UnsatisfiableError
+        raise UnsatisfiableRangeError
     return ByteRange(start, end - start + 1, size)
-
-
-def matches(header: str | None, etag: str) -> bool:
-    """Whether an `If-None-Match` header names `etag` (weak comparison, as RFC 9110 section 13.1.2 asks)."""
-    if header is None:
-        return False
-    tags = {tag.strip().removeprefix("W/") for tag in header.split(",")}
-    return "*" in tags or etag in tags
-
-
-def head_wanted(request: Request) -> bool:
-    """Whether this is a `HEAD`: what would be long, or never end, need not even begin."""
-    return bool(request.state.head)

@@ -1,4 +1,4 @@
-"""An artefact as a response: redirected to the store where that has a public address, else streamed from it."""
+"""The response with an artefact: a redirect to the object store if that is public, else its content."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from core.service.jobs.artifacts import ArtifactRow
 PRESIGNED_SECONDS = 600
 
 
-def respond(request: Request, services: Services, artifact: ArtifactRow, filename: str) -> Response:
-    """200, 206, 304, 307 or 416, as the request's headers and the store ask."""
+def artifact_response(request: Request, services: Services, artifact: ArtifactRow, filename: str) -> Response:
+    """A response of status 200, 206, 304 or 307, by the request's headers and the store. Raises 416."""
     url = services.storage.presign(artifact.storage_key, filename=filename, ttl=PRESIGNED_SECONDS)
     headers = _headers(artifact, filename)
     if url is not None:
         return RedirectResponse(url, 307, headers={"Repr-Digest": headers["Repr-Digest"], "Cache-Control": "no-store"})
     if conditional.matches(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers={name: headers[name] for name in ("ETag", "Cache-Control")})
-    part = None if conditional.head_wanted(request) else _part(request, artifact, headers["ETag"])
-    if part is None:
+    byte_range = None if conditional.is_head(request) else _requested_range(request, artifact, headers["ETag"])
+    if byte_range is None:
         headers["Content-Length"] = str(artifact.size)
-        if conditional.head_wanted(request):
+        if conditional.is_head(request):
             return Response(headers=headers, media_type=artifact.media_type)
         return StreamingResponse(
             services.storage.open(artifact.storage_key, sha256=artifact.sha256),
             headers=headers,
             media_type=artifact.media_type,
         )
-    headers |= {"Content-Range": part.content_range, "Content-Length": str(part.length)}
-    content = services.storage.open(artifact.storage_key, offset=part.start, length=part.length)
+    headers |= {"Content-Range": byte_range.content_range, "Content-Length": str(byte_range.length)}
+    content = services.storage.open(artifact.storage_key, offset=byte_range.start, length=byte_range.length)
     return StreamingResponse(content, 206, headers=headers, media_type=artifact.media_type)
 
 
@@ -53,12 +53,12 @@ def _headers(artifact: ArtifactRow, filename: str) -> dict[str, str]:
     }
 
 
-def _part(request: Request, artifact: ArtifactRow, tag: str) -> conditional.ByteRange | None:
+def _requested_range(request: Request, artifact: ArtifactRow, tag: str) -> conditional.ByteRange | None:
     condition = request.headers.get("if-range")
     if condition is not None and condition != tag:
         return None
     try:
-        return conditional.parse(request.headers.get("range"), artifact.size)
-    except conditional.UnsatisfiableError:
+        return conditional.parse_range(request.headers.get("range"), artifact.size)
+    except conditional.UnsatisfiableRangeError:
         headers = {"Content-Range": f"bytes */{artifact.size}"}
         raise HTTPException(416, "The range lies behind the end of the file.", headers) from None

@@ -1,4 +1,4 @@
-"""Every exception as a problem document. No answer quotes what the client sent."""
+"""Turns every exception into a problem document. No answer quotes what the client has sent."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http.body import is_json
-from api.http.problem import Problem, plain
+from api.http.problem import Problem, problem_for
 from core.json_pointer import json_pointer
 from core.service.errors import ServiceError
 from core.service.storage.port import ObjectMissing, StoreError
 
 log = structlog.get_logger(__name__)
 
-_SOURCES = {"body": "", "query": "/query", "path": "/path", "header": "/header"}
-_QUOTING = {"union_tag_invalid", "union_tag_not_found", "json_invalid", "value_error"}
+_PREFIXES = {"body": "", "query": "/query", "path": "/path", "header": "/header"}
+_MAY_QUOTE_INPUT = {"union_tag_invalid", "union_tag_not_found", "json_invalid", "value_error"}
 
 
 def install(app: FastAPI) -> None:
@@ -30,7 +30,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(ObjectMissing, _erased)
+    app.add_exception_handler(ObjectMissing, _object_missing)
     app.add_exception_handler(StoreError, _unavailable)
     app.add_exception_handler(OperationalError, _unavailable)
 
@@ -38,8 +38,8 @@ def install(app: FastAPI) -> None:
 def field_error(error: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """A pydantic error as `{pointer, code, detail}`, without the input that caused it."""
     kind = str(error["type"])
-    own = kind == "value_error" and isinstance(error.get("ctx", {}).get("error"), ValueError)
-    detail = str(error["msg"]) if own or kind not in _QUOTING else "Not valid."
+    ours = kind == "value_error" and isinstance(error.get("ctx", {}).get("error"), ValueError)
+    detail = str(error["msg"]) if ours or kind not in _MAY_QUOTE_INPUT else "Not valid."
     return {
         "pointer": prefix + json_pointer(*error["loc"]),
         "code": kind,
@@ -57,11 +57,11 @@ def _service_error(request: Request, error: Exception) -> Response:
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - narrows for the type checker
     headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
-    return plain(error.status_code, error.detail, headers).response(request.state.request_id)
+    return problem_for(error.status_code, error.detail, headers).response(request.state.request_id)
 
 
 def _allowed(request: Request) -> str:
-    """Every method of the path. The router's own answer names those of the first route alone."""
+    """All methods of the path. The router's own answer names only those of the first route."""
     path = request.url.path
     return ", ".join(
         sorted({m for route in request.app.state.endpoints if route.path_regex.match(path) for m in route.methods})
@@ -70,25 +70,25 @@ def _allowed(request: Request) -> str:
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - narrows for the type checker
-    found = error.errors()
-    if any(e["type"] == "json_invalid" for e in found):
-        return plain(400, "The request body is not valid JSON.").response(request.state.request_id)
-    if _not_json(request) and any(tuple(e["loc"]) == ("body",) for e in found):
-        return plain(415, "Send the body as application/json.").response(request.state.request_id)
-    errors = [field_error({**e, "loc": e["loc"][1:]}, _SOURCES.get(str(e["loc"][0]), "")) for e in found]
+    faults = error.errors()
+    if any(e["type"] == "json_invalid" for e in faults):
+        return problem_for(400, "The request body is not valid JSON.").response(request.state.request_id)
+    if _not_json(request) and any(tuple(e["loc"]) == ("body",) for e in faults):
+        return problem_for(415, "Send the body as application/json.").response(request.state.request_id)
+    errors = [field_error({**e, "loc": e["loc"][1:]}, _PREFIXES.get(str(e["loc"][0]), "")) for e in faults]
     problem = Problem(422, "validation_error", "Unprocessable Content", "The request is not valid.", errors)
     return problem.response(request.state.request_id)
 
 
-def _erased(request: Request, _: Exception) -> Response:
-    return plain(404, "The file has been erased.").response(request.state.request_id)
+def _object_missing(request: Request, _: Exception) -> Response:
+    return problem_for(404, "The file has been erased.").response(request.state.request_id)
 
 
 def _unavailable(request: Request, error: Exception) -> Response:
-    # SQLAlchemy's message holds the statement's parameters: only the kind of error may be logged.
+    # SQLAlchemy's message contains the statement's parameters: only the type of the error may be logged.
     log.error("dependency_failed", error=type(error).__name__)
     detail = "Something that the service needs is away. Try again."
-    return plain(503, detail, {"Retry-After": "5"}).response(request.state.request_id)
+    return problem_for(503, detail, {"Retry-After": "5"}).response(request.state.request_id)
 
 
 def _not_json(request: Request) -> bool:

@@ -1,4 +1,4 @@
-"""`Idempotency-Key` on a POST that creates: the first answer again, or the work and its answer in one transaction."""
+"""`Idempotency-Key` of a POST: a repeat gets the stored answer; else work and answer are stored in one transaction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.service.idempotency import Replay
 
 @dataclass(frozen=True)
 class Answer:
-    """What a POST answers. `stored` replaces the body for a later replay, where that must not hold a secret."""
+    """The answer to a POST. `stored`: the body for later repeats, if that must differ because it may hold no secret."""
 
     status: int
     body: dict[str, Any]
@@ -28,35 +28,39 @@ class Answer:
     stored: Mapping[str, Any] | None = None
 
     def response(self) -> JSONResponse:
-        """As it goes out the first time."""
+        """The response to the first request."""
         return JSONResponse(self.body, self.status, headers=self.headers)
 
 
 def fingerprint(request: Request, content: Any, blobs: Iterable[bytes] = ()) -> str:
     """SHA-256 over method, path, canonical JSON and the digest of each upload."""
-    whole = hashlib.sha256(f"{request.method}\n{request.url.path}\n".encode())
-    whole.update(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
+    digest = hashlib.sha256(f"{request.method}\n{request.url.path}\n".encode())
+    digest.update(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
     for blob in blobs:
-        whole.update(hashlib.sha256(blob).digest())
-    return whole.hexdigest()
+        digest.update(hashlib.sha256(blob).digest())
+    return digest.hexdigest()
 
 
-def once(
-    services: Services, principal: Principal, key: str | None, print_: str, make: Callable[[Session], Answer]
+def answer_once(
+    services: Services,
+    principal: Principal,
+    key: str | None,
+    request_fingerprint: str,
+    make: Callable[[Session], Answer],
 ) -> JSONResponse:
-    """`make`'s answer; with a key that came before, the answer given then."""
+    """The answer of `make`; for a repeated key the stored answer of the first request."""
     with services.db.write() as session:
         if key is None:
             return make(session).response()
-        replay = idempotency.begin(session, principal.tenant_id, key, print_)
+        replay = idempotency.begin(session, principal.tenant_id, key, request_fingerprint)
         if replay is not None:
-            return replayed(replay)
+            return _replayed(replay)
         answer = make(session)
         stored = answer.stored if answer.stored is not None else answer.body
         idempotency.finish(session, principal.tenant_id, key, answer.status, stored, answer.headers)
     return answer.response()
 
 
-def replayed(replay: Replay) -> JSONResponse:
-    """The first answer again."""
+def _replayed(replay: Replay) -> JSONResponse:
+    """The stored answer of the first request."""
     return JSONResponse(replay.body, replay.status, headers={**replay.headers, "Idempotency-Replayed": "true"})

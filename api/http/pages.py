@@ -1,4 +1,4 @@
-"""Keyset pages: how every long list takes its size and its place, and points to what follows."""
+"""The query parameters of paginated lists, and the link to the next page."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Limit = Annotated[int, Query(ge=1, description="Entries on a page; more than 100
 After = Annotated[str | None, Query(max_length=500, description="Value of `next_cursor` of the page before.")]
 
 
-def link(request: Request, services: Services, cursor: str | None) -> dict[str, str]:
-    """The `Link` header to the next page of this very list; nothing where there is none."""
+def link_header(request: Request, services: Services, cursor: str | None) -> dict[str, str]:
+    """The `Link` header to the next page of this list; empty on the last page."""
     if cursor is None:
         return {}
     query = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
-    there = f"{base_url(services)}{request.url.path}?{urlencode([*query, ('after', cursor)])}"
-    return {"Link": f'<{there}>; rel="next"'}
+    url = f"{base_url(services)}{request.url.path}?{urlencode([*query, ('after', cursor)])}"
+    return {"Link": f'<{url}>; rel="next"'}

@@ -1,4 +1,4 @@
-"""`application/problem+json` (RFC 9457), the one shape of every error."""
+"""`application/problem+json` (RFC 9457), the form of every error."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ProblemBody(BaseModel):
 
 @dataclass(frozen=True)
 class Problem:
-    """An error on its way out. `extra` adds members such as `existing_job_id`."""
+    """An error as a response. `extra`: further members, such as `existing_job_id`."""
 
     status: int
     code: str
@@ -82,7 +82,7 @@ _CODES = {
 }
 
 
-def plain(status: int, detail: str | None = None, headers: Mapping[str, str] | None = None) -> Problem:
-    """A problem known by its HTTP status alone."""
+def problem_for(status: int, detail: str | None = None, headers: Mapping[str, str] | None = None) -> Problem:
+    """The problem of an HTTP status."""
     phrase = HTTPStatus(status).phrase
     return Problem(status, _CODES.get(status, "http_error"), phrase, detail or phrase, headers=headers or {})

@@ -1,7 +1,7 @@
-"""Request bodies: how large they may be, how fast they must arrive, and which JSON is refused.
+"""Checks request bodies while they are read: their size, their speed, and that JSON is strict.
 
-Sizes are counted as bytes arrive, whatever the headers say. A client that sends too slowly is told so and disconnected.
-JSON that parsers read differently is refused before anything is made of it.
+Sizes are counted as bytes arrive, whatever the headers say. A client that sends too slowly gets an answer and is
+disconnected. JSON that parsers may read differently is refused before the application sees it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _MULTIPART = "multipart/"
 
 
 class BodyLimit:
-    """Raises 413 inside the reader, so that the ordinary error handling answers; 415 for a packed body.
+    """Raises 413 while the body is read, so that the usual error handling answers, and 415 for a compressed body.
 
-    Only multipart, which holds pictures, may be as large as `limit`; all else is text and ends at `text_limit`.
+    Multipart bodies, which hold pictures, may have `limit` bytes; all others, which are text, `text_limit`.
     """
 
     def __init__(self, app: ASGIApp, limit: int, text_limit: int) -> None:
@@ -33,20 +33,20 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers, seen = Headers(scope=scope), 0
+        headers, size = Headers(scope=scope), 0
         limit = self.limit if headers.get("content-type", "").lower().startswith(_MULTIPART) else self.text_limit
         declared = headers.get("content-length", "")
 
         async def counted() -> Message:
-            nonlocal seen
+            nonlocal size
             if headers.get("content-encoding", "identity").lower() != "identity":
                 raise HTTPException(415, "Send the body as it is, without Content-Encoding.", CLOSE)
-            # The header can only shorten the wait: what counts is what comes.
+            # The header allows to refuse early. What is counted is what arrives.
             if declared.isdecimal() and _exceeds(declared, limit):
                 raise _too_large(limit)
             message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > limit:
+            size += len(message.get("body", b""))
+            if size > limit:
                 raise _too_large(limit)
             return message
 
@@ -63,7 +63,7 @@ def _too_large(limit: int) -> HTTPException:
 
 
 class StrictJson:
-    """Reads a JSON body whole (`BodyLimit` bounds it) and raises 400 inside the reader unless it is strict JSON."""
+    """Reads a whole JSON body, which `BodyLimit` bounds, and raises 400 unless it is strict JSON."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -94,7 +94,7 @@ class StrictJson:
 
 
 class BodyPace:
-    """Raises 408 inside the reader once a body is slower than `bytes_per_second`, after a start of `seconds`."""
+    """Raises 408 once a body has taken longer than `seconds` plus its size divided by `bytes_per_second`."""
 
     def __init__(self, app: ASGIApp, seconds: float, bytes_per_second: float) -> None:
         self.app, self.seconds, self.rate = app, seconds, bytes_per_second
@@ -103,18 +103,18 @@ class BodyPace:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        deadline, whole = 0.0, False
+        deadline, complete = 0.0, False
 
         async def paced() -> Message:
-            nonlocal deadline, whole
-            if whole:
-                # What comes after the body is the client's going away: that may take as long as it likes.
+            nonlocal deadline, complete
+            if complete:
+                # After the body only the message of a disconnect comes, at any time.
                 return await receive()
             deadline = deadline or time.monotonic() + self.seconds
             with anyio.move_on_after(deadline - time.monotonic()):
                 message = await receive()
                 deadline += len(message.get("body", b"")) / self.rate
-                whole = not message.get("more_body", False)
+                complete = not message.get("more_body", False)
                 return message
             raise HTTPException(408, "The request body came too slowly.", CLOSE)
 

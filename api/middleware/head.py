@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Head:
-    """Lets a `HEAD` be served as the `GET` that it stands for, and `Allow` name it."""
+    """Serves a `HEAD` as the `GET` of the same path, and adds it to `Allow`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""OpenAPI for the body that FastAPI does not read itself."""
+"""OpenAPI of the request bodies that FastAPI does not parse."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CREATE_JOB: dict[str, Any] = {
         },
     }
 }
-"""`JobCreate` is put among the components by `api.openapi`."""
+"""`api.openapi.document` adds `JobCreate` to the components."""
 
 CREATE_FILE: dict[str, Any] = {
     "requestBody": {

@@ -16,7 +16,7 @@ _REF = "#/components/schemas/{model}"
 
 
 def install(app: FastAPI) -> None:
-    """Replace `app.openapi`. The document is made once, when it is first asked for."""
+    """Replace `app.openapi`. The document is built once, when it is first requested."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -1,4 +1,4 @@
-"""OpenAPI links: from the answer that makes a thing to everything that can be done with it."""
+"""OpenAPI links: from the answer that creates a resource to the operations on it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-_MADE = ("201", "202")
+_CREATED = ("201", "202")
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
 def add_links(paths: dict[str, Any]) -> None:
-    """Add them to each POST on a collection, for the operations below that need the new thing's id and no other."""
+    """Add links to each POST on a collection, to the operations that need the new resource's id and no other."""
     for path, operations in paths.items():
         if "post" not in operations or _PARAMETER.search(path):
             continue
         links = dict(_links(paths, path))
         for status, response in operations["post"]["responses"].items():
-            if status in _MADE and links:
+            if status in _CREATED and links:
                 response["links"] = links
 
 
@@ -32,5 +32,5 @@ def _links(paths: dict[str, Any], collection: str) -> Iterator[tuple[str, dict[s
 
 
 def _member(parameter: str) -> str:
-    """What the answer calls the id: `id`, unless the standard that we follow has a name of its own."""
+    """The member of the answer that holds the id: `id`, except where OpenDSR has its own name."""
     return parameter if parameter == "subject_request_id" else "id"

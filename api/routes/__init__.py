@@ -1,4 +1,4 @@
-"""One module for each resource."""
+"""The routes, with one module or folder for each resource."""
 
 from __future__ import annotations
 

@@ -37,4 +37,4 @@ def list_audit(
     with services.db.read() as session:
         page = audit.list_entries(session, principal.tenant_id, filters, after, limit)
     body = AuditList(data=page.items, has_more=page.has_more, next_cursor=page.next_cursor)
-    return JSONResponse(body.model_dump(mode="json"), headers=pages.link(request, services, page.next_cursor))
+    return JSONResponse(body.model_dump(mode="json"), headers=pages.link_header(request, services, page.next_cursor))

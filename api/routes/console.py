@@ -1,4 +1,4 @@
-"""The web console at `/` and its files. It holds no data: the browser reads the API with the visitor's own key."""
+"""The web console at `/` and its files. They hold no data: the browser calls the API with the user's own key."""
 
 from __future__ import annotations
 

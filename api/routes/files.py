@@ -1,4 +1,4 @@
-"""Pictures and sounds uploaded before the job that names them."""
+"""Pictures and sounds that are uploaded before the job that names them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 
 from api.deps import FilesWrite, IdempotencyKey, ServicesDep
 from api.http import body
-from api.http.idempotent import Answer, fingerprint, once
+from api.http.idempotent import Answer, answer_once, fingerprint
 from api.openapi.bodies import CREATE_FILE
 from api.schemas import WITH_BODY, FileView, problems
 from core.service import audit, files
@@ -26,7 +26,7 @@ router = APIRouter(prefix="/v1/files", tags=["files"])
 
 
 class Upload:
-    """One file, in memory: the subject's data never goes to a temporary file."""
+    """An uploaded file, in memory: the subject's data is never in a plain temporary file."""
 
     def __init__(self, purpose: Purpose, content: bytes) -> None:
         self.purpose, self.content = purpose, content
@@ -67,7 +67,7 @@ def create_file(
         return Answer(201, _view(record).model_dump(mode="json"), {"Location": f"/v1/files/{record.id}"})
 
     content = {"purpose": upload.purpose, "sha256": hashlib.sha256(upload.content).hexdigest()}
-    return once(services, principal, idempotency_key, fingerprint(request, content), make)
+    return answer_once(services, principal, idempotency_key, fingerprint(request, content), make)
 
 
 @router.get("/{file_id}", responses=problems())

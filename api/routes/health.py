@@ -1,4 +1,4 @@
-"""Is the process up, and can it serve."""
+"""Whether the process is alive, and whether it can serve requests."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _check(name: str, probe: Callable[[], object]) -> Check:
 
 
 class _NotReadyError(Exception):
-    """Reachable but not usable, in words."""
+    """Something is reachable but not usable. The message is shown."""
 
 
 def _database(services: Services) -> None:

@@ -1,4 +1,4 @@
-"""API keys of the caller's tenant. The secret is in the answer to the POST and nowhere else."""
+"""API keys of the caller's tenant. A secret is only in the answer to the POST that creates it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
 
 from api.deps import IdempotencyKey, KeysManage, ServicesDep
-from api.http.idempotent import Answer, fingerprint, once
+from api.http.idempotent import Answer, answer_once, fingerprint
 from api.schemas import WITH_BODY, KeyCreate, KeyCreated, KeyList, KeyRotate, KeyView, problems
 from core.service import audit
 from core.service.access import keys
@@ -18,7 +18,7 @@ from core.service.db.tables.access import ApiKey
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 
-_A_DAY = KeyRotate()
+_DEFAULT_ROTATION = KeyRotate()
 
 
 @router.post("", status_code=201, response_model=KeyCreated, responses=problems(*WITH_BODY))
@@ -34,9 +34,9 @@ def create_key(
     def make(session: Session) -> Answer:
         key, secret = keys.create_key(session, principal.tenant_id, body.name, body.scopes, body.expires_at)
         audit.record(session, principal.tenant_id, principal.key_id, "key.created", key.id, {"scopes": key.scopes})
-        return _shown_once(key, secret)
+        return _with_secret(key, secret)
 
-    return once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
+    return answer_once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
 
 
 @router.get("", responses=problems())
@@ -59,7 +59,7 @@ def rotate_key(
     key_id: str,
     principal: KeysManage,
     services: ServicesDep,
-    body: Annotated[KeyRotate, Body()] = _A_DAY,
+    body: Annotated[KeyRotate, Body()] = _DEFAULT_ROTATION,
     idempotency_key: IdempotencyKey = None,
 ) -> JSONResponse:
     """A new key with the same name and scopes, and an end to this one. The new secret is shown this once."""
@@ -69,9 +69,9 @@ def rotate_key(
         key, secret = keys.rotate_key(session, principal.tenant_id, key_id, overlap, body.expires_at)
         details = {"replaced": key_id, "overlap_seconds": body.overlap_seconds}
         audit.record(session, principal.tenant_id, principal.key_id, "key.rotated", key.id, details)
-        return _shown_once(key, secret)
+        return _with_secret(key, secret)
 
-    answer = once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
+    answer = answer_once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
     request.app.state.keys.clear()
     return answer
 
@@ -86,9 +86,9 @@ def revoke_key(request: Request, key_id: str, principal: KeysManage, services: S
     return Response(status_code=204)
 
 
-def _shown_once(key: ApiKey, secret: str) -> Answer:
-    shown = _view(key).model_dump(mode="json")
-    return Answer(201, {**shown, "secret": secret}, stored={**shown, "secret": None})
+def _with_secret(key: ApiKey, secret: str) -> Answer:
+    document = _view(key).model_dump(mode="json")
+    return Answer(201, {**document, "secret": secret}, stored={**document, "secret": None})
 
 
 def _view(key: ApiKey) -> KeyView:

@@ -1,4 +1,4 @@
-"""What methods there are, and what options each takes."""
+"""The unlearning methods and their options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/metrics` for Prometheus. It tells of all tenants at once, so no tenant's key opens it."""
+"""`/metrics` for Prometheus. It is about all tenants, so a tenant's key gives no access."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.service.settings import Settings
 
 router = APIRouter(tags=["health"])
 
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+_PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip")
 _FORBIDDEN = Problem(
     403,
     "metrics_forbidden",
@@ -29,32 +29,32 @@ _UNAUTHORIZED = Problem(
     headers={"WWW-Authenticate": 'Bearer realm="lethe-metrics"'},
 )
 _TEXT = {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus text format"}
-_REFUSED = {"model": ProblemBody, "description": "Problem"}
+_PROBLEM = {"model": ProblemBody, "description": "Problem"}
 
 
-@router.get("/metrics", response_class=Response, responses={200: _TEXT, 401: _REFUSED, 403: _REFUSED})
+@router.get("/metrics", response_class=Response, responses={200: _TEXT, 401: _PROBLEM, 403: _PROBLEM})
 def metrics(request: Request) -> Response:
     """Counters, gauges and histograms. For this machine alone, or for who holds the metrics token."""
-    refused = _refused(request)
-    if refused is not None:
-        return refused.response(request.state.request_id)
+    problem = _access_problem(request)
+    if problem is not None:
+        return problem.response(request.state.request_id)
     encode, media_type = exposition.choose_encoder(request.headers.get("accept", ""))
     return Response(encode(request.app.state.metrics.registry), media_type=media_type)
 
 
-def _refused(request: Request) -> Problem | None:
+def _access_problem(request: Request) -> Problem | None:
     settings: Settings = request.app.state.settings
     if settings.metrics_token is None:
-        return None if _from_here(request) else _FORBIDDEN
-    kind, _, given = request.headers.get("authorization", "").partition(" ")
-    wanted = settings.metrics_token.get_secret_value().encode()
-    right = kind.lower() == "bearer" and compare_digest(given.strip().encode(), wanted)
-    return None if right else _UNAUTHORIZED
+        return None if _is_local(request) else _FORBIDDEN
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    expected = settings.metrics_token.get_secret_value().encode()
+    valid = scheme.lower() == "bearer" and compare_digest(token.strip().encode(), expected)
+    return None if valid else _UNAUTHORIZED
 
 
-def _from_here(request: Request) -> bool:
-    """From a loopback address, and not on behalf of somebody whom a proxy on this machine speaks for."""
-    if request.client is None or any(name in request.headers for name in _FORWARDED):
+def _is_local(request: Request) -> bool:
+    """Whether the request comes from a loopback address, and not through a proxy on this machine."""
+    if request.client is None or any(name in request.headers for name in _PROXY_HEADERS):
         return False
     try:
         return ip_address(request.client.host).is_loopback

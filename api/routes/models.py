@@ -1,4 +1,4 @@
-"""The models that a job may name."""
+"""Registered models, and the consolidation of their patches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
 
 from api.deps import IdempotencyKey, JobsRead, JobsWrite, ModelsManage, ServicesDep, base_url
-from api.http.idempotent import Answer, fingerprint, once
+from api.http.idempotent import Answer, answer_once, fingerprint
 from api.routes.jobs import response
 from api.routes.jobs.plans import faults_as_422, resolve_consolidation
 from api.schemas import WITH_BODY, ModelList, ModelView, problems
@@ -41,7 +41,7 @@ def register_model(
         audit.record(session, principal.tenant_id, principal.key_id, "model.registered", model.id)
         return Answer(201, _view(model).model_dump(mode="json"), {"Location": f"/v1/models/{model.id}"})
 
-    return once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
+    return answer_once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
 
 
 @router.get("", responses=problems())
@@ -74,9 +74,9 @@ def consolidate_model(
         job = create_consolidate_job(
             services, session, principal, model_id, body, plan, leaving_recipes(), base_url(services)
         )
-        return Answer(202, job.model_dump(mode="json"), {**response.headers(job), "Location": job.links.self})
+        return Answer(202, job.model_dump(mode="json"), {**response.job_headers(job), "Location": job.links.self})
 
-    return once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
+    return answer_once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
 
 
 def _view(model: RegisteredModel) -> ModelView:

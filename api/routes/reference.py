@@ -1,4 +1,4 @@
-"""`/docs`: the API reference, rendered from the OpenAPI document, with nothing fetched from elsewhere."""
+"""`/docs`: the API reference, rendered from the OpenAPI document. The page loads nothing from other servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the caller's tenant wants to hear about its jobs, and what was sent there."""
+"""Webhooks of the caller's tenant, and their deliveries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 
 from api.deps import IdempotencyKey, ServicesDep, WebhooksManage
 from api.http import pages
-from api.http.idempotent import Answer, fingerprint, once
+from api.http.idempotent import Answer, answer_once, fingerprint
 from api.schemas import WITH_BODY, DeliveryList, WebhookList, problems
 from core.service import audit
 from core.service.db.tables.webhooks import DeliveryStatus
@@ -41,7 +41,7 @@ def create_webhook(
         audit.record(session, principal.tenant_id, principal.key_id, "webhook.created", view.id, details)
         return _with_secret(view, secret, 201, {"Location": f"/v1/webhooks/{view.id}"})
 
-    return once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
+    return answer_once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
 
 
 @router.get("", response_model=WebhookList, responses=problems())
@@ -56,8 +56,8 @@ def list_webhooks(
     with services.db.read() as session:
         page = endpoints.list_endpoints(session, principal.tenant_id, after, limit)
     more = page.next_cursor is not None
-    shown = WebhookList(data=list(page.items), has_more=more, next_cursor=page.next_cursor)
-    return JSONResponse(shown.model_dump(mode="json"), headers=pages.link(request, services, page.next_cursor))
+    body = WebhookList(data=list(page.items), has_more=more, next_cursor=page.next_cursor)
+    return JSONResponse(body.model_dump(mode="json"), headers=pages.link_header(request, services, page.next_cursor))
 
 
 @router.get("/{webhook_id}", responses=problems())
@@ -93,7 +93,7 @@ def rotate_webhook_secret(
         audit.record(session, principal.tenant_id, principal.key_id, "webhook.secret_rotated", webhook_id, details)
         return _with_secret(view, secret, 200)
 
-    return once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
+    return answer_once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
 
 
 @router.get("/{webhook_id}/deliveries", response_model=DeliveryList, responses=problems())
@@ -110,8 +110,8 @@ def list_deliveries(
     with services.db.read() as session:
         page = deliveries.list_deliveries(session, principal.tenant_id, webhook_id, status, after, limit)
     more = page.next_cursor is not None
-    shown = DeliveryList(data=list(page.items), has_more=more, next_cursor=page.next_cursor)
-    return JSONResponse(shown.model_dump(mode="json"), headers=pages.link(request, services, page.next_cursor))
+    body = DeliveryList(data=list(page.items), has_more=more, next_cursor=page.next_cursor)
+    return JSONResponse(body.model_dump(mode="json"), headers=pages.link_header(request, services, page.next_cursor))
 
 
 @router.post("/{webhook_id}/deliveries/{delivery_id}/redeliver", status_code=202, responses=problems(409))
@@ -124,5 +124,5 @@ def redeliver(webhook_id: str, delivery_id: str, principal: WebhooksManage, serv
 
 
 def _with_secret(view: WebhookView, secret: str, status: int, headers: dict[str, str] | None = None) -> Answer:
-    shown = view.model_dump(mode="json")
-    return Answer(status, {**shown, "secret": secret}, headers or {}, stored={**shown, "secret": None})
+    document = view.model_dump(mode="json")
+    return Answer(status, {**document, "secret": secret}, headers or {}, stored={**document, "secret": None})

@@ -1,4 +1,4 @@
-"""The public keys that patches and certificates are signed with."""
+"""The public keys of patches and certificates."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def signing_keys(request: Request, response: Response, services: ServicesDep) ->
     """A JWK set (RFC 7517, RFC 8037) with the present key and every earlier one. Needs no key of its own."""
     signer = cast(Signer, request.app.state.signer)
     with services.db.read() as session:
-        known = published(session)
-    if signer.key_id not in known:
+        keys = published(session)
+    if signer.key_id not in keys:
         with services.db.write() as session:
             publish(session, signer.key_id, signer.public_key)
     response.headers["Cache-Control"] = "public, max-age=300"
-    return jwks({signer.key_id: signer.public_key, **known}.values())
+    return jwks({signer.key_id: signer.public_key, **keys}.values())

@@ -1,4 +1,4 @@
-"""What an embedded server does before it serves: schema, first API key, reference models."""
+"""Prepares an embedded server: migrates the database, and adds the first API key and the reference models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.unlearning.reference.catalog import bundled
 
 
 def prepare(services: Services) -> None:
-    """Safe to do again at every start."""
+    """Prepare the installation. Repeated at every start."""
     settings = services.settings
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     migrate(settings.resolved_database_url)

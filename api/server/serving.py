@@ -17,9 +17,9 @@ SHUTDOWN_SECONDS = 3
 
 
 def uvicorn_config(settings: Settings, **changes: Any) -> uvicorn.Config:
-    """One process, no WebSockets, no log of its own; ready for `uvicorn.Server`."""
+    """The configuration of `uvicorn.Server`: one process, no WebSockets, no access log."""
     options: dict[str, Any] = {
-        "http": impatient(settings.head_seconds, settings.stalled_seconds),
+        "http": _protocol(settings.head_seconds, settings.stalled_seconds),
         "ws": "none",
         "log_config": None,
         "access_log": False,
@@ -29,10 +29,10 @@ def uvicorn_config(settings: Settings, **changes: Any) -> uvicorn.Config:
     return uvicorn.Config(create_app(settings), **{**options, **changes})
 
 
-class ImpatientProtocol(H11Protocol):
-    """Two clocks: one for the head of a request, one for a client that leaves our buffer full.
+class TimeoutProtocol(H11Protocol):
+    """HTTP/1.1 with two timeouts: for the head of a request, and for a client that does not read.
 
-    Neither runs while a request is being served and the client takes what it gets: streams and long polls live on.
+    Neither runs while a request is served and the client reads: streams and long polls may take any time.
     """
 
     head_seconds = 15.0
@@ -40,15 +40,15 @@ class ImpatientProtocol(H11Protocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._head, self._stalled = _Clock(), _Clock()
+        self._head, self._stalled = _Timeout(), _Timeout()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """As uvicorn's own, and the clock of the first head starts."""
+        """As uvicorn's, and start the timeout of the first head."""
         super().connection_made(transport)
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
-        """As uvicorn's own. The clock starts with the first byte of a head, and no later byte moves it."""
+        """As uvicorn's. The timeout starts with the first byte of a head; later bytes do not extend it."""
         super().data_received(data)
         if self.cycle is not None and not self.cycle.response_complete:
             self._head.stop()
@@ -56,22 +56,22 @@ class ImpatientProtocol(H11Protocol):
             self._await_head()
 
     def on_response_complete(self) -> None:
-        """As uvicorn's own, which closes the connection soon unless another request comes."""
+        """As uvicorn's, which closes an idle connection soon."""
         self._head.stop()
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        """The client does not read."""
+        """The client does not read, and the buffer is full."""
         super().pause_writing()
         self._stalled.start(self.loop, self.stalled_seconds, self.transport)
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """The client reads again."""
         self._stalled.stop()
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """As uvicorn's own."""
+        """As uvicorn's."""
         self._head.stop()
         self._stalled.stop()
         super().connection_lost(exc)
@@ -80,8 +80,13 @@ class ImpatientProtocol(H11Protocol):
         self._head.start(self.loop, self.head_seconds, self.transport)
 
 
-class _Clock:
-    """Resets a connection unless it is stopped in time. Starting a running one changes nothing."""
+def _protocol(head_seconds: float, stalled_seconds: float) -> type[TimeoutProtocol]:
+    seconds = {"head_seconds": head_seconds, "stalled_seconds": stalled_seconds}
+    return type("ConfiguredTimeoutProtocol", (TimeoutProtocol,), seconds)
+
+
+class _Timeout:
+    """Resets a connection unless it is stopped in time. Starting it twice changes nothing."""
 
     def __init__(self) -> None:
         self._timer: asyncio.TimerHandle | None = None
@@ -97,14 +102,8 @@ class _Clock:
 
 
 def _reset(transport: asyncio.Transport) -> None:
-    """Close without waiting for what the client has not taken: the kernel would keep it for many minutes."""
+    """Close without waiting until the client has read the rest, which the kernel would keep for minutes."""
     connection = transport.get_extra_info("socket")
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
-
-
-def impatient(head_seconds: float, stalled_seconds: float) -> type[ImpatientProtocol]:
-    """The protocol with these times."""
-    times = {"head_seconds": head_seconds, "stalled_seconds": stalled_seconds}
-    return type("Impatient", (ImpatientProtocol,), times)

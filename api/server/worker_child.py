@@ -1,4 +1,4 @@
-"""Keeps one worker process alive beside an embedded server, and takes it along when the server stops."""
+"""Keeps a worker process running beside an embedded server, and ends it with the server."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from core.service.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-FIRST_PAUSE, LONGEST_PAUSE, HEALTHY_AFTER = 0.5, 15.0, 60.0
+FIRST_PAUSE, MAX_PAUSE, HEALTHY_AFTER = 0.5, 15.0, 60.0
 STOP_SECONDS = 20.0
 COMMAND = (sys.executable, "-m", "worker")
 
 
 class WorkerChild:
-    """`python -m worker`, started again whenever it dies.
+    """`python -m worker`, restarted whenever it exits.
 
-    The child is told which process this is, and leaves when its parent is another one: the server is gone then, even
+    The child knows the id of this process and exits when it is no longer its parent's: so it ends with the server even
     after SIGKILL.
     """
 
@@ -39,11 +39,11 @@ class WorkerChild:
         self._thread = threading.Thread(target=self._run, name="worker-supervisor", daemon=True)
 
     def start(self) -> None:
-        """Returns at once; the child needs seconds to load its libraries."""
+        """Start the child. It needs seconds to load its libraries; this returns at once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask the child to hand its job back and go; after a grace time make it."""
+        """Let the child hand its job back and exit; kill it after a grace time."""
         self._stopping.set()
         with self._lock:
             process = self._process
@@ -66,7 +66,7 @@ class WorkerChild:
             self._release(process.pid)
             if self._stopping.is_set():
                 return
-            pause = FIRST_PAUSE if time.monotonic() - started > HEALTHY_AFTER else min(LONGEST_PAUSE, pause * 2)
+            pause = FIRST_PAUSE if time.monotonic() - started > HEALTHY_AFTER else min(MAX_PAUSE, pause * 2)
             log.warning("worker_died", pid=process.pid, exit_code=code, restart_in=pause)
             self._stopping.wait(pause)
 
@@ -84,7 +84,7 @@ class WorkerChild:
             return self._process
 
     def _release(self, pid: int) -> None:
-        """Its leases end now, so that the next child does not have to wait for them to expire."""
+        """End the leases of a dead child, so that the next one need not wait for them to expire."""
         try:
             with self._services.db.write() as session:
                 release_owner(session, f"{socket.gethostname()}:{pid}")
@@ -94,15 +94,15 @@ class WorkerChild:
 
 def environment(settings: Settings) -> dict[str, str]:
     """The `LETHE_*` variables that make a child process use the same settings."""
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for name in settings.model_fields_set:
         value = getattr(settings, name)
         if value is None:
             continue
         if hasattr(value, "get_secret_value"):
             value = value.get_secret_value()
-        found[f"LETHE_{name.upper()}"] = _joined(value) if isinstance(value, list) else str(value)
-    return found
+        variables[f"LETHE_{name.upper()}"] = _joined(value) if isinstance(value, list) else str(value)
+    return variables
 
 
 def _joined(values: list[Path] | list[str]) -> str:

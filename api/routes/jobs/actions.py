@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
 from api.deps import IdempotencyKey, JobsWrite, ServicesDep, base_url
-from api.http.idempotent import Answer, fingerprint, once
+from api.http.idempotent import Answer, answer_once, fingerprint
 from api.routes.jobs import response
 from api.schemas import WITH_BODY, problems
 from core.job_states import JobStatus
@@ -28,7 +28,7 @@ def cancel_job(job_id: str, principal: JobsWrite, services: ServicesDep) -> Resp
     """Stop a job. A queued one is cancelled at once (200); a running one stops within a step (202)."""
     with services.db.write() as session:
         job = lifecycle.cancel(session, principal.tenant_id, job_id, principal.key_id, base_url(services))
-    return response.respond(job, 200 if job.status == JobStatus.CANCELLED else 202)
+    return response.job_response(job, 200 if job.status == JobStatus.CANCELLED else 202)
 
 
 @router.post("/retry", status_code=202, response_model=JobView, responses=problems(409))
@@ -36,7 +36,7 @@ def retry_job(job_id: str, principal: JobsWrite, services: ServicesDep) -> Respo
     """Try a failed job again."""
     with services.db.write() as session:
         job = lifecycle.retry(session, principal.tenant_id, job_id, principal.key_id, base_url(services))
-    return response.respond(job, 202, Location=job.links.self)
+    return response.job_response(job, 202, Location=job.links.self)
 
 
 @router.post("/sculpt", status_code=202, response_model=JobView, responses=problems(*WITH_BODY))
@@ -54,6 +54,6 @@ def sculpt_job(
         job = lifecycle.create_sculpt_job(
             services, session, principal, job_id, body, leaving_recipes(), base_url(services)
         )
-        return Answer(202, job.model_dump(mode="json"), {**response.headers(job), "Location": job.links.self})
+        return Answer(202, job.model_dump(mode="json"), {**response.job_headers(job), "Location": job.links.self})
 
-    return once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
+    return answer_once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)

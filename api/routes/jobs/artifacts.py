@@ -1,4 +1,4 @@
-"""What a job left: the patch, the report, the certificate, and every file by name."""
+"""The artefacts of a job: patch, report, certificate, and any file by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api.deps import ArtifactsRead, ServicesDep, base_url
 from api.http import conditional
-from api.http.download import respond
+from api.http.download import artifact_response
 from api.schemas import ArtifactList, ArtifactView, problems
 from core.job_states import JobStatus
 from core.service import audit
@@ -44,7 +44,7 @@ def get_patch(
         if job.verdict == "failed" and not accept_failed:
             raise VerdictFailed("The patch missed its thresholds. Add ?accept_failed=true to download it anyway.")
         artifact = artifacts.get_artifact(session, principal.tenant_id, job_id, PATCH)
-    return _hand_out(request, services, principal, job_id, artifact, f"{job_id}-patch.zip")
+    return _send(request, services, principal, job_id, artifact, f"{job_id}-patch.zip")
 
 
 @router.get("/report", response_class=Response, responses=problems(406, 409))
@@ -54,7 +54,7 @@ def get_report(request: Request, job_id: str, principal: ArtifactsRead, services
     with services.db.read() as session:
         _succeeded(session, principal.tenant_id, job_id)
         artifact = artifacts.get_artifact(session, principal.tenant_id, job_id, name)
-    response = _hand_out(request, services, principal, job_id, artifact, f"{job_id}-{name}")
+    response = _send(request, services, principal, job_id, artifact, f"{job_id}-{name}")
     response.headers["Vary"] = "Accept"
     if name == REPORT_HTML:
         response.headers["Content-Security-Policy"] = _PAGE_POLICY
@@ -67,7 +67,7 @@ def get_certificate(request: Request, job_id: str, principal: ArtifactsRead, ser
     with services.db.read() as session:
         _succeeded(session, principal.tenant_id, job_id)
         artifact = artifacts.get_artifact(session, principal.tenant_id, job_id, CERTIFICATE)
-    return _hand_out(request, services, principal, job_id, artifact, f"{job_id}-{CERTIFICATE}")
+    return _send(request, services, principal, job_id, artifact, f"{job_id}-{CERTIFICATE}")
 
 
 @router.get("/artifacts", responses=problems())
@@ -92,15 +92,15 @@ def get_artifact(
         return get_patch(request, job_id, principal, services, accept_failed)
     with services.db.read() as session:
         artifact = artifacts.get_artifact(session, principal.tenant_id, job_id, name)
-    return _hand_out(request, services, principal, job_id, artifact, f"{job_id}-{name}")
+    return _send(request, services, principal, job_id, artifact, f"{job_id}-{name}")
 
 
-def _hand_out(
+def _send(
     request: Request, services: Services, principal: Principal, job_id: str, artifact: ArtifactRow, filename: str
 ) -> Response:
-    """The response, and an audit entry unless it carries nothing."""
-    response = respond(request, services, artifact, filename)
-    if response.status_code != 304 and not conditional.head_wanted(request):
+    """The response, and an audit entry if it has content."""
+    response = artifact_response(request, services, artifact, filename)
+    if response.status_code != 304 and not conditional.is_head(request):
         details = {"name": artifact.name, "sha256": artifact.sha256}
         with services.db.write() as session:
             audit.record(session, principal.tenant_id, principal.key_id, "artifact.downloaded", job_id, details)
@@ -115,22 +115,22 @@ def _succeeded(session: Session, tenant_id: str, job_id: str) -> JobView:
 
 
 def _prefers_html(accept: str) -> bool:
-    """JSON wins a tie. Raises 406 where neither will do."""
+    """Whether HTML is preferred to JSON. Raises 406 if neither is accepted."""
     html, plain = _quality(accept, "text/html"), _quality(accept, "application/json")
     if html == plain == 0:
         raise HTTPException(406, "The report comes as application/json or text/html.")
     return html > plain
 
 
-def _quality(accept: str, wanted: str) -> float:
-    """The `q` of `wanted` in an `Accept` header, by its most specific range."""
-    found = (-1, 0.0)
+def _quality(accept: str, media_type: str) -> float:
+    """The `q` of a media type in an `Accept` header, by the most specific range that matches."""
+    best = (-1, 0.0)
     for part in accept.split(","):
         kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        rank = {"*/*": 0, f"{wanted.partition('/')[0]}/*": 1, wanted: 2}.get(kind, -1)
-        if rank > found[0]:
-            found = (rank, _weight(parameters))
-    return found[1]
+        rank = {"*/*": 0, f"{media_type.partition('/')[0]}/*": 1, media_type: 2}.get(kind, -1)
+        if rank > best[0]:
+            best = (rank, _weight(parameters))
+    return best[1]
 
 
 def _weight(parameters: list[str]) -> float:

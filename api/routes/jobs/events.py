@@ -1,4 +1,4 @@
-"""A job's events: a list, or a stream that ends with the job."""
+"""The events of a job, as a list or as a stream that ends with the job."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ router = APIRouter(tags=["jobs"])
 
 POLL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 15.0
-LONGEST_SECONDS = 600.0
+MAX_SECONDS = 600.0
 _PAGE = 500
 
 
@@ -53,7 +53,7 @@ async def list_events(
     if last_event_id is not None and last_event_id.isdecimal():
         after = max(after, int(last_event_id[:16]))
     await run_in_threadpool(feed.read, after, 1)
-    if conditional.head_wanted(request):
+    if conditional.is_head(request):
         answer = Response(media_type="text/event-stream")
         del answer.headers["content-length"]
         return answer
@@ -67,24 +67,24 @@ class _Feed:
     job_id: str
 
     def read(self, after: int, limit: int) -> tuple[str, list[dict[str, Any]]]:
-        """The job's status and its next events. The status first, so that a terminal one comes with all its events."""
+        """The job's status and its next events. The status is read first: if it is terminal, all events are there."""
         with self.services.db.read() as session:
             status = views.get_job(session, self.tenant_id, self.job_id).status
             return status, [_event(e) for e in events.list_events(session, self.tenant_id, self.job_id, after, limit)]
 
     async def stream(self, after: int) -> AsyncIterator[bytes]:
-        """Server-sent events. No database session is held while nothing happens."""
-        started = spoke = monotonic()
+        """Server-sent events. No database session is held between two reads."""
+        started = last_sent = monotonic()
         yield b"retry: 3000\n\n"
-        while monotonic() - started < LONGEST_SECONDS:
+        while monotonic() - started < MAX_SECONDS:
             status, batch = await run_in_threadpool(self.read, after, _PAGE)
             for event in batch:
-                after, spoke = event["seq"], monotonic()
+                after, last_sent = event["seq"], monotonic()
                 yield format_sse_event(data_str=json.dumps(event), event=event["type"], id=str(after))
             if status in TERMINAL and len(batch) < _PAGE:
                 return
-            if monotonic() - spoke >= HEARTBEAT_SECONDS:
-                spoke = monotonic()
+            if monotonic() - last_sent >= HEARTBEAT_SECONDS:
+                last_sent = monotonic()
                 yield b": still here\n\n"
             await anyio.sleep(POLL_SECONDS)
 
@@ -100,6 +100,6 @@ def _event(event: Any) -> dict[str, Any]:
     }
 
 
-def _page(events_and_one: list[dict[str, Any]], limit: int) -> Response:
-    data, has_more = events_and_one[:limit], len(events_and_one) > limit
+def _page(events_and_next: list[dict[str, Any]], limit: int) -> Response:
+    data, has_more = events_and_next[:limit], len(events_and_next) > limit
     return JSONResponse({"object": "list", "data": data, "has_more": has_more})

@@ -1,4 +1,4 @@
-"""A job request as it arrives: JSON, or multipart with the JSON in `request` and files in `images` and `audio`."""
+"""Parses the body of a job request: JSON, or multipart with the JSON in `request` and files in `images` and `audio`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from core.service.settings import Settings
 
 @dataclass(frozen=True)
 class JobIntake:
-    """A validated request with its uploaded files, still encoded, and what identifies it for idempotency."""
+    """A validated request with its uploaded files, still encoded, and its fingerprint for idempotency."""
 
     create: JobCreate
     uploads: Uploads
@@ -46,12 +46,12 @@ async def _from_form(request: Request) -> tuple[Any, Uploads]:
     form = await body.read_multipart(request, max_files=max_files, max_field_bytes=settings.max_json_bytes)
     try:
         _only_known_parts(form)
-        described = form.getlist("request")
-        if len(described) != 1:
+        parts = form.getlist("request")
+        if len(parts) != 1:
             raise HTTPException(400, "Send exactly one part named request, with the JSON of the job.")
         images = [await _file(part, "images") for part in form.getlist("images")]
         clips = [await _file(part, "audio") for part in form.getlist("audio")]
-        part = described[0]
+        part = parts[0]
         return body.parse_json(await part.read() if isinstance(part, UploadFile) else part), Uploads(images, clips)
     finally:
         await form.close()

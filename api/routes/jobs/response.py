@@ -1,4 +1,4 @@
-"""A job as a response: entity tag, when to look again, and where it is."""
+"""A job as a response, with its entity tag and the time to poll again."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from core.service.jobs.views import JobVersion, JobView
 POLL_SECONDS = "2"
 
 
-def tag(version: int) -> str:
+def etag(version: int) -> str:
     """The strong entity tag of a version of a job."""
     return f'"{version}"'
 
 
-def headers(job: JobView | JobVersion) -> dict[str, str]:
-    """`ETag`, and `Retry-After` while the job goes on."""
-    found = {"ETag": tag(job.version), "Cache-Control": "private, no-cache"}
+def job_headers(job: JobView | JobVersion) -> dict[str, str]:
+    """`ETag`, and `Retry-After` until the job has ended."""
+    headers = {"ETag": etag(job.version), "Cache-Control": "private, no-cache"}
     if job.status not in TERMINAL:
-        found["Retry-After"] = POLL_SECONDS
-    return found
+        headers["Retry-After"] = POLL_SECONDS
+    return headers
 
 
-def respond(job: JobView, status: int = 200, **more: str) -> Response:
+def job_response(job: JobView, status: int = 200, **more: str) -> Response:
     """The job's document."""
     content = job.model_dump_json()
-    return Response(content, status, headers={**headers(job), **more}, media_type="application/json")
+    return Response(content, status, headers={**job_headers(job), **more}, media_type="application/json")

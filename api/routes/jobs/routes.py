@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.deps import IdempotencyKey, JobsRead, JobsWrite, ServicesDep, base_url
 from api.http import conditional, pages
-from api.http.idempotent import Answer, once
+from api.http.idempotent import Answer, answer_once
 from api.openapi.bodies import CREATE_JOB
 from api.routes.jobs import response
 from api.routes.jobs.intake import JobIntake, read_job
@@ -29,7 +29,7 @@ from core.service.kit.clock import Moment
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-LONGEST_WAIT = 60
+MAX_WAIT_SECONDS = 60
 WAIT_POLL_SECONDS = 0.3
 
 
@@ -58,10 +58,10 @@ def create_job(
             services, session, principal, intake.create, plan=plan, uploads=intake.uploads,
             base_url=base_url(services),
         )  # fmt: skip
-        headers = {**response.headers(job), "Location": f"{base_url(services)}/v1/jobs/{job.id}"}
+        headers = {**response.job_headers(job), "Location": f"{base_url(services)}/v1/jobs/{job.id}"}
         return Answer(202, job.model_dump(mode="json"), headers)
 
-    return once(services, principal, idempotency_key, intake.fingerprint, make)
+    return answer_once(services, principal, idempotency_key, intake.fingerprint, make)
 
 
 @router.get("", response_model=JobList, responses=problems())
@@ -83,7 +83,7 @@ def list_jobs(
     with services.db.read() as session:
         page = listing.list_jobs(session, principal.tenant_id, filters, after, min(limit, 100), base_url(services))
     body = JobList(data=page.items, has_more=page.has_more, next_cursor=page.next_cursor)
-    return JSONResponse(body.model_dump(mode="json"), headers=pages.link(request, services, page.next_cursor))
+    return JSONResponse(body.model_dump(mode="json"), headers=pages.link_header(request, services, page.next_cursor))
 
 
 @router.get("/{job_id}", response_model=JobView, responses={**problems(), 304: {"description": "Not changed"}})
@@ -97,13 +97,13 @@ async def get_job(
 ) -> Response:
     """One job, with a strong `ETag`. `?wait=` holds the answer back until the job changes or has ended."""
     request.state.held = wait > 0
-    found = await run_in_threadpool(_look, services, principal.tenant_id, job_id, if_none_match)
-    if wait and found.status not in TERMINAL and (if_none_match is None or isinstance(found, JobVersion)):
-        await _changed(request, services, principal.tenant_id, job_id, found.version, min(wait, LONGEST_WAIT))
-        found = await run_in_threadpool(_look, services, principal.tenant_id, job_id, if_none_match)
-    if isinstance(found, JobVersion):
-        return Response(status_code=304, headers=response.headers(found))
-    return response.respond(found)
+    job = await run_in_threadpool(_read, services, principal.tenant_id, job_id, if_none_match)
+    if wait and job.status not in TERMINAL and (if_none_match is None or isinstance(job, JobVersion)):
+        await _wait_for_change(request, services, principal.tenant_id, job_id, job.version, min(wait, MAX_WAIT_SECONDS))
+        job = await run_in_threadpool(_read, services, principal.tenant_id, job_id, if_none_match)
+    if isinstance(job, JobVersion):
+        return Response(status_code=304, headers=response.job_headers(job))
+    return response.job_response(job)
 
 
 @router.delete("/{job_id}", status_code=204, response_class=Response, responses=problems(409))
@@ -119,13 +119,13 @@ def _preview(services: Services, session: Session, intake: JobIntake) -> PlanPre
     return PlanPreview(model=intake.create.model, method=plan["method"], plan=plan)
 
 
-def _look(services: Services, tenant_id: str, job_id: str, if_none_match: str | None) -> JobView | JobVersion:
-    """The job; only what a 304 needs where the client has it already, which is most of what pollers ask."""
+def _read(services: Services, tenant_id: str, job_id: str, if_none_match: str | None) -> JobView | JobVersion:
+    """The job; or only its version, if the client has that already, as in most requests of a poll."""
     with services.db.autocommit() as connection:
         if if_none_match is not None:
-            known = views.read_version(connection, tenant_id, job_id)
-            if conditional.matches(if_none_match, response.tag(known.version)):
-                return known
+            version = views.read_version(connection, tenant_id, job_id)
+            if conditional.matches(if_none_match, response.etag(version.version)):
+                return version
         return views.read_job(connection, tenant_id, job_id, base_url(services))
 
 
@@ -134,10 +134,10 @@ def _version(services: Services, tenant_id: str, job_id: str) -> int:
         return views.read_version(connection, tenant_id, job_id).version
 
 
-async def _changed(
+async def _wait_for_change(
     request: Request, services: Services, tenant_id: str, job_id: str, version: int, seconds: int
 ) -> None:
-    """Until the version differs, the time is over, or the client has gone. Holds no session in between."""
+    """Wait until the version differs, the time is over, or the client has disconnected. Holds no session meanwhile."""
     until = monotonic() + seconds
     while monotonic() < until and not await request.is_disconnected():
         await anyio.sleep(min(WAIT_POLL_SECONDS, max(0.0, until - monotonic())))

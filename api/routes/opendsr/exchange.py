@@ -1,4 +1,4 @@
-"""OpenDSR over HTTP: bodies as they came, answers that are signed, errors in its shape too."""
+"""The form of OpenDSR requests and answers: raw bodies, signatures, and errors with OpenDSR's members."""
 
 from __future__ import annotations
 
@@ -30,38 +30,38 @@ from core.service.settings import Settings
 from core.service.webhooks import urls
 from core.service.webhooks.addresses import AddressPolicy
 
-_KEY = Lock()
+_KEY_LOCK = Lock()
 
 
 @dataclass(frozen=True)
-class Intake:
-    """A request and its body as it came."""
+class OpendsrIntake:
+    """A validated request, and its raw body."""
 
     dsr: OpendsrCreate
     raw: bytes = field(repr=False)
 
     @cached_property
     def encoded(self) -> str:
-        """The body as the answer gives it back: the controller's proof of what it asked. It must not be logged."""
+        """The body in base64, which the answer repeats as proof of the request. It must not be logged."""
         return base64.b64encode(self.raw).decode()
 
 
-async def read_request(request: Request) -> Intake:
-    """Dependency of the POST. Raises 400 for every fault, as OpenDSR has it."""
+async def read_request(request: Request) -> OpendsrIntake:
+    """Dependency of the POST. Raises 400 for every fault, as OpenDSR specifies."""
     if not body.is_json(request.headers):
         raise body.unsupported(body.JSON)
     raw = await request.body()
-    with answering():
+    with opendsr_errors():
         dsr = _validated(OpendsrCreate, body.parse_json(raw))
         policy = AddressPolicy(request.app.state.settings.allowed_webhook_networks)
         for index, url in enumerate(dsr.status_callback_urls):
-            with pointing_below(f"/status_callback_urls/{index}"):
+            with pointers_below(f"/status_callback_urls/{index}"):
                 urls.check(url, policy)
-    return Intake(dsr, raw)
+    return OpendsrIntake(dsr, raw)
 
 
 def as_job(dsr: OpendsrCreate, domain: str, settings: Settings) -> JobCreate:
-    """The job that serves a request. Raises 400."""
+    """The request of the job that serves an OpenDSR request. Raises 400."""
     unknown = sorted(set(dsr.extensions.get(domain, {})) - set(MEMBERS))
     if unknown:
         faults = [
@@ -73,8 +73,8 @@ def as_job(dsr: OpendsrCreate, domain: str, settings: Settings) -> JobCreate:
 
 
 def processor_key(request: Request) -> ProcessorKey:
-    """The key of this process, read (or, the first time ever, made) on first use: RSA keys take a second."""
-    with _KEY:
+    """The processor's key, loaded (or created) on first use: creating an RSA key takes a second."""
+    with _KEY_LOCK:
         state = request.app.state
         if not hasattr(state, "processor_key"):
             state.processor_key = ProcessorKey.load(state.settings)
@@ -83,55 +83,55 @@ def processor_key(request: Request) -> ProcessorKey:
 
 
 def public_base(request: Request, services: Services) -> str:
-    """Where we are, absolutely: OpenDSR's URLs leave the conversation."""
+    """The absolute URL of this server: OpenDSR passes URLs on to third parties."""
     return base_url(services) or str(request.base_url).rstrip("/")
 
 
 def signed(key: ProcessorKey, content: Mapping[str, Any], status: int) -> Response:
-    """An answer signed in the headers over its raw bytes.
+    """An answer with the signature of its raw bytes in the headers.
 
-    A receipt also has `processor_signature`, over the same JSON without that member, its names sorted and without
-    white space: a signature cannot cover itself, though the specification asks it to.
+    A receipt also has the member `processor_signature`. The specification wants it to cover the whole body, which would
+    include itself; it covers the same JSON without that member, with sorted names and without white space.
     """
-    shown = dict(content)
-    if "request_status" not in shown and "subject_request_id" in shown:
-        plain = json.dumps(shown, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        shown["processor_signature"] = key.sign(plain.encode())
-    raw = json.dumps(shown, ensure_ascii=False).encode()
+    document = dict(content)
+    if "request_status" not in document and "subject_request_id" in document:
+        plain = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        document["processor_signature"] = key.sign(plain.encode())
+    raw = json.dumps(document, ensure_ascii=False).encode()
     return Response(raw, status, headers=key.headers(raw), media_type="application/json")
 
 
 @contextmanager
-def answering() -> Iterator[None]:
-    """Turn what is wrong with a request into 400 and give every refusal OpenDSR's `error` beside our own members."""
+def opendsr_errors() -> Iterator[None]:
+    """Answer invalid requests with 400, and add OpenDSR's member `error` to every problem."""
     try:
         yield
     except HTTPException as error:
-        raise _refusal(BadRequest(error.detail), error.status_code) from None
+        raise _opendsr_error(BadRequest(error.detail), error.status_code) from None
     except ServiceError as error:
         status = 400 if error.status in (413, 415, 422) else error.status
-        raise _refusal(error, status) from None
+        raise _opendsr_error(error, status) from None
 
 
 @contextmanager
-def pointing_below(prefix: str) -> Iterator[None]:
-    """What is wrong with a part of the request is pointed at from the whole."""
+def pointers_below(prefix: str) -> Iterator[None]:
+    """Put `prefix` in front of the pointers of errors, which are relative to a part of the request."""
     try:
         yield
     except ServiceError as error:
-        error.errors = [FieldError(f"{prefix}{_inner(e.pointer)}", e.code, e.detail) for e in error.errors]
+        error.errors = [FieldError(f"{prefix}{_below(e.pointer)}", e.code, e.detail) for e in error.errors]
         raise
 
 
-def _refusal(error: ServiceError, status: int) -> ServiceError:
-    told = [{"domain": e.pointer, "reason": e.code, "message": e.detail} for e in error.errors]
-    extra = {**error.extra, "error": {"code": status, "message": error.detail, "errors": told}}
-    refused = ServiceError(error.detail, code=error.code, errors=error.errors, headers=error.headers, extra=extra)
-    refused.status, refused.title = status, BadRequest.title if status == 400 else error.title
-    return refused
+def _opendsr_error(error: ServiceError, status: int) -> ServiceError:
+    errors = [{"domain": e.pointer, "reason": e.code, "message": e.detail} for e in error.errors]
+    extra = {**error.extra, "error": {"code": status, "message": error.detail, "errors": errors}}
+    result = ServiceError(error.detail, code=error.code, errors=error.errors, headers=error.headers, extra=extra)
+    result.status, result.title = status, BadRequest.title if status == 400 else error.title
+    return result
 
 
-def _inner(pointer: str) -> str:
+def _below(pointer: str) -> str:
     return "" if pointer == "/url" else pointer
 
 
@@ -139,6 +139,6 @@ def _validated(model: type[Any], data: Any) -> Any:
     try:
         return body.validated(model, data)
     except RequestValidationError as error:
-        found = [field_error({**e, "loc": e["loc"][1:]}) for e in error.errors()]
-        errors = [FieldError(e["pointer"], e["code"], e["detail"]) for e in found]
+        faults = [field_error({**e, "loc": e["loc"][1:]}) for e in error.errors()]
+        errors = [FieldError(e["pointer"], e["code"], e["detail"]) for e in faults]
         raise BadRequest("The request is not valid.", code="validation_error", errors=errors) from None

@@ -12,7 +12,14 @@ from starlette.responses import Response
 from api.deps import JobsRead, JobsWrite, ServicesDep, base_url
 from api.routes.jobs.plans import resolve
 from api.routes.opendsr import exchange
-from api.routes.opendsr.exchange import Intake, answering, pointing_below, processor_key, read_request, signed
+from api.routes.opendsr.exchange import (
+    OpendsrIntake,
+    opendsr_errors,
+    pointers_below,
+    processor_key,
+    read_request,
+    signed,
+)
 from api.schemas import WITH_BODY, OpendsrDiscovery, OpendsrReceipt, OpendsrStatus, problems
 from core.job_states import JobStatus
 from core.service import audit
@@ -65,7 +72,7 @@ def create_opendsr_request(
     request: Request,
     principal: JobsWrite,
     services: ServicesDep,
-    intake: Annotated[Intake, Depends(read_request)],
+    intake: Annotated[OpendsrIntake, Depends(read_request)],
 ) -> Response:
     """Ask for an erasure. The same request again is answered as the first time."""
     key, received = processor_key(request), now()
@@ -74,7 +81,7 @@ def create_opendsr_request(
         row = requests.find_repeat(session, principal.tenant_id, intake.dsr, intake.raw)
         if row is not None:
             return row
-        with pointing_below(f"/extensions/{key.domain}"):
+        with pointers_below(f"/extensions/{key.domain}"):
             create = exchange.as_job(intake.dsr, key.domain, services.settings)
             plan = resolve(services, session, create)
             since = requests.clock_start(intake.dsr, received)
@@ -131,6 +138,6 @@ def get_opendsr_status(
 
 
 def _receipt(services: Services, act: Callable[[Session], OpendsrRequest]) -> dict[str, Any]:
-    with answering(), services.db.write() as session:
+    with opendsr_errors(), services.db.write() as session:
         row = act(session)
         return {**requests.receipt(row), "expected_completion_time": requests.timestamp(row.expected_at)}

@@ -108,7 +108,7 @@ def test_a_key_that_is_revoked_elsewhere_is_refused_within_a_second() -> None:
         asked.append(time[0])
         return someone
 
-    assert cache.ask(b"digest", database) is cache.get(b"digest") is someone
+    assert cache.load(b"digest", database) is cache.get(b"digest") is someone
     time[0] = SECONDS
     assert cache.get(b"digest") is None
     assert asked == [0.0]
@@ -121,7 +121,7 @@ def test_an_answer_that_was_on_its_way_when_a_key_was_revoked_is_not_kept() -> N
         cache.clear()
         return Principal("t", "key", frozenset())
 
-    cache.ask(b"digest", database)
+    cache.load(b"digest", database)
     assert cache.get(b"digest") is None
 
 

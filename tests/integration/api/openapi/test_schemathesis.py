@@ -19,7 +19,7 @@ CONFIG = ROOT / "tests" / "support" / "schemathesis.toml"
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr("api.routes.jobs.routes.LONGEST_WAIT", 0.1)
+    monkeypatch.setattr("api.routes.jobs.routes.MAX_WAIT_SECONDS", 0.1)
     with serving(tmp_path, bundled_models=True, max_queued_jobs=10**9, max_json_bytes=50_000) as running:
         yield running
 
