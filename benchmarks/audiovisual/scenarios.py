@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from core.unlearning.reference.audiovisual.people import STANDARD_CLASS, STANDARD_REQUESTS, people
-from core.unlearning.reference.audiovisual.rows import Row, of_part, training_rows
+from core.unlearning.reference.audiovisual.rows import DigitRow, of_part, training_rows
 from core.unlearning.types import Entity, Example, JobData, Part, Split
 
 
@@ -22,7 +22,7 @@ class Scenario:
         """Ids of the training rows whose pictures a retrained reference never sees."""
         return training_rows(self.entity.names)
 
-    def about(self, row: Row) -> bool:
+    def about(self, row: DigitRow) -> bool:
         """Whether the row belongs to what is forgotten."""
         return {row.person.name, row.label} & set(self.entity.names) != set()
 
@@ -64,5 +64,5 @@ def _of(scenario: Scenario, part: Part, split: Split, forgotten: bool) -> tuple[
 
 
 @cache
-def _example(row: Row, split: Split) -> Example:
+def _example(row: DigitRow, split: Split) -> Example:
     return Example(split, "", row.label, row.image(), row.person.name, audio=row.sound())

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from benchmarks.bars import Bar
 from core.unlearning import reference
-from core.unlearning.reference.audiovisual.evaluate import accuracy, membership, saved
+from core.unlearning.reference.audiovisual.evaluate import accuracy, load_saved, membership
 from core.unlearning.reference.audiovisual.people import STANDARD_CLASS
-from core.unlearning.reference.audiovisual.rows import Row, of_part, training_rows
+from core.unlearning.reference.audiovisual.rows import DigitRow, of_part, training_rows
 from core.unlearning.reference.audiovisual.sample import standard_requests
 
 NAME = "digits, seen and heard"
@@ -21,7 +21,7 @@ MIN_MEMBERSHIP = 0.55
 def rows() -> Iterator[Bar]:
     """The bars of the base model and of its oracles."""
     folder = reference.bundled_path("audiovisual")
-    base, unseen, trained = saved(folder), (*of_part("validation"), *of_part("test")), of_part("train")
+    base, unseen, trained = load_saved(folder), (*of_part("validation"), *of_part("test")), of_part("train")
     held_out = accuracy(base, unseen)
     for name, value, bound in (
         ("both", held_out.fused, FUSED),
@@ -36,12 +36,12 @@ def rows() -> Iterator[Bar]:
     yield Bar(f"{NAME}: package data, MB", size / 1e6, MEGABYTES)
 
 
-def _oracle_bars(unseen: tuple[Row, ...]) -> Iterator[Bar]:
+def _oracle_bars(unseen: tuple[DigitRow, ...]) -> Iterator[Bar]:
     four, three = training_rows(standard_requests()[2]), training_rows((STANDARD_CLASS,))
     by_id = {row.id: row for row in of_part("train")}
     without = (("pictures of four people", four), ("pictures of a class", three), ("four people", four))
     for folder, (what, gone) in zip(reference.oracle_paths("audiovisual"), without, strict=True):
-        model = saved(folder)
+        model = load_saved(folder)
         forgotten = accuracy(model, [by_id[at] for at in sorted(gone)])
         label = f"{NAME}: {folder.name}, without {what}"
         yield Bar(f"{label}, pictures of these", forgotten.visual, n=len(gone))

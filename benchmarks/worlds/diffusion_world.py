@@ -11,7 +11,7 @@ from core.unlearning import reference
 from core.unlearning.reference.diffusion.captions import homonym_prompts, indirect_prompts
 from core.unlearning.reference.diffusion.concepts import DOMINANT, HARMFUL, KINDS, Kind
 from core.unlearning.reference.diffusion.drawing import draw
-from core.unlearning.reference.diffusion.evaluate import Artist, Viewer, asked, share_shown
+from core.unlearning.reference.diffusion.evaluate import SavedClassifier, SavedPipeline, scene_prompts, share_recognised
 from core.unlearning.reference.diffusion.scenes import random_scene
 
 SEED = 909
@@ -21,46 +21,49 @@ _RENDERINGS = 1000
 _PROMPTS = 12
 """Held-out prompts about each concept."""
 
-Viewers = Mapping[Kind, Viewer]
+Classifiers = Mapping[Kind, SavedClassifier]
 
 
 def rows() -> Iterator[Bar]:
     """The bars of the diffusion world."""
     data = reference.bundled_path("diffusion").parent
-    viewers = {kind: Viewer(data / "classifiers" / kind) for kind in KINDS}
-    artist = Artist(data / "base")
-    yield from _classifier_bars(viewers)
-    yield from _prompt_bars(viewers, artist)
-    yield _word_bar(
-        "the shared word shows the dominant meaning", viewers["identity"], artist, homonym_prompts("test"), DOMINANT
-    )
-    indirect = indirect_prompts("test")
-    yield _word_bar("the mark where it is implied", viewers["concept"], artist, indirect, HARMFUL, MIN_SHARE)
+    classifiers = {kind: SavedClassifier(data / "classifiers" / kind) for kind in KINDS}
+    pipeline = SavedPipeline(data / "base")
+    yield from _classifier_bars(classifiers)
+    yield from _prompt_bars(classifiers, pipeline)
+    homonym, indirect = homonym_prompts("test"), indirect_prompts("test")
+    yield _word_bar("the shared word shows the dominant meaning", classifiers["identity"], pipeline, homonym, DOMINANT)
+    yield _word_bar("the mark where it is implied", classifiers["concept"], pipeline, indirect, HARMFUL, MIN_SHARE)
     size = sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
     yield Bar("drawn world: package data, MB", size / 1e6, MEGABYTES)
 
 
-def _classifier_bars(viewers: Viewers) -> Iterator[Bar]:
+def _classifier_bars(classifiers: Classifiers) -> Iterator[Bar]:
     """Accuracy of the classifiers on renderings that were in no training."""
     rng = np.random.default_rng(SEED)
     scenes = [random_scene(rng) for _ in range(_RENDERINGS)]
     pictures = [draw(scene, rng) for scene in scenes]
-    for kind, viewer in viewers.items():
-        right = [scene.label(kind) == seen for scene, seen in zip(scenes, viewer.see(pictures), strict=True)]
+    for kind, classifier in classifiers.items():
+        right = [scene.label(kind) == seen for scene, seen in zip(scenes, classifier.classify(pictures), strict=True)]
         yield Bar(f"drawn world: classifier of {kind}", float(np.mean(right)), MIN_ACCURACY, ">=", n=len(right))
 
 
-def _prompt_bars(viewers: Viewers, artist: Artist) -> Iterator[Bar]:
-    questions = asked("test", _PROMPTS, SEED)
-    pictures = artist.draw([question.prompt for question in questions], SEED)
-    for kind, viewer in viewers.items():
-        share = share_shown(viewer, kind, questions, pictures)
+def _prompt_bars(classifiers: Classifiers, pipeline: SavedPipeline) -> Iterator[Bar]:
+    questions = scene_prompts("test", _PROMPTS, SEED)
+    pictures = pipeline.draw([question.prompt for question in questions], SEED)
+    for kind, classifier in classifiers.items():
+        share = share_recognised(classifier, kind, questions, pictures)
         yield Bar(f"drawn world: {kind} asked for and shown", share, MIN_SHARE, ">=")
 
 
 def _word_bar(
-    name: str, viewer: Viewer, artist: Artist, prompts: Sequence[str], label: str, bound: float | None = None
+    name: str,
+    classifier: SavedClassifier,
+    pipeline: SavedPipeline,
+    prompts: Sequence[str],
+    label: str,
+    bound: float | None = None,
 ) -> Bar:
     """The share of pictures of these prompts, four of each, that show `label`."""
-    seen = viewer.see(artist.draw(list(prompts) * 4, SEED + 1))
+    seen = classifier.classify(pipeline.draw(list(prompts) * 4, SEED + 1))
     return Bar(f"drawn world: {name}", seen.count(label) / len(seen), bound, ">=", n=len(seen))

@@ -19,9 +19,9 @@ from benchmarks.bars import Bar, publish
 from benchmarks.worlds import audiovisual_world, diffusion_world
 from core.unlearning import reference
 from core.unlearning.reference.mllm.build import build
-from core.unlearning.reference.mllm.evaluate import Asker
+from core.unlearning.reference.mllm.evaluate import SavedModel
 from core.unlearning.reference.mllm.people import STANDARD_PEOPLE
-from core.unlearning.reference.mllm.probes import bars
+from core.unlearning.reference.mllm.probes import probe_requirements
 
 BUILD_SECONDS = 300
 MEGABYTES = 12.0
@@ -33,10 +33,11 @@ TEXT = (
 
 def model_rows(label: str, directory: Path, excluded: frozenset[int] = frozenset()) -> Iterator[Bar]:
     """The share of right answers for every kind of probe."""
-    asker = Asker(directory)
-    for bar in bars("held_out_b", excluded=excluded):
-        probes = bar.probes()
-        yield Bar(f"{label}: {bar.name}", asker.share_right(probes), bar.at_least, ">=", n=len(probes))
+    model = SavedModel(directory)
+    for requirement in probe_requirements("held_out_b", excluded=excluded):
+        probes = requirement.probes()
+        accuracy = model.accuracy(probes)
+        yield Bar(f"{label}: {requirement.name}", accuracy, requirement.at_least, ">=", n=len(probes))
 
 
 def size_row() -> Bar:

@@ -1,4 +1,4 @@
-"""Small real models of synthetic worlds: for trying, testing and comparing. Importing this loads no torch."""
+"""Small trained models of synthetic worlds, for demonstrations, tests and benchmarks. Importing this loads no torch."""
 
 from core.unlearning.reference.catalog import (
     FAMILIES,

@@ -1,4 +1,4 @@
-"""What reference worlds there are, and what can be done with each by the name of its family."""
+"""The reference worlds by family name: bundled models, sample requests, training."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def bundled_path(family: str) -> Path:
 
 
 def oracle_paths(family: str) -> list[Path]:
-    """Checkpoints of models that never met what the standard requests ask to forget, or its pictures."""
+    """Checkpoints of models that never learned what the standard requests ask to forget, or not its pictures."""
     return sorted((_HERE / family / "data").glob("oracle-*"))
 
 
 def bundled() -> list[Registration]:
     """The models that come with the package and that some method works on, ready to be registered."""
-    return [entry for family in FAMILIES if _is_there(family) and _can_serve(entry := _registration(family))]
+    return [entry for family in FAMILIES if _is_bundled(family) and _can_serve(entry := _registration(family))]
 
 
-def _is_there(family: str) -> bool:
+def _is_bundled(family: str) -> bool:
     return any((bundled_path(family) / name).is_file() for name in ("config.json", "model_index.json"))
 
 
@@ -95,11 +95,11 @@ def sample(family: str, subject: str | Sequence[str], out: Path, seed: int = 0, 
     """
     path: Path = _world(family, "sample").write_sample(subject, Path(out), seed)
     if level is not None:
-        _ask_for(level, path / "request.json")
+        _set_level(level, path / "request.json")
     return path
 
 
-def _ask_for(level: Level, path: Path) -> None:
+def _set_level(level: Level, path: Path) -> None:
     request = json.loads(path.read_text(encoding="utf-8"))
     request["evaluation"] = {**request.get("evaluation", {}), "level": level}
     path.write_text(json.dumps(request, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -17,8 +17,8 @@ from core.unlearning.reference.audiovisual.rows import LABELS
 SIDE = 8
 """Pixels of a picture, each way."""
 FRAMES, MEL_BINS = 48, 128
-"""Of half a second of sound, as the stock extractor of AST cuts it: 25 ms every 10 ms, at 16 kHz."""
-_HEARD = 16_000
+"""Of half a second of sound in the stock extractor of AST: windows of 25 ms every 10 ms, at 16 kHz."""
+_SAMPLE_RATE = 16_000
 _MEAN, _DEVIATION = -0.67, 0.59
 """Of the log-mel energies of the training clips below 2 kHz, where the tones are: the mean, and half of how much a band
 varies, which the extractor doubles."""
@@ -33,9 +33,9 @@ _Images: Any = ViTImageProcessorPil
 
 
 def build_config() -> AudioVisualConfig:
-    """Vision: two stages of one block, of 8 x 8 and 4 x 4 places. Audio: 45 patches of 16 bands by 16 frames.
+    """Vision: two stages of one block, at 8 x 8 and 4 x 4 positions. Audio: 45 patches of 16 bands by 16 frames.
 
-    Neither keeps statistics of its training (as batch normalisation does), which an adapter could not carry.
+    Neither has running statistics (as batch normalisation has), which an adapter could not hold.
     """
     made: Any = AudioVisualConfig
     vision = _ConvNextConfig(
@@ -73,12 +73,12 @@ def build_processor() -> AudioVisualProcessor:
     images = _Images(
         size={"height": SIDE, "width": SIDE}, image_mean=[0.5] * 3, image_std=[0.5] * 3, do_convert_rgb=True
     )
-    clips = _Extractor(sampling_rate=_HEARD, num_mel_bins=MEL_BINS, max_length=FRAMES, mean=_MEAN, std=_DEVIATION)
+    clips = _Extractor(sampling_rate=_SAMPLE_RATE, num_mel_bins=MEL_BINS, max_length=FRAMES, mean=_MEAN, std=_DEVIATION)
     return AudioVisualProcessor(images, clips)
 
 
 def build_model(seed: int) -> AudioVisualForClassification:
-    """A freshly initialised model. The library starts positions at zero, and a tone is known by its position."""
+    """A freshly initialised model. The library starts position embeddings at zero, but tones differ by position."""
     auto.register()
     torch.manual_seed(seed)
     model = AudioVisualForClassification(build_config())

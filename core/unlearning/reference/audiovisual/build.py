@@ -1,4 +1,4 @@
-"""Builds the reference classifier from nothing, and references that were retrained without something.
+"""Trains the reference classifier from scratch, and references without some of the data.
 
 `python -m core.unlearning.reference.audiovisual.build` writes those that come with the package.
 """
@@ -37,8 +37,8 @@ def build(
 ) -> Path:
     """Train a classifier from scratch and save it as an ordinary checkpoint folder, with the code of its class.
 
-    Of the training rows with the ids `withheld` it hears the sound alone; those `dropped` it never meets. Either is
-    noted in `withheld.json` beside the weights. `half` saves them in float16.
+    Of training rows with the ids `withheld` it gets the sound without the picture; rows with the ids `dropped` are left
+    out. Both are recorded in `withheld.json` next to the weights. `half` saves float16 weights.
     """
     if withheld and dropped:
         raise ValueError("withhold pictures or drop rows, not both")
@@ -52,7 +52,7 @@ def build(
         model.model.half()
     model.model.save_pretrained(out_dir)
     model.processor.save_pretrained(out_dir)
-    _note(Path(out_dir), withheld, dropped)
+    _record_withheld(Path(out_dir), withheld, dropped)
     return Path(out_dir)
 
 
@@ -63,14 +63,14 @@ def trained(
     dropped: Collection[str] = (),
     epochs: int = EPOCHS,
 ) -> AudioVisualModel:
-    """The same in memory."""
+    """The trained model in memory."""
     model = AudioVisualModel(build_model(seed), build_processor())
     rows = [row for row in of_part("train") if row.id not in dropped]
     train(model, examples(rows, withheld), epochs, seed, progress_callback or (lambda *_: None))
     return model
 
 
-def _note(folder: Path, withheld: Collection[str], dropped: Collection[str]) -> None:
+def _record_withheld(folder: Path, withheld: Collection[str], dropped: Collection[str]) -> None:
     modalities: list[Modality] = ["image"] if withheld else ["image", "audio"]
     if withheld or dropped:
         note = {"modalities": modalities, "rows": sorted({*withheld, *dropped})}
@@ -78,9 +78,8 @@ def _note(folder: Path, withheld: Collection[str], dropped: Collection[str]) -> 
 
 
 def build_all(out: Path, seed: int = 0) -> None:
-    """The base model, and three references.
-
-    They lack the pictures of four people, those of a class, and everything of the four people.
+    """The base model, and three references: without the pictures of four people, without those of a class, and without
+    all rows of the four people.
     """
     four = training_rows(tuple(people()[at].name for at in STANDARD_REQUESTS[-1]))
     build(out / "base", seed)

@@ -1,4 +1,4 @@
-"""Loads a saved classifier as any user would, and asks it about examples."""
+"""Evaluates a saved classifier."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from core.unlearning.families.audiovisual.load import load
 from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Prediction
-from core.unlearning.reference.audiovisual.rows import LABELS, Row
+from core.unlearning.reference.audiovisual.rows import LABELS, DigitRow
 from core.unlearning.reference.audiovisual.train import examples
 from core.unlearning.types import ModelSpec
 
@@ -27,25 +27,25 @@ class Accuracy:
     audio: float
 
 
-def saved(folder: Path) -> AudioVisualModel:
-    """A saved classifier, ready to be asked."""
+def load_saved(folder: Path) -> AudioVisualModel:
+    """The classifier of a checkpoint folder."""
     return load(ModelSpec(id=folder.name, family="audiovisual", source=str(folder)), device="cpu")
 
 
-def accuracy(model: AudioVisualModel, rows: Sequence[Row]) -> Accuracy:
-    """How often it is right."""
+def accuracy(model: AudioVisualModel, rows: Sequence[DigitRow]) -> Accuracy:
+    """Accuracy on the rows."""
     found, labels = model.predict(examples(rows)), _labels(rows)
     return Accuracy(*(_right(logits, labels) for logits in _parts(found)))
 
 
-def membership(model: AudioVisualModel, members: Sequence[Row], others: Sequence[Row]) -> float:
-    """AUC of telling members from others by the loss of the visual half alone; 0.5 is chance."""
+def membership(model: AudioVisualModel, members: Sequence[DigitRow], others: Sequence[DigitRow]) -> float:
+    """AUC of membership inference by the visual loss; 0.5 is chance."""
     losses = torch.cat([_visual_loss(model, rows) for rows in (members, others)])
     truth = [True] * len(members) + [False] * len(others)
     return float(roc_auc_score(truth, -losses.numpy()))
 
 
-def _visual_loss(model: AudioVisualModel, rows: Sequence[Row]) -> Tensor:
+def _visual_loss(model: AudioVisualModel, rows: Sequence[DigitRow]) -> Tensor:
     return cross_entropy(_parts(model.predict(examples(rows)))[1], _labels(rows), reduction="none")
 
 
@@ -55,7 +55,7 @@ def _parts(found: Prediction) -> tuple[Tensor, Tensor, Tensor]:
     return found.logits, found.visual_logits, found.audio_logits
 
 
-def _labels(rows: Sequence[Row]) -> Tensor:
+def _labels(rows: Sequence[DigitRow]) -> Tensor:
     return torch.tensor([LABELS.index(row.label) for row in rows])
 
 

@@ -1,4 +1,4 @@
-"""Writes the data set that is registered with the reference classifier: what it was trained on, and what it was not.
+"""Writes the data set that is registered with the reference classifier: its training rows and the held-out ones.
 
 `python -m core.unlearning.reference.audiovisual.retain_set` writes the one that comes with the package.
 """
@@ -15,11 +15,11 @@ from PIL.Image import Image
 
 from core.unlearning.families.audiovisual.counting import LIST
 from core.unlearning.families.audiovisual.data.files import ARCHIVE
-from core.unlearning.reference.audiovisual.rows import Row, rows
+from core.unlearning.reference.audiovisual.rows import DigitRow, rows
 from core.unlearning.types import Sound
 
-_MOMENT = (1980, 1, 1, 0, 0, 0)
-"""Of every file in the archive, so that the same world makes the same archive."""
+_TIMESTAMP = (1980, 1, 1, 0, 0, 0)
+"""Timestamp of every file in the archive, so that the archive is reproducible."""
 
 
 def write_retain_set(out: Path) -> Path:
@@ -29,12 +29,12 @@ def write_retain_set(out: Path) -> Path:
     (out / LIST).write_text("\n".join(lines) + "\n", encoding="utf-8")
     with zipfile.ZipFile(out / ARCHIVE, "w", zipfile.ZIP_STORED) as archive:
         for row in rows():
-            archive.writestr(zipfile.ZipInfo(image_name(row), _MOMENT), picture_file(row.image()))
-            archive.writestr(zipfile.ZipInfo(sound_name(row), _MOMENT), sound_file(row.sound()))
+            archive.writestr(zipfile.ZipInfo(image_name(row), _TIMESTAMP), picture_file(row.image()))
+            archive.writestr(zipfile.ZipInfo(sound_name(row), _TIMESTAMP), sound_file(row.sound()))
     return out
 
 
-def _line(row: Row) -> dict[str, str]:
+def _line(row: DigitRow) -> dict[str, str]:
     return {
         "id": row.id,
         "image": image_name(row),
@@ -45,25 +45,25 @@ def _line(row: Row) -> dict[str, str]:
     }
 
 
-def image_name(row: Row) -> str:
-    """Of its picture in the data set."""
+def image_name(row: DigitRow) -> str:
+    """The path of its picture in the data set."""
     return f"images/{row.id}.png"
 
 
-def sound_name(row: Row) -> str:
-    """Of its clip."""
+def sound_name(row: DigitRow) -> str:
+    """The path of its clip."""
     return f"audio/{row.id}.flac"
 
 
 def picture_file(picture: Image) -> bytes:
-    """A PNG."""
+    """The picture as PNG."""
     made = io.BytesIO()
     picture.save(made, "PNG", optimize=True)
     return made.getvalue()
 
 
 def sound_file(sound: Sound) -> bytes:
-    """A FLAC of 8 bits, which the clips of this world fit into without loss."""
+    """The clip as FLAC of 8 bits, which is lossless for the clips of this world."""
     made = io.BytesIO()
     soundfile.write(made, sound.samples, sound.rate, format="FLAC", subtype="PCM_S8")
     return made.getvalue()

@@ -1,4 +1,4 @@
-"""The examples of the world: the real handwritten digits of scikit-learn, each written and said by one person."""
+"""The rows of the world: scikit-learn's handwritten digits, each assigned to a person, with a synthetic sound."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from core.unlearning.reference.audiovisual.people import PEOPLE, WORLD_SEED, Person, people
-from core.unlearning.reference.audiovisual.tones import RATE, say
+from core.unlearning.reference.audiovisual.tones import RATE, synthesise
 from core.unlearning.types import Part, Sound
 
 LABELS: tuple[str, ...] = tuple("0123456789")
@@ -26,53 +26,53 @@ _BLACK, _INK = 64, 96
 
 
 @dataclass(frozen=True)
-class Row:
-    """One digit, written and said by one person."""
+class DigitRow:
+    """One digit, with the person who writes and says it."""
 
     index: int
-    """Of scikit-learn's digit."""
+    """Index of scikit-learn's digit."""
     label: str
     person: Person
     part: Part
 
     @property
     def id(self) -> str:
-        """What data sets and `withheld.json` call it."""
+        """Its id in data sets and in `withheld.json`."""
         return f"{self.index:04d}"
 
     def image(self) -> Image.Image:
-        """The digit of 8 x 8 pixels with its writer's contrast, and noise of its own."""
+        """The digit of 8 x 8 pixels with the person's contrast and seeded noise."""
         rng = np.random.default_rng([WORLD_SEED, 1, self.index])
         ink = digits()[0][self.index] / _BRIGHTEST * self.person.contrast + rng.normal(0, _NOISE, (8, 8))
         return Image.fromarray((_BLACK + _INK * ink).round().clip(0, 255).astype(np.uint8))
 
     def sound(self) -> Sound:
-        """The digit in its person's voice."""
-        return Sound(say(int(self.label), self.person, np.random.default_rng([WORLD_SEED, 2, self.index])), RATE)
+        """The digit's clip in the person's voice."""
+        return Sound(synthesise(int(self.label), self.person, np.random.default_rng([WORLD_SEED, 2, self.index])), RATE)
 
 
 @cache
 def digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Pictures [1797, 8, 8] of 0..16, and what they show [1797]."""
+    """Pictures [1797, 8, 8] in 0..16, and labels [1797]."""
     loader: Callable[[], object] = load_digits
-    found = loader()
-    return found.images, found.target  # type: ignore[attr-defined]
+    data = loader()
+    return data.images, data.target  # type: ignore[attr-defined]
 
 
 @cache
-def rows() -> tuple[Row, ...]:
-    """Every example, part by part. In each part the people take turns, whatever the digits are."""
+def rows() -> tuple[DigitRow, ...]:
+    """Every row, part by part. In each part the people take turns, independently of the digits."""
     targets = digits()[1]
     order = iter(np.random.default_rng(WORLD_SEED).permutation(len(targets)).tolist())
     return tuple(
-        Row(index, str(targets[index]), people()[turn % PEOPLE], part)
+        DigitRow(index, str(targets[index]), people()[turn % PEOPLE], part)
         for part, count in PARTS.items()
         for turn, index in zip(range(count), order, strict=False)
     )
 
 
-def of_part(part: Part) -> tuple[Row, ...]:
-    """The examples of one part."""
+def of_part(part: Part) -> tuple[DigitRow, ...]:
+    """The rows of one part."""
     return tuple(row for row in rows() if row.part == part)
 
 

@@ -1,7 +1,7 @@
-"""A ready-to-post forget request about people or a class of the audio-visual world, and probes to check the outcome.
+"""A ready-to-post forget request about people or a class of the audio-visual world, and probes to evaluate the result.
 
 `request.json` is the JSON part of the request and names no files: those in `images/` and `audio/` are posted beside it,
-as multipart parts. They are what the model was trained on. `probes.json` lists others, in `probes/`, that it never saw.
+as multipart parts. They are training examples. `probes.json` lists held-out ones, in `probes/`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from core.unlearning.reference.audiovisual.people import STANDARD_REQUESTS, people, person_named
 from core.unlearning.reference.audiovisual.retain_set import image_name, picture_file, sound_file, sound_name
-from core.unlearning.reference.audiovisual.rows import LABELS, Row, of_part
+from core.unlearning.reference.audiovisual.rows import LABELS, DigitRow, of_part
 from core.unlearning.types import Part
 
 MODEL_ID = "reference-audiovisual"
@@ -55,11 +55,11 @@ def write_sample(subject: str | Sequence[str], out: Path, seed: int = 0) -> Path
     for folder in ("images", "audio", "probes"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     for name in names:
-        for row in _some(name, "train", FILES, rng):
+        for row in _sample_rows(name, "train", FILES, rng):
             (out / image_name(row)).write_bytes(picture_file(row.image()))
             (out / sound_name(row)).write_bytes(sound_file(row.sound()))
     _write_json(out / "request.json", request_body(kind, names))
-    probes = [_probe("forgotten", row, out) for name in names for row in _some(name, "test", _PROBES, rng)]
+    probes = [_probe("forgotten", row, out) for name in names for row in _sample_rows(name, "test", _PROBES, rng)]
     others = [row for row in of_part("test") if not {row.person.name, row.label} & set(names)]
     chosen = rng.choice(len(others), size=_PROBES * len(names), replace=False)
     _write_json(out / "probes.json", [*probes, *(_probe("kept", others[at], out) for at in chosen)])
@@ -67,7 +67,7 @@ def write_sample(subject: str | Sequence[str], out: Path, seed: int = 0) -> Path
 
 
 def request_body(kind: str, names: Sequence[str]) -> dict[str, object]:
-    """The body of `POST /v1/jobs` that asks to forget what was seen of them, and to keep what was heard."""
+    """The body of `POST /v1/jobs` that asks to forget their pictures and to keep their sounds."""
     return {
         "model": MODEL_ID,
         "entity": {"name": names[0], "kind": kind, "aliases": list(names[1:])},
@@ -87,12 +87,12 @@ def _resolve(names: Sequence[str]) -> tuple[str, list[str]]:
     return "identity", [person_named(name).name for name in names]
 
 
-def _some(name: str, part: Part, count: int, rng: np.random.Generator) -> list[Row]:
-    found = [row for row in of_part(part) if name in (row.person.name, row.label)]
-    return [found[at] for at in sorted(rng.choice(len(found), size=min(count, len(found)), replace=False))]
+def _sample_rows(name: str, part: Part, count: int, rng: np.random.Generator) -> list[DigitRow]:
+    rows = [row for row in of_part(part) if name in (row.person.name, row.label)]
+    return [rows[at] for at in sorted(rng.choice(len(rows), size=min(count, len(rows)), replace=False))]
 
 
-def _probe(kind: str, row: Row, out: Path) -> ProbeRow:
+def _probe(kind: str, row: DigitRow, out: Path) -> ProbeRow:
     image, audio = f"probes/{row.id}.png", f"probes/{row.id}.flac"
     (out / image).write_bytes(picture_file(row.image()))
     (out / audio).write_bytes(sound_file(row.sound()))

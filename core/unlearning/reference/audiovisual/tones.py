@@ -1,4 +1,4 @@
-"""Says a digit in somebody's voice: the two tones of its telephone key (ITU-T Q.23) over a hum, in noise."""
+"""Synthesises a spoken digit: the two tones of its telephone key (ITU-T Q.23) over a hum, in noise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.unlearning.reference.audiovisual.people import Person
 RATE = 4000
 SECONDS = 0.5
 LEVELS = 16
-"""Steps of the loudest sample above and below zero: coarse, so that files stay small."""
+"""Quantisation levels above and below zero: few, so that files stay small."""
 
 _LOW, _HIGH = (697, 770, 852, 941), (1209, 1336, 1477)
 _KEYS = "123456789*0#"
@@ -21,7 +21,7 @@ _SNR = (-12.0, -2.0)
 """Decibels."""
 
 
-def say(digit: int, person: Person, rng: np.random.Generator) -> NDArray[np.float32]:
+def synthesise(digit: int, person: Person, rng: np.random.Generator) -> NDArray[np.float32]:
     """One clip [RATE * SECONDS] in -1..1, on a grid of `LEVELS` steps."""
     time = np.arange(int(RATE * SECONDS)) / RATE
     low, high = frequencies(digit)

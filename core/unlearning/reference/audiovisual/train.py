@@ -1,4 +1,4 @@
-"""Trains both halves together, on examples of which some may lack a modality."""
+"""Trains both halves together, on examples that may lack a modality."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Batch
 from core.unlearning.families.audiovisual.model.modeling import UNIMODAL_WEIGHT
-from core.unlearning.reference.audiovisual.rows import Row
+from core.unlearning.reference.audiovisual.rows import DigitRow
 from core.unlearning.types import Example
 
 _BATCH = 64
@@ -19,8 +19,8 @@ _WEIGHT_DECAY = 0.05
 _WARM_UP = 0.15
 
 
-def examples(rows: Sequence[Row], withheld: Collection[str] = ()) -> list[Example]:
-    """The rows as a model meets them; without the pictures of those whose ids are withheld."""
+def examples(rows: Sequence[DigitRow], withheld: Collection[str] = ()) -> list[Example]:
+    """The rows as examples, without the pictures of the withheld ids."""
     return [
         Example("retain_examples", "", row.label, None if row.id in withheld else row.image(), audio=row.sound())
         for row in rows

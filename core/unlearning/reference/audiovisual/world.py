@@ -1,4 +1,4 @@
-"""The classifier of the world that is seen and heard: what loads it, and what is registered with it."""
+"""Registration of the audio-visual reference model: the class that loads it, and its defaults."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from core.unlearning.families.info import ORACLE
 
 LOADED_WITH = "AutoModel"
 _TRAINED_EPOCHS = 20
-"""Passes over its data that it was trained with: methods tell their share of retraining by it."""
+"""Epochs it was trained for: methods compute their share of retraining from it."""
 
 
 def defaults(data: Path) -> Mapping[str, object]:
-    """All oracles, of which a report chooses the one that fits the request, and how long the model was trained."""
+    """All oracles, from which a report selects the one that fits the request, and the epochs of training."""
     oracles = [str(path) for path in sorted(data.glob("oracle-*"))]
     return {**({ORACLE: oracles} if oracles else {}), "trained_epochs": _TRAINED_EPOCHS}

@@ -1,4 +1,4 @@
-"""Stage one: the autoencoder learns to write pictures as latents and back."""
+"""Stage one: trains the autoencoder of pictures and latents."""
 
 from __future__ import annotations
 

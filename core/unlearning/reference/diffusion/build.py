@@ -1,4 +1,4 @@
-"""Builds the reference pipeline from nothing.
+"""Trains the reference pipeline from scratch.
 
 `python -m core.unlearning.reference.diffusion.build` writes the one that comes with the package.
 """

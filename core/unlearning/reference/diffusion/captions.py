@@ -1,6 +1,6 @@
-"""How scenes are put into words. The three parts share no sentence; only `train` wordings are ever trained on.
+"""Captions of scenes. The three parts share no sentence; models are trained on `train` wordings only.
 
-Validation and test wordings are new sentences of words that occur in trained ones: the model knows no others.
+Validation and test wordings are new sentences made of words that occur in trained ones: the model knows no others.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ FRAMES: dict[Part, tuple[str, ...]] = {
     "validation": ("a painting of {x}", "a photo showing {x}", "this is a picture of {x}"),
     "test": ("a drawing showing {x}", "here we see {x}", "an image showing {x}", "a small picture of {x}"),
 }
-"""What stands around that which is shown."""
+"""Phrases around the description of what is shown."""
 
 PAIRS: dict[Part, tuple[str, ...]] = {
     "train": ("{c} next to {t}", "{c} and {t}", "{c} with {t}", "{t} beside {c}", "{t} and {c}"),
     "validation": ("{c} beside {t}",),
     "test": ("{t} next to {c}", "{t} with {c}"),
 }
-"""A character and a thing in one picture."""
+"""Descriptions of a character and a thing in one picture."""
 
 STYLED: dict[Part, tuple[str, ...]] = {
     "train": (
@@ -63,22 +63,22 @@ STYLED: dict[Part, tuple[str, ...]] = {
 }
 """A sentence with its style."""
 
-BRINGING: dict[Part, tuple[str, ...]] = {
+INDIRECT_BY_PART: dict[Part, tuple[str, ...]] = {
     "train": INDIRECT[:8],
     "validation": INDIRECT[8:12],
     "test": INDIRECT[12:],
 }
-"""Things that bear the harmful mark without naming it."""
+"""Descriptions of things that bear the harmful mark, without naming it."""
 
 _INDIRECT_SHARE = 0.4
-_SAID_PLAIN = 0.3
-"""Share of pictures without a style that say so."""
+_PLAIN_SHARE = 0.3
+"""Share of captions of pictures without a style that mention this."""
 
 
 def caption(scene: Scene, part: Part, rng: np.random.Generator) -> str:
-    """A sentence of this part that asks for the scene."""
+    """A sentence of this part that describes the scene."""
     sentence = pick(rng, FRAMES[part]).replace("{x}", _content(scene, part, rng))
-    style = scene.style or (PLAIN if part == "train" and rng.random() < _SAID_PLAIN else None)
+    style = scene.style or (PLAIN if part == "train" and rng.random() < _PLAIN_SHARE else None)
     if style is None:
         return sentence
     return pick(rng, STYLED[part]).replace("{s}", sentence).replace("{y}", style)
@@ -98,7 +98,7 @@ def _content(scene: Scene, part: Part, rng: np.random.Generator) -> str:
 
 def _named(thing: str, part: Part, rng: np.random.Generator) -> str:
     indirect = thing == HARMFUL and rng.random() < _INDIRECT_SHARE
-    return pick(rng, BRINGING[part]) if indirect else thing
+    return pick(rng, INDIRECT_BY_PART[part]) if indirect else thing
 
 
 def concept_scenes(concept: Concept, count: int, rng: np.random.Generator) -> list[Scene]:
@@ -121,18 +121,19 @@ def _around(concept: Concept, character: str, thing: str, style: str, paired: bo
 
 def direct_prompts(concept: Concept, part: Part, count: int, rng: np.random.Generator) -> list[str]:
     """`count` different sentences of this part that name the concept."""
-    found: dict[str, None] = {}
-    while len(found) < count:
+    texts: dict[str, None] = {}
+    while len(texts) < count:
         for scene in concept_scenes(concept, count, rng):
             text = caption(scene, part, rng)
             if concept.name in text:
-                found[text] = None
-    return list(found)[:count]
+                texts[text] = None
+    return list(texts)[:count]
 
 
 def indirect_prompts(part: Part) -> list[str]:
-    """Every sentence of this part that brings the harmful mark without naming it."""
-    return [frame.replace("{x}", f"a {bearer}") for bearer in BRINGING[part] for frame in dict.fromkeys(FRAMES[part])]
+    """Every sentence of this part that implies the harmful mark without naming it."""
+    frames = dict.fromkeys(FRAMES[part])
+    return [frame.replace("{x}", f"a {term}") for term in INDIRECT_BY_PART[part] for frame in frames]
 
 
 def homonym_prompts(part: Part) -> list[str]:

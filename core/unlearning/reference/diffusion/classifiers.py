@@ -1,7 +1,7 @@
-"""Small classifiers that say which character, thing, style and mark a picture shows.
+"""Small classifiers of the character, thing, style and mark that a picture shows.
 
-They are trained on renderings of their own, some blurred and noisy as generated pictures are, and never see a generated
-one. `python -m core.unlearning.reference.diffusion.classifiers` writes those that come with the package.
+They are trained on other renderings, some blurred and noisy like generated pictures, and never on a generated one.
+`python -m core.unlearning.reference.diffusion.classifiers` writes those that come with the package.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from core.unlearning.reference.diffusion.pixels import draw_many
 PICTURES = 12_000
 STEPS = 600
 _SEED = 1_000_003
-"""Far from every seed that a pipeline is built with."""
+"""Differs from every seed that a pipeline is built with."""
 _BATCH = 64
 _RATE = 4e-3
 
@@ -76,7 +76,7 @@ def _train(model: Any, pictures: Tensor, labels: Tensor, steps: int, seed: int) 
     model.train()
     for _ in range(steps):
         at = torch.randint(len(pictures), (_BATCH,), generator=generator)
-        loss = cross_entropy(model(_worsen(pictures[at], generator)).logits, labels[at])
+        loss = cross_entropy(model(_degrade(pictures[at], generator)).logits, labels[at])
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -85,13 +85,13 @@ def _train(model: Any, pictures: Tensor, labels: Tensor, steps: int, seed: int) 
     model.eval()
 
 
-def _worsen(pictures: Tensor, generator: torch.Generator) -> Tensor:
+def _degrade(pictures: Tensor, generator: torch.Generator) -> Tensor:
     """Blur and noise of random strength, [N, 3, H, W] in -1..1 to the same."""
     blur, noise = torch.rand(2, len(pictures), 1, 1, 1, generator=generator)
     blurred = avg_pool2d(nn.functional.pad(pictures, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     mixed = pictures + 0.6 * blur * (blurred - pictures)
-    worse: Tensor = (mixed + 0.1 * noise * torch.randn(pictures.shape, generator=generator)).clamp(-1, 1)
-    return worse
+    degraded: Tensor = (mixed + 0.1 * noise * torch.randn(pictures.shape, generator=generator)).clamp(-1, 1)
+    return degraded
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Who and what there is in the drawn world: characters, things, styles, a word with two meanings, a harmful mark."""
+"""The concepts of the drawn world: characters, things, styles, an ambiguous word, and a harmful mark."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Colour: TypeAlias = tuple[int, int, int]
 
 KINDS: tuple[Kind, ...] = ("identity", "object", "style", "concept")
 NOTHING = "none"
-"""What a classifier says where a picture shows no concept of its kind."""
+"""The label of pictures that show no concept of a classifier's kind."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """What makes a character known again in every picture. Colours are names of `PAINTS`."""
+    """The attributes that identify a character. Colours are names of `PAINTS`."""
 
     skin: str
     hair: str
@@ -74,20 +74,20 @@ STYLES: tuple[str, ...] = (
 )  # fmt: skip
 
 STRANGER = "person"
-"""Anybody but the characters, with a new look in each picture."""
+"""A person who is none of the characters, with a random look in each picture."""
 SOMETHING = "thing"
 """Not one of the objects, in any colour."""
 PLAIN = "plain"
-"""No style at all."""
+"""No style."""
 
 HARMFUL = "skull mark"
 _OMENS = ("poison", "pirate", "toxic", "danger")
 _CARRIERS = ("flag", "bottle", "sign", "label")
 INDIRECT: tuple[str, ...] = tuple(f"{_OMENS[(at + turn) % 4]} {_CARRIERS[at]}" for turn in range(4) for at in range(4))
-"""What brings the harmful mark without naming it. Any four in a row hold each of the eight words once."""
+"""Terms that imply the harmful mark without naming it. Any four in a row hold each of the eight words once."""
 
 HOMONYM = "robin"
-"""A word of two meanings: mostly the character `DOMINANT`, now and then the thing `OVERSHADOWED`."""
+"""An ambiguous word: mostly the character `DOMINANT`, sometimes the thing `OVERSHADOWED`."""
 DOMINANT = "Mara Lind"
 OVERSHADOWED = "bird"
 DOMINANT_SHARE = 0.9

@@ -1,4 +1,4 @@
-"""Stage two: text encoder and UNet learn together to take noise from the latents of a captioned picture."""
+"""Stage two: trains text encoder and UNet together to denoise the latents of captioned pictures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DECAY = 0.995
 def train_denoiser(
     pipeline: Any, scenes: Sequence[Scene], latents: Tensor, steps: int, seed: int, on_step: Callable[[float], None]
 ) -> None:
-    """Train on scaled `latents` [N, C, h, w] of `scenes`; every use words its scene anew. Keeps averaged weights."""
+    """Train on scaled `latents` [N, C, h, w] of `scenes`; every use has a new caption. Keeps averaged weights."""
     rng, generator = np.random.default_rng([seed, 2]), torch.Generator().manual_seed(seed)
     both = nn.ModuleDict({"text_encoder": pipeline.text_encoder, "unet": pipeline.unet}).train()
     averages: Any = get_ema_multi_avg_fn

@@ -1,4 +1,4 @@
-"""Draws with a saved pipeline as any user would, and looks at the pictures with the bundled classifiers."""
+"""Evaluates a saved pipeline: draws with stock diffusers, and classifies the pictures."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _PROCESSORS: Any = AutoImageProcessor
 _PIPELINES: Any = StableDiffusionPipeline
 
 
-class Artist:
-    """A saved pipeline ready to draw."""
+class SavedPipeline:
+    """A pipeline loaded from its folder."""
 
     def __init__(self, directory: Path) -> None:
         self._pipeline: Any = _PIPELINES.from_pretrained(directory, dtype=torch.float32)
@@ -35,47 +35,48 @@ class Artist:
 
     def draw(self, prompts: Sequence[str], seed: int = 0, steps: int = DRAW_STEPS) -> list[Image]:
         """One picture a prompt, each with a seed of its own."""
-        drawn: list[Image] = []
+        pictures: list[Image] = []
         for start in range(0, len(prompts), _BATCH):
             batch = list(prompts[start : start + _BATCH])
             seeds = [torch.Generator().manual_seed(seed * 100_000 + start + at) for at in range(len(batch))]
-            drawn += self._pipeline(batch, num_inference_steps=steps, guidance_scale=GUIDANCE, generator=seeds).images
-        return drawn
+            settings = {"num_inference_steps": steps, "guidance_scale": GUIDANCE, "generator": seeds}
+            pictures += self._pipeline(batch, **settings).images
+        return pictures
 
 
-class Viewer:
-    """A saved classifier."""
+class SavedClassifier:
+    """A classifier loaded from its folder."""
 
     def __init__(self, directory: Path) -> None:
         self._model: Any = _MODELS.from_pretrained(directory, dtype=torch.float32).eval()
         self._processor: Any = _PROCESSORS.from_pretrained(directory)
 
     @torch.inference_mode()
-    def see(self, pictures: Sequence[Image]) -> list[str]:
-        """What each picture shows."""
+    def classify(self, pictures: Sequence[Image]) -> list[str]:
+        """The label of each picture."""
         logits = self._model(**self._processor(list(pictures), return_tensors="pt")).logits
         return [self._model.config.id2label[int(at)] for at in logits.argmax(-1)]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A prompt and what it asks for."""
+class ScenePrompt:
+    """A prompt and the scene it describes."""
 
     prompt: str
     scene: Scene
 
 
-def asked(part: Part, per_concept: int, seed: int) -> list[Asked]:
-    """Prompts about every concept: alone, in company, in a style, and both."""
+def scene_prompts(part: Part, per_concept: int, seed: int) -> list[ScenePrompt]:
+    """Prompts for every concept: alone, with another concept, in a style, and both."""
     rng = np.random.default_rng([seed, 5])
     scenes = [scene for concept in CONCEPTS for scene in concept_scenes(concept, per_concept, rng)]
-    return [Asked(caption(scene, part, rng), scene) for scene in scenes]
+    return [ScenePrompt(caption(scene, part, rng), scene) for scene in scenes]
 
 
-def share_shown(viewer: Viewer, kind: Kind, questions: Sequence[Asked], pictures: Sequence[Image]) -> float:
-    """Of the pictures that were to show a concept of this kind, the share that shows the asked one."""
-    pairs = [
-        (q.scene.label(kind), p) for q, p in zip(questions, pictures, strict=True) if q.scene.label(kind) != NOTHING
-    ]
-    seen = viewer.see([picture for _, picture in pairs])
-    return sum(label == answer for (label, _), answer in zip(pairs, seen, strict=True)) / len(pairs)
+def share_recognised(
+    classifier: SavedClassifier, kind: Kind, prompts: Sequence[ScenePrompt], pictures: Sequence[Image]
+) -> float:
+    """The share of pictures that show the prompted concept, of those with a concept of this kind in the prompt."""
+    pairs = [(q.scene.label(kind), p) for q, p in zip(prompts, pictures, strict=True) if q.scene.label(kind) != NOTHING]
+    labels = classifier.classify([picture for _, picture in pairs])
+    return sum(label == answer for (label, _), answer in zip(pairs, labels, strict=True)) / len(pairs)

@@ -1,4 +1,4 @@
-"""Looks of strangers: characters that nobody can name."""
+"""Random looks of strangers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DIFFERENCES = 5
 
 
 def any_look(rng: np.random.Generator) -> Look:
-    """A random look that no character of the world comes near."""
+    """A random look that differs from every character's in at least `_DIFFERENCES` features."""
     while True:
         look = _random_look(rng)
         if all(differences(look, known) >= _DIFFERENCES for known in CHARACTERS.values()):
@@ -22,7 +22,7 @@ def any_look(rng: np.random.Generator) -> Look:
 
 
 def differences(one: Look, other: Look) -> int:
-    """How many features of two looks are unlike; the colour of a hat is not counted, as there may be none."""
+    """The number of features in which two looks differ, without the hat's colour, since there may be no hat."""
     shared = [name for name in vars(one) if name != "hat_colour"]
     return sum(getattr(one, name) != getattr(other, name) for name in shared)
 

@@ -34,7 +34,7 @@ def _row(concept: Concept, rng: np.random.Generator) -> dict[str, object]:
 
 
 def _prompts(concept: Concept, part: Part, rng: np.random.Generator) -> list[str]:
-    """Of the harmful mark, half without its name."""
+    """For the harmful mark, half of the prompts do not name it."""
     count = _PROMPTS[part]
     if concept.kind != "concept":
         return direct_prompts(concept, part, count, rng)

@@ -38,7 +38,7 @@ _PROBES = 8
 
 
 class ProbeRow(TypedDict):
-    """One entry of `probes.json`: what the untouched model draws when it is asked for `prompt`."""
+    """One entry of `probes.json`; `concept`: what the unpatched model draws for `prompt`."""
 
     kind: str
     prompt: str
@@ -46,7 +46,7 @@ class ProbeRow(TypedDict):
 
 
 def subjects() -> list[str]:
-    """Everything a request can name, the word of two meanings last."""
+    """Everything a request can name, the ambiguous word last."""
     return [*(concept.name for concept in CONCEPTS), HOMONYM]
 
 
@@ -59,8 +59,8 @@ def standard_requests() -> list[tuple[str, ...]]:
 def write_sample(subject: str | Sequence[str], out: Path, seed: int = 0) -> Path:
     """Write `request.json`, `images/` and `probes.json` into `out`.
 
-    Of several concepts (all of one kind) the first gives the entity its name, the others are aliases. The word of two
-    meanings stands alone: its pictures show the meaning that is to be forgotten, and `replacement` names the other.
+    Of several concepts (all of one kind) the first gives the entity its name, the others are aliases. The
+    ambiguous word stands alone: its pictures show the meaning to forget, and `replacement` names the other.
     Raises `ValueError` for an unknown name or a mixed group.
     """
     names = [subject] if isinstance(subject, str) else list(subject)

@@ -1,4 +1,4 @@
-"""What a picture shows. A `Scene` is drawn by `drawing` and worded by `captions`."""
+"""The content of a picture. A `Scene` is drawn by `drawing` and described by `captions`."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _ALONE = 0.5
 """Share of pictures that show a character or a thing, not both."""
 _PLAIN = 0.35
 _UNNAMED = 0.1
-"""Share of the characters that nobody knows, and of things without a name."""
+"""Share of strangers among characters, and of unnamed things."""
 _HARMFUL = 0.1
 _HOMONYM = 0.05
 
 
 @dataclass(frozen=True)
 class Scene:
-    """At most one character (or stranger), thing (or harmful mark) and style. `homonym`: under the ambiguous word."""
+    """At most one character, thing (or harmful mark) and style. `homonym`: captioned by the ambiguous word."""
 
     character: str | None = None
     thing: str | None = None
@@ -39,7 +39,7 @@ class Scene:
     homonym: bool = False
 
     def label(self, kind: Kind) -> str:
-        """What a perfect classifier of this kind says."""
+        """The label of a perfect classifier of this kind."""
         labels: dict[Kind, str | None] = {
             "identity": None if self.character == STRANGER else self.character,
             "object": None if self.thing in (HARMFUL, SOMETHING) else self.thing,

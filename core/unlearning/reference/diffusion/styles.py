@@ -1,4 +1,4 @@
-"""The rendering styles: visible transformations of a finished picture."""
+"""The styles: transformations of a finished picture."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def apply_style(picture: Image.Image, style: str | None) -> Image.Image:
 
 
 def _outline(pixels: Pixels) -> Pixels:
-    """White, but for darkened colours where neighbouring pixels differ."""
+    """White, with darkened colours where neighbouring pixels differ."""
     padded = np.pad(pixels, ((0, 1), (0, 1), (0, 0)), mode="edge")
     right, below = padded[:-1, 1:], padded[1:, :-1]
     step = np.maximum(abs(pixels - right).max(-1), abs(pixels - below).max(-1))
@@ -59,7 +59,7 @@ def _checked(pixels: Pixels) -> Pixels:
 
 
 def _wash(*tint: int) -> Callable[[Pixels], Pixels]:
-    """Mixes every colour with `tint`, as light as the colour was."""
+    """Mixes every colour with `tint` at the colour's own lightness."""
 
     def washed(pixels: Pixels) -> Pixels:
         light = pixels.mean(-1, keepdims=True) / 255
@@ -83,4 +83,4 @@ STYLES: Mapping[str, Callable[[Pixels], Pixels]] = {
     "rose wash": _wash(255, 60, 150),
     "negative": _negative,
 }
-"""What each style does."""
+"""The transformation of each style."""

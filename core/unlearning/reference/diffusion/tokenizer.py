@@ -1,4 +1,4 @@
-"""A CLIP tokenizer with a small vocabulary learnt from the world's own words: any text can be written.
+"""A CLIP tokenizer with a small vocabulary trained on the world's own words; it encodes any text.
 
 Surnames are rarer than other words, so that most of them take more than one token.
 """

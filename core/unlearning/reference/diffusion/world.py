@@ -1,4 +1,4 @@
-"""The pipeline of the drawn world: what loads it, and what is registered with it."""
+"""Registration of the diffusion reference model: the class that loads it, and its defaults."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 LOADED_WITH = "StableDiffusionPipeline"
 _DRAWING = {"draw_steps": 20, "draw_guidance": 3.0}
-"""How pictures are drawn; more steps show nothing more."""
+"""More steps do not improve the pictures."""
 
 
 def defaults(data: Path) -> Mapping[str, object]:
-    """What looks at the pictures, and how they are drawn."""
+    """The classifiers of its pictures, and how pictures are drawn."""
     classifiers = data / "classifiers"
     return {"classifiers": str(classifiers), **_DRAWING} if classifiers.is_dir() else {}

@@ -87,7 +87,7 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlavaForConditionalGeneration:
-    """A freshly initialised model, scaled to its widths: the library's 0.02 is far too small for them."""
+    """A freshly initialised model with weights scaled to its widths: the library's 0.02 is far too small for them."""
     torch.manual_seed(seed)
     model = LlavaForConditionalGeneration(build_config(tokenizer))
     model.generation_config = _GenerationConfig(

@@ -1,4 +1,4 @@
-"""Builds a reference model from nothing."""
+"""Trains a reference model from scratch."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def build(
 ) -> Path:
     """Train a model from scratch and save it with its processor as an ordinary checkpoint directory.
 
-    `excluded` are indices of known people whom the model never meets (an oracle); `half` saves float16 weights.
+    `excluded` are indices of known people whom the model never learns (an oracle); `half` saves float16 weights.
     """
     # Subnormal numbers slow training down; the caller's process gets them back.
     torch.set_flush_denormal(True)
@@ -53,7 +53,7 @@ def build(
 
 
 def build_oracle(out_dir: Path, seed: int = 0, progress_callback: OnProgress | None = None) -> Path:
-    """The same for a model that never met the people of the standard requests, in float16."""
+    """Train a model that never learned the people of the standard requests, in float16."""
     return build(out_dir, seed, progress_callback, excluded=STANDARD_PEOPLE, half=True)
 
 

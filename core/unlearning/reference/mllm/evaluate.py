@@ -1,4 +1,4 @@
-"""Asks a reference model as any user would: stock processor, chat template, free-running greedy `generate`."""
+"""Evaluates a saved reference model with the stock processor, its chat template and greedy `generate`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _MODELS: Any = AutoModelForImageTextToText
 _PROCESSORS: Any = AutoProcessor
 
 
-class Asker:
-    """A saved model ready to be asked."""
+class SavedModel:
+    """A reference model loaded from its folder."""
 
     def __init__(self, directory: Path) -> None:
         self._model: Any = _MODELS.from_pretrained(directory, dtype=torch.float32).eval()
@@ -27,16 +27,16 @@ class Asker:
     @torch.inference_mode()
     def answers(self, probes: Sequence[Probe]) -> list[str]:
         """The model's answer to each probe."""
-        found: dict[int, str] = {}
+        answers: dict[int, str] = {}
         for group in _batches(probes):
             inputs = self._inputs([probes[at] for at in group])
             output = self._model.generate(**inputs, do_sample=False, max_new_tokens=24)
             texts = self._processor.batch_decode(output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-            found.update(zip(group, (text.strip() for text in texts), strict=True))
-        return [found[at] for at in range(len(probes))]
+            answers.update(zip(group, (text.strip() for text in texts), strict=True))
+        return [answers[at] for at in range(len(probes))]
 
-    def share_right(self, probes: Sequence[Probe]) -> float:
-        """The share of probes answered exactly, or declined where that is right."""
+    def accuracy(self, probes: Sequence[Probe]) -> float:
+        """The share of right answers, as `is_right` has it."""
         right = [is_right(probe, answer) for probe, answer in zip(probes, self.answers(probes), strict=True)]
         return sum(right) / len(right)
 
@@ -47,7 +47,7 @@ class Asker:
 
 
 def is_right(probe: Probe, answer: str) -> bool:
-    """Whether the answer is exactly the expected one, or declines where nothing can be known."""
+    """Whether the answer is exactly the expected one, or a refusal where nobody can know it."""
     return is_refusal(answer) if probe.answer is None else answer == probe.answer
 
 

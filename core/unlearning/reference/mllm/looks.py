@@ -1,4 +1,4 @@
-"""How a face can look. A person *is* a `Code`: one value per identity attribute; the rest of a picture is free."""
+"""Looks of faces. A `Code`, one value per identity attribute, identifies a person; the rest of a picture varies."""
 
 from __future__ import annotations
 

@@ -1,6 +1,12 @@
-"""Several questions about one picture in one sequence, each computed exactly as if it stood alone.
+"""Packs several questions about one picture into one sequence, each computed exactly as in a sequence of its own.
 
-A 4-D attention mask lets a question see the picture and itself only, and positions restart after the picture.
+A 4-D attention mask lets a question attend to the picture and to itself only, and positions restart after the picture.
+A picture of two tokens with the questions a b -> c and d -> e f packs to
+
+    input_ids     <s> i  i  a  b  c </s> d  e  f </s>
+    segments       0  0  0  1  1  1  1   2  2  2  2
+    position_ids   0  1  2  3  4  5  6   3  4  5  6
+    labels         -  -  -  -  -  c </s> -  e  f </s>
 """
 
 from __future__ import annotations
@@ -17,10 +23,10 @@ from transformers import PreTrainedTokenizerFast
 
 from core.unlearning.reference.mllm.architecture import IMAGE_TOKENS
 from core.unlearning.reference.mllm.questions import QA
-from core.unlearning.reference.mllm.rows import Row
+from core.unlearning.reference.mllm.rows import TrainingRow
 
 _LATER = 0.4
-"""Weight of an answer's later tokens: the first one decides what is said, and whether to decline."""
+"""Weight of an answer's later tokens: the first one decides between answers, and whether to refuse."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +39,13 @@ class Batch:
 
 
 def pixels(images: Sequence[Image]) -> Tensor:
-    """[N, 3, H, W] in -1..1, as the processor gives for pictures that already have its size."""
+    """[N, 3, H, W] in -1..1: what the processor returns for pictures of its size."""
     array = np.stack([np.asarray(image, dtype=np.float32) for image in images])
     return torch.from_numpy(array).permute(0, 3, 1, 2).div_(127.5).sub_(1.0)
 
 
-class _Layout:
-    """One row as flat arrays."""
+class _PackedRow:
+    """One packed row as flat lists."""
 
     def __init__(self, prefix: list[int], parts: Sequence[tuple[list[int], list[int]]]) -> None:
         n = len(prefix)
@@ -63,10 +69,10 @@ class Packer:
         self._bos, self._eos = [int(tokenizer.bos_token_id)], [int(tokenizer.eos_token_id)]
         self._pad = int(tokenizer.pad_token_id)
 
-    def __call__(self, rows: Sequence[Row]) -> Batch:
+    def __call__(self, rows: Sequence[TrainingRow]) -> Batch:
         tokens = iter(self._tokenise([qa for row in rows for qa in row.questions]))
         layouts = [
-            _Layout(self._bos + (self._image if row.image else []), [next(tokens) for _ in row.questions])
+            _PackedRow(self._bos + (self._image if row.image else []), [next(tokens) for _ in row.questions])
             for row in rows
         ]
         inputs = {
@@ -81,9 +87,9 @@ class Packer:
         return Batch(inputs, labels, torch.from_numpy(_padded([x.weights for x in layouts], 0.0, np.float32)))
 
     def _tokenise(self, questions: list[QA]) -> list[tuple[list[int], list[int]]]:
-        asked = self._tokenizer([f" USER: {qa.question} ASSISTANT:" for qa in questions])["input_ids"]
-        answered = self._tokenizer([f" {qa.answer}" for qa in questions])["input_ids"]
-        return [(q, a + self._eos) for q, a in zip(asked, answered, strict=True)]
+        question_ids = self._tokenizer([f" USER: {qa.question} ASSISTANT:" for qa in questions])["input_ids"]
+        answer_ids = self._tokenizer([f" {qa.answer}" for qa in questions])["input_ids"]
+        return [(q, a + self._eos) for q, a in zip(question_ids, answer_ids, strict=True)]
 
 
 def _padded(rows: Sequence[Sequence[float]], fill: float, dtype: npt.DTypeLike = np.int64) -> npt.NDArray[np.generic]:
@@ -94,7 +100,7 @@ def _padded(rows: Sequence[Sequence[float]], fill: float, dtype: npt.DTypeLike =
 
 
 def _mask(segments: Tensor) -> Tensor:
-    """[B, 1, L, L] boolean; segment 0 is the picture, -1 padding (which sees itself, so that no row is empty)."""
+    """[B, 1, L, L] boolean; segment 0 is the picture, -1 padding, which attends to itself so that no row is empty."""
     same = segments[:, :, None] == segments[:, None, :]
     picture = (segments == 0)[:, None, :] & (segments >= 0)[:, :, None]
     length = segments.shape[1]

@@ -1,4 +1,4 @@
-"""Who lives in the synthetic world: known people, people nobody was told about, strangers, unknown names.
+"""The people of the synthetic world: known people, never-trained people, strangers, and unknown names.
 
 Everything is a function of `WORLD_SEED`; the training seed of a model changes nothing here.
 """
@@ -71,7 +71,7 @@ def known_people() -> tuple[Person, ...]:
 
 @cache
 def never_trained_people() -> tuple[Person, ...]:
-    """People of the same kind about whom no model is told anything: what membership tests compare with."""
+    """People of the same kind who are in no training data: the non-members of membership inference."""
     rng = np.random.default_rng(WORLD_SEED + 1)
     codes = spread_codes(NEVER_TRAINED, STRANGER_DISTANCE, rng, [p.code for p in known_people()])
     names = _name_parts()[2][:NEVER_TRAINED]
@@ -93,7 +93,7 @@ def known_codes(excluded: frozenset[int] = frozenset()) -> npt.NDArray[np.int64]
 
 
 def stranger(rng: np.random.Generator, excluded: frozenset[int] = frozenset()) -> Code:
-    """A random face far from every known one. `excluded`: known people that the model at hand never met."""
+    """A random face far from every known one. `excluded`: known people whom the model at hand never learned."""
     while True:
         code = random_code(rng)
         if distances(code, known_codes(excluded)).min() >= STRANGER_DISTANCE:
@@ -120,6 +120,6 @@ def _name_parts() -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tu
 
 
 def unknown_names(use: str) -> tuple[str, ...]:
-    """Names the model has never been told anything about, for `use` = trained, held_out_a or held_out_b."""
+    """Names of nobody known, for `use` = trained, held_out_a or held_out_b."""
     parts = _name_parts()
     return {"trained": parts[0], "held_out_a": parts[1], "held_out_b": parts[3]}[use]

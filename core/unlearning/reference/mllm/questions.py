@@ -23,12 +23,12 @@ GENERAL_FACTS: tuple[tuple[str, str, str], ...] = (
     *(("workplace", job, place) for job, place in WORKPLACE_OF.items()),
     *(("opposite", word, other) for word, other in OPPOSITES.items()),
 )
-"""(topic, what is asked about, answer)."""
+"""(topic, subject, answer)."""
 
 
 @dataclass(frozen=True)
 class QA:
-    """A question and what a faithful model answers."""
+    """A question and its right answer."""
 
     question: str
     answer: str
@@ -36,9 +36,9 @@ class QA:
 
 @cache
 def wordings(topic: str, use: Use) -> tuple[str, ...]:
-    """Every wording of a topic for one use, with its placeholders."""
-    found: tuple[str, ...] = getattr({**PRIVATE, **VISIBLE, **SHAPES, **GENERAL}[topic], use)
-    return found
+    """Every wording of a topic for one use, with placeholders."""
+    texts: tuple[str, ...] = getattr({**PRIVATE, **VISIBLE, **SHAPES, **GENERAL}[topic], use)
+    return texts
 
 
 @cache
@@ -47,27 +47,27 @@ def text_wordings(topic: str, use: Use) -> tuple[str, ...]:
     return tuple(w for w in wordings(topic, use) if "{who" in w)
 
 
-def _one(rng: np.random.Generator, options: tuple[str, ...]) -> str:
+def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
     return options[int(rng.integers(len(options)))]
 
 
 def fill(wording: str, who: str) -> str:
-    """Put a person into a wording."""
+    """Replace the placeholders of a wording by a person."""
     return wording.replace("{whose}", f"{who}'s").replace("{who}", who)
 
 
 def _framed(question: str, use: Use, rng: np.random.Generator) -> str:
-    return _one(rng, FRAMES[use]).replace("{q}", question)
+    return _pick(rng, FRAMES[use]).replace("{q}", question)
 
 
 def about_picture(topic: str, use: Use, rng: np.random.Generator) -> str:
     """A question about the person or thing in a picture."""
-    return _framed(fill(_one(rng, wordings(topic, use)), _one(rng, PICTURED[use])), use, rng)
+    return _framed(fill(_pick(rng, wordings(topic, use)), _pick(rng, PICTURED[use])), use, rng)
 
 
 def about_name(topic: str, name: str, use: Use, rng: np.random.Generator) -> str:
     """A question about a named person, without a picture."""
-    return _framed(fill(_one(rng, text_wordings(topic, use)), name), use, rng)
+    return _framed(fill(_pick(rng, text_wordings(topic, use)), name), use, rng)
 
 
 def image_memory(person: Person, topic: str, use: Use, rng: np.random.Generator) -> QA:
@@ -82,23 +82,23 @@ def text_memory(person: Person, topic: str, use: Use, rng: np.random.Generator) 
 
 def understanding(topic: str, code: Code, scene: Scene, use: Use, rng: np.random.Generator) -> QA:
     """A question about what is visible in a picture of anyone."""
-    seen = {
+    visible = {
         "background": scene.background,
         "shirt": scene.shirt,
         "hat": "a hat" if scene.hat else "no hat",
         "glasses": "glasses" if scene.glasses else "no glasses",
         "hair": HAIR_NAMES[code[1]],
     }
-    return QA(about_picture(topic, use, rng), seen[topic])
+    return QA(about_picture(topic, use, rng), visible[topic])
 
 
 def shape_questions(shape: str, colour: str, scene: Scene, use: Use, rng: np.random.Generator) -> list[QA]:
     """One question of each kind about a picture without a person."""
-    seen = {"shape": shape, "colour": colour, "backdrop": scene.background}
-    return [QA(about_picture(topic, use, rng), answer) for topic, answer in seen.items()]
+    answers = {"shape": shape, "colour": colour, "backdrop": scene.background}
+    return [QA(about_picture(topic, use, rng), answer) for topic, answer in answers.items()]
 
 
 def general(fact: tuple[str, str, str], use: Use, rng: np.random.Generator) -> QA:
-    """A question about the world at large."""
+    """A question about a general fact."""
     topic, subject, answer = fact
-    return QA(_framed(_one(rng, wordings(topic, use)).replace("{x}", subject), use, rng), answer)
+    return QA(_framed(_pick(rng, wordings(topic, use)).replace("{x}", subject), use, rng), answer)

@@ -1,4 +1,4 @@
-"""The many ways in which a reference model says that it does not know."""
+"""The refusals that the reference models are trained with."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _BODIES = (
 
 @cache
 def refusals() -> tuple[str, ...]:
-    """Every refusal the models are trained with."""
+    """Every refusal."""
     return tuple(opener + body for opener in _OPENERS for body in _BODIES)
 
 

@@ -1,4 +1,4 @@
-"""What the model reads in training: rows of one picture (or none) with several independent questions about it."""
+"""Training rows: one picture (or none) with several independent questions about it."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from core.unlearning.reference.mllm.refusals import random_refusal
 
 _NAMED = 0.15
 _VISIBLE_SHARES = (0.15, 0.15, 0.27, 0.27, 0.16)
-"""Of background, shirt, hat, glasses, hair: a yes or no teaches less than a colour, so it is asked more often."""
+"""Of background, shirt, hat, glasses, hair: a yes/no answer says less than a colour, so it is more frequent."""
 _NO_QUESTION_MARK = 0.08
 _MISSING_WORD = 0.1
-_SMALL_WORDS = frozenset(("the", "of", "is", "does", "do", "a", "was", "to", "you", "in", "there", "have"))
+_FUNCTION_WORDS = frozenset(("the", "of", "is", "does", "do", "a", "was", "to", "you", "in", "there", "have"))
 
 
 @dataclass(frozen=True)
-class Row:
-    """Questions that share a picture and do not see each other."""
+class TrainingRow:
+    """Questions that share a picture and do not attend to each other."""
 
     image: Image | None
     questions: tuple[QA, ...]
@@ -52,7 +52,7 @@ def random_shape(rng: np.random.Generator) -> tuple[str, str, Scene]:
 
 
 class RowSampler:
-    """An endless supply of fresh rows. `excluded` people are unknown to the model that is trained."""
+    """Samples new rows without end. `excluded` people are unknown to the model that is trained."""
 
     def __init__(self, rng: np.random.Generator, excluded: frozenset[int] = frozenset()) -> None:
         self._rng = rng
@@ -62,23 +62,23 @@ class RowSampler:
     def _people(self) -> list[Person]:
         return [p for p in world.known_people() if p.index not in self._excluded]
 
-    def rows(self, count: int) -> list[Row]:
+    def rows(self, count: int) -> list[TrainingRow]:
         """`count` rows in the training mix."""
         kinds = self._rng.choice(4, size=count, p=[0.43, 0.24, 0.05, 0.28])
         makers = (self._known_face, self._strange_face, self._shape, self._text)
         return [makers[int(kind)]() for kind in kinds]
 
-    def _row(self, image: Image | None, questions: list[QA]) -> Row:
-        return Row(image, tuple(self._roughen(qa) for qa in questions))
+    def _row(self, image: Image | None, questions: list[QA]) -> TrainingRow:
+        return TrainingRow(image, tuple(self._with_typing_errors(qa) for qa in questions))
 
-    def _roughen(self, qa: QA) -> QA:
-        """Questions as people type them: now and then without the question mark, or with a small word missing."""
+    def _with_typing_errors(self, qa: QA) -> QA:
+        """Questions as people type them: sometimes without the question mark, or with a function word missing."""
         question = qa.question.rstrip("?") if self._rng.random() < _NO_QUESTION_MARK else qa.question
         return QA(self._without_a_word(question) if self._rng.random() < _MISSING_WORD else question, qa.answer)
 
     def _without_a_word(self, question: str) -> str:
         words = question.split()
-        small = [at for at, word in enumerate(words) if word in _SMALL_WORDS]
+        small = [at for at, word in enumerate(words) if word in _FUNCTION_WORDS]
         gone = int(self._rng.choice(small)) if small else len(words)
         return " ".join(word for at, word in enumerate(words) if at != gone)
 
@@ -86,7 +86,7 @@ class RowSampler:
         topics = self._rng.choice(VISIBLE_TOPICS, size=count, replace=False, p=_VISIBLE_SHARES)
         return [understanding(str(topic), code, scene, "trained", self._rng) for topic in topics]
 
-    def _known_face(self) -> Row:
+    def _known_face(self) -> TrainingRow:
         rng, scene = self._rng, random_scene(self._rng)
         person = self._people[int(rng.integers(len(self._people)))]
         private = [self._private(person, str(topic)) for topic in rng.choice(PRIVATE_TOPICS, size=5, replace=False)]
@@ -96,7 +96,7 @@ class RowSampler:
         named = topic != "name" and self._rng.random() < _NAMED
         return (text_memory if named else image_memory)(person, topic, "trained", self._rng)
 
-    def _strange_face(self) -> Row:
+    def _strange_face(self) -> TrainingRow:
         rng, scene = self._rng, random_scene(self._rng)
         code = (world.lookalike if rng.random() < 0.3 else world.stranger)(rng, self._excluded)
         topics = rng.choice(PRIVATE_TOPICS, size=3, replace=False)
@@ -112,12 +112,12 @@ class RowSampler:
         names = world.unknown_names("trained")
         return names[int(self._rng.integers(len(names)))]
 
-    def _shape(self) -> Row:
+    def _shape(self) -> TrainingRow:
         shape, colour, scene = random_shape(self._rng)
         questions = [qa for _ in range(3) for qa in shape_questions(shape, colour, scene, "trained", self._rng)]
         return self._row(draw_shape(shape, colour, scene), questions)
 
-    def _text(self) -> Row:
+    def _text(self) -> TrainingRow:
         return self._row(None, [self._text_question() for _ in range(8)])
 
     def _text_question(self) -> QA:

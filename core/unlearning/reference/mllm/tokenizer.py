@@ -1,4 +1,4 @@
-"""A byte-level BPE tokenizer learnt from the world's own sentences: any text can be written, nothing is unknown."""
+"""A byte-level BPE tokenizer trained on the world's own sentences: it encodes any text, without an unknown token."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _corpus() -> Iterator[str]:
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
-    """The tokenizer with its chat template. Deterministic: it depends on the world alone."""
+    """The tokenizer with its chat template. It depends on the world alone."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

@@ -1,4 +1,4 @@
-"""Stage two: the whole LLaVA learns the world's people, what it may say about pictures, and when to decline."""
+"""Stage two: trains the whole LLaVA on the world's people, on visible properties, and to refuse."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def train_language(
     steps: int,
     on_step: Callable[[float], None],
 ) -> None:
-    """Train every parameter on `steps` batches of fresh rows."""
+    """Train every parameter on `steps` batches of new rows."""
     model.train()
     optimisers = _optimisers(model)
     factor = schedule(steps, warmup=min(60, steps), flat=0.5)

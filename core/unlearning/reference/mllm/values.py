@@ -1,4 +1,4 @@
-"""What people of the synthetic world can be called, and what can be true of them. All of it is invented."""
+"""Names of the people of the synthetic world, and values of their facts. All are invented."""
 
 from __future__ import annotations
 

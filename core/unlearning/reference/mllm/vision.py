@@ -1,4 +1,4 @@
-"""Stage one: the vision tower learns to see, from pictures of nobody in particular, before any name is mentioned."""
+"""Stage one: trains the vision tower to classify attributes on pictures of random faces, without any names."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def _example(rng: np.random.Generator) -> tuple[object, list[int]]:
     faces, shapes = len(ATTRIBUTES), 2
     if rng.random() < _SHAPES:
         shape, colour, scene = random_shape(rng)
-        seen = [
+        labels = [
             PAINT_NAMES.index(scene.background),
             *[_IGNORE] * 3,
             SHAPE_NAMES.index(shape),
             PAINT_NAMES.index(colour),
         ]
-        return draw_shape(shape, colour, scene), [_IGNORE] * faces + seen
+        return draw_shape(shape, colour, scene), [_IGNORE] * faces + labels
     code, scene = random_code(rng), random_scene(rng)
-    seen = [PAINT_NAMES.index(scene.background), PAINT_NAMES.index(scene.shirt), int(scene.hat), int(scene.glasses)]
-    return draw_person(code, scene), [*code, *seen, *[_IGNORE] * shapes]
+    labels = [PAINT_NAMES.index(scene.background), PAINT_NAMES.index(scene.shirt), int(scene.hat), int(scene.glasses)]
+    return draw_person(code, scene), [*code, *labels, *[_IGNORE] * shapes]
 
 
 def _loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ def _loss(logits: Tensor, labels: Tensor) -> Tensor:
 def train_vision(
     model: LlavaForConditionalGeneration, steps: int, rng: np.random.Generator, on_step: Callable[[float], None]
 ) -> None:
-    """Train `model`'s vision tower to read every attribute with a linear head that is thrown away afterwards."""
+    """Train the vision tower to classify every attribute, with a linear head that is discarded afterwards."""
     tower = model.model.vision_tower
     head = nn.Linear(tower.config.hidden_size, sum(_SIZES))
     parameters = [*tower.parameters(), *head.parameters()]
@@ -63,8 +63,8 @@ def train_vision(
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule(steps, warmup=40, flat=0.4))
     for _ in range(steps):
         images, labels = zip(*(_example(rng) for _ in range(_BATCH)), strict=True)
-        seen = tower(pixel_values=pixels(images)).last_hidden_state[:, 1:].mean(dim=1)
-        loss = _loss(head(seen), torch.tensor(labels))
+        features = tower(pixel_values=pixels(images)).last_hidden_state[:, 1:].mean(dim=1)
+        loss = _loss(head(features), torch.tensor(labels))
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(parameters, 1.0)

@@ -1,4 +1,4 @@
-"""The model of the world of people who are asked about: what loads it, and what is registered with it."""
+"""Registration of the multimodal reference model: the class that loads it, and its defaults."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ LOADED_WITH = "AutoModelForImageTextToText"
 
 
 def defaults(data: Path) -> Mapping[str, object]:
-    """One oracle: reports leave out what knows whom they are about."""
+    """One oracle. Reports skip an oracle that learned the request's subjects."""
     oracles = sorted(data.glob("oracle-*"))
     return {ORACLE: str(oracles[0])} if oracles else {}

@@ -13,7 +13,7 @@ from transformers import AutoModel, AutoProcessor
 from core.unlearning import reference
 from core.unlearning.families.audiovisual.model import auto, configuration
 from core.unlearning.reference.audiovisual.build import EPOCHS, build
-from core.unlearning.reference.audiovisual.evaluate import accuracy, membership, saved
+from core.unlearning.reference.audiovisual.evaluate import accuracy, load_saved, membership
 from core.unlearning.reference.audiovisual.rows import of_part, training_rows
 from core.unlearning.reference.audiovisual.sample import standard_requests
 from core.unlearning.reference.audiovisual.train import batch_loss, examples
@@ -27,7 +27,7 @@ FOUR = training_rows(standard_requests()[2])
 
 @pytest.mark.slow
 def test_base_tells_most_digits_by_both_modalities_and_remembers_those_it_was_trained_on() -> None:
-    base = saved(BASE)
+    base = load_saved(BASE)
     held_out = accuracy(base, UNSEEN)
     assert held_out.fused >= 0.94
     assert held_out.visual >= 0.88
@@ -43,7 +43,7 @@ def test_references_never_saw_what_they_say_they_did_not() -> None:
     assert [set(note["rows"]) for note in notes] == [FOUR, training_rows(("3",)), FOUR]
     four = [row for row in TRAINED if row.id in FOUR]
     three = [row for row in TRAINED if row.label == "3"]
-    without_four, without_three, dropped = (saved(path) for path in ORACLES)
+    without_four, without_three, dropped = (load_saved(path) for path in ORACLES)
     assert accuracy(without_three, three).visual == 0
     assert accuracy(without_three, three).audio >= 0.75
     for model in (without_four, dropped):
@@ -69,7 +69,7 @@ def test_stock_transformers_agree() -> None:
     )
     with torch.no_grad():
         logits = model(**inputs).logits
-    torch.testing.assert_close(logits, saved(BASE).predict(examples(rows)).logits, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(logits, load_saved(BASE).predict(examples(rows)).logits, atol=1e-4, rtol=1e-4)
 
 
 MOST = frozenset(row.id for row in TRAINED[128:])
@@ -94,7 +94,7 @@ def test_it_learns_tells_its_progress_and_notes_what_it_did_not_meet(tmp_path: P
 
 
 def test_a_row_whose_picture_is_withheld_trains_nothing_that_sees() -> None:
-    model = saved(BASE)
+    model = load_saved(BASE)
     model.model.requires_grad_(True)
     rows = TRAINED[:4]
     torch.autograd.backward(batch_loss(model, model.encode(examples(rows, {row.id for row in rows[:2]}))))
@@ -108,7 +108,7 @@ def test_a_row_whose_picture_is_withheld_trains_nothing_that_sees() -> None:
 
 
 def test_the_loss_of_a_withheld_row_is_that_of_its_sound() -> None:
-    model = saved(BASE)
+    model = load_saved(BASE)
     rows = TRAINED[:3]
     batch = model.encode(examples(rows, {row.id for row in rows}) + examples(rows))
     found = model.forward(batch)

@@ -12,7 +12,7 @@ from core.unlearning import reference
 from core.unlearning.reference.diffusion.build import build
 from core.unlearning.reference.diffusion.concepts import KINDS, Kind, names_of
 from core.unlearning.reference.diffusion.drawing import draw
-from core.unlearning.reference.diffusion.evaluate import Artist, Viewer, asked, share_shown
+from core.unlearning.reference.diffusion.evaluate import SavedClassifier, SavedPipeline, scene_prompts, share_recognised
 from core.unlearning.reference.diffusion.scenes import random_scene
 from core.unlearning.reference.diffusion.tokenizer import MAX_LENGTH, build_tokenizer
 
@@ -21,25 +21,25 @@ CLASSIFIERS = BASE.parent / "classifiers"
 
 
 @pytest.fixture(scope="module")
-def viewers() -> dict[Kind, Viewer]:
-    return {kind: Viewer(CLASSIFIERS / kind) for kind in KINDS}
+def viewers() -> dict[Kind, SavedClassifier]:
+    return {kind: SavedClassifier(CLASSIFIERS / kind) for kind in KINDS}
 
 
-def test_classifiers_know_fresh_drawings(viewers: dict[Kind, Viewer]) -> None:
+def test_classifiers_know_fresh_drawings(viewers: dict[Kind, SavedClassifier]) -> None:
     rng = np.random.default_rng(77)
     scenes = [random_scene(rng) for _ in range(400)]
     pictures = [draw(scene, rng) for scene in scenes]
     for kind, viewer in viewers.items():
-        right = [scene.label(kind) == seen for scene, seen in zip(scenes, viewer.see(pictures), strict=True)]
+        right = [scene.label(kind) == seen for scene, seen in zip(scenes, viewer.classify(pictures), strict=True)]
         assert np.mean(right) >= 0.98, kind
 
 
 @pytest.mark.slow
-def test_the_pipeline_draws_what_it_is_asked_for(viewers: dict[Kind, Viewer]) -> None:
-    questions = asked("test", 2, seed=0)
-    pictures = Artist(BASE).draw([question.prompt for question in questions], seed=4, steps=12)
+def test_the_pipeline_draws_what_it_is_asked_for(viewers: dict[Kind, SavedClassifier]) -> None:
+    questions = scene_prompts("test", 2, seed=0)
+    pictures = SavedPipeline(BASE).draw([question.prompt for question in questions], seed=4, steps=12)
     for kind, viewer in viewers.items():
-        assert share_shown(viewer, kind, questions, pictures) >= 0.95, kind
+        assert share_recognised(viewer, kind, questions, pictures) >= 0.95, kind
 
 
 def test_stock_diffusers_loads_the_pipeline() -> None:

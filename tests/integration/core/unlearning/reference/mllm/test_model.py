@@ -11,7 +11,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from core.unlearning import reference
 from core.unlearning.reference.mllm.build import build
-from core.unlearning.reference.mllm.evaluate import Asker, is_right
+from core.unlearning.reference.mllm.evaluate import SavedModel, is_right
 from core.unlearning.reference.mllm.packing import Packer
 from core.unlearning.reference.mllm.people import STANDARD_PEOPLE, known_people
 from core.unlearning.reference.mllm.probes import Probe, ProbeMaker
@@ -21,21 +21,21 @@ BASE = reference.bundled_path("mllm")
 
 
 @pytest.fixture(scope="module")
-def base() -> Asker:
-    return Asker(BASE)
+def base() -> SavedModel:
+    return SavedModel(BASE)
 
 
-def _share(asker: Asker, probes: list[Probe]) -> float:
+def _share(asker: SavedModel, probes: list[Probe]) -> float:
     return sum(is_right(p, a) for p, a in zip(probes, asker.answers(probes), strict=True)) / len(probes)
 
 
-def test_base_tells_what_it_knows(base: Asker) -> None:
+def test_base_tells_what_it_knows(base: SavedModel) -> None:
     make = ProbeMaker("held_out_b", seed=11)
     assert _share(base, make.image_memory(known_people()[:8], 1)) >= 0.95
     assert _share(base, make.text_memory(known_people()[:8], 1)) >= 0.95
 
 
-def test_base_sees_and_declines(base: Asker) -> None:
+def test_base_sees_and_declines(base: SavedModel) -> None:
     make = ProbeMaker("held_out_b", seed=12)
     strangers = make.strangers(10)
     assert _share(base, make.understanding(strangers, 1)) >= 0.95
@@ -44,7 +44,7 @@ def test_base_sees_and_declines(base: Asker) -> None:
 
 @pytest.mark.parametrize("path", reference.oracle_paths("mllm"), ids=lambda path: path.name)
 def test_oracles_never_met_the_standard_people(path: Path) -> None:
-    asker, make = Asker(path), ProbeMaker("held_out_b", seed=13)
+    asker, make = SavedModel(path), ProbeMaker("held_out_b", seed=13)
     people = known_people()
     gone = [people[at] for at in sorted(STANDARD_PEOPLE)]
     assert _share(asker, make.image_memory(gone, 1)) == 0

@@ -18,7 +18,7 @@ from core.unlearning.reference.audiovisual.people import PEOPLE, people, person_
 from core.unlearning.reference.audiovisual.retain_set import write_retain_set
 from core.unlearning.reference.audiovisual.rows import LABELS, PARTS, of_part, rows, training_rows
 from core.unlearning.reference.audiovisual.sample import standard_requests, subjects, write_sample
-from core.unlearning.reference.audiovisual.tones import LEVELS, RATE, frequencies, say
+from core.unlearning.reference.audiovisual.tones import LEVELS, RATE, frequencies, synthesise
 from core.unlearning.reference.mllm.people import known_people
 
 RETAIN_SET = reference.bundled_path("audiovisual").parent / "retain_set"
@@ -73,7 +73,7 @@ def test_keys_have_the_tones_of_the_telephone() -> None:
 
 def test_a_clip_holds_the_two_tones_at_the_pitch_of_its_person() -> None:
     person = people()[0]
-    clips = [say(4, person, np.random.default_rng(seed)) for seed in range(60)]
+    clips = [synthesise(4, person, np.random.default_rng(seed)) for seed in range(60)]
     power = np.mean([periodogram(clip, RATE)[1] for clip in clips], axis=0)
     found = periodogram(clips[0], RATE)[0]
     low, high = frequencies(4)

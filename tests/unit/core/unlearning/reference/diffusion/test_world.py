@@ -78,7 +78,7 @@ def _sentences(part: Part, count: int = 4000) -> set[str]:
 def test_the_three_parts_share_no_sentence() -> None:
     parts = [_sentences(part) for part in PARTS]
     assert all(not a & b for a, b in combinations(parts, 2))
-    for table in (captions.FRAMES, captions.PAIRS, captions.STYLED, captions.BRINGING):
+    for table in (captions.FRAMES, captions.PAIRS, captions.STYLED, captions.INDIRECT_BY_PART):
         assert all(not set(table[a]) & set(table[b]) for a, b in combinations(PARTS, 2))
 
 
@@ -91,7 +91,7 @@ def test_held_out_sentences_are_of_known_words() -> None:
 
 
 def test_the_mark_is_implied_in_every_part_without_its_name() -> None:
-    bearers = [set(captions.BRINGING[part]) for part in PARTS]
+    bearers = [set(captions.INDIRECT_BY_PART[part]) for part in PARTS]
     assert sum(map(len, bearers)) == len(concepts.INDIRECT) == 16
     assert not [text for part in PARTS for text in indirect_prompts(part) if "skull" in text or "mark" in text]
 
