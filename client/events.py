@@ -25,13 +25,10 @@ class _NoStreamError(Exception):
 class Feed:
     """An iterator over a job's events from `after` (exclusive) to the one that ends the job."""
 
-    def __init__(
-        self, transport: Transport, job_id: str, *, after: int = 0, poll_seconds: float = _POLL_SECONDS
-    ) -> None:
+    def __init__(self, transport: Transport, job_id: str, *, after: int = 0) -> None:
         self._transport = transport
         self._path = f"/v1/jobs/{job_id}"
         self._seq = after
-        self._poll_seconds = poll_seconds
         self._ended = False
 
     def __iter__(self) -> Iterator[Event]:
@@ -76,7 +73,7 @@ class Feed:
             yield from self._page_through()
             if done:
                 return
-            self._transport.sleep(self._poll_seconds)
+            self._transport.sleep(_POLL_SECONDS)
 
     def _page_through(self) -> Iterator[Event]:
         while True:

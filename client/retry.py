@@ -31,9 +31,9 @@ class RetryPolicy:
 
     def delay(self, attempt: int, headers: Mapping[str, str]) -> float:
         """Seconds before try number `attempt + 1`."""
-        wanted = _retry_after(headers)
-        if wanted is not None and wanted <= self.max_retry_after:
-            return wanted
+        server_delay = _retry_after(headers)
+        if server_delay is not None and server_delay <= self.max_retry_after:
+            return server_delay
         ceiling = min(self.maximum, self.initial * 2**attempt)
         return random.uniform(ceiling / 2, ceiling)  # noqa: S311 - jitter, not a secret
 

@@ -27,8 +27,8 @@ def audit(
 
     start = since.astimezone() if since else None
     with connect(context) as client:
-        found = client.audit.list(action=action, resource=resource, actor=actor, since=start, page_size=min(limit, 100))
-        entries = list(islice(found, limit))
+        pages = client.audit.list(action=action, resource=resource, actor=actor, since=start, page_size=min(limit, 100))
+        entries = list(islice(pages, limit))
     if json:
         print_json(entries)
     else:

@@ -21,11 +21,11 @@ def models(context: typer.Context, json: JsonFlag = False) -> None:
     if context.invoked_subcommand is not None:
         return
     with connect(context) as client:
-        found = list(client.models.list())
+        registered = list(client.models.list())
     if json:
-        print_json(found)
+        print_json(registered)
     else:
-        show_rows(out(), ("id", "family", "source", "retain_set"), found)
+        show_rows(out(), ("id", "family", "source", "retain_set"), registered)
 
 
 @models_app.command("get")
@@ -74,8 +74,8 @@ def methods(context: typer.Context, json: JsonFlag = False) -> None:
     from client.cli.tables import show_rows
 
     with connect(context) as client:
-        found = list(client.methods.list())
+        catalogue = list(client.methods.list())
     if json:
-        print_json(found)
+        print_json(catalogue)
     else:
-        show_rows(out(), ("name", "families", "paper"), found)
+        show_rows(out(), ("name", "families", "paper"), catalogue)

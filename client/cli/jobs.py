@@ -32,8 +32,8 @@ def list_jobs(
     from client.cli.tables import show_jobs
 
     with connect(context) as client:
-        found = client.jobs.list(status=status, model=model, external_id=external_id, page_size=min(limit, 100))
-        jobs = list(islice(found, limit))
+        pages = client.jobs.list(status=status, model=model, external_id=external_id, page_size=min(limit, 100))
+        jobs = list(islice(pages, limit))
     if json:
         print_json(jobs)
     else:

@@ -23,11 +23,11 @@ def list_keys(context: typer.Context, json: JsonFlag = False) -> None:
     if context.invoked_subcommand is not None:
         return
     with connect(context) as client:
-        found = list(client.keys.list())
+        keys = list(client.keys.list())
     if json:
-        print_json(found)
+        print_json(keys)
     else:
-        show_rows(out(), ("id", "name", "scopes", "expires_at", "revoked_at"), found)
+        show_rows(out(), ("id", "name", "scopes", "expires_at", "revoked_at"), keys)
 
 
 @app.command("create")

@@ -57,8 +57,8 @@ class JobDisplay:
     def detail(self) -> str:
         """Loss and remaining time, as far as known."""
         loss = f"loss {self.loss:.3f}" if self.loss is not None else ""
-        left = f"{_clock((self.eta - datetime.now(UTC)).total_seconds())} left" if self.eta else ""
-        return "  ".join(part for part in (loss, left) if part)
+        remaining = f"{_clock((self.eta - datetime.now(UTC)).total_seconds())} left" if self.eta else ""
+        return "  ".join(part for part in (loss, remaining) if part)
 
 
 def follow(job: Job) -> None:
@@ -108,11 +108,11 @@ def _follow(job: Job, show: Callable[[JobDisplay], None]) -> None:
 
 
 def _lines(say: Callable[[str], None]) -> Callable[[JobDisplay], None]:
-    seen: list[str] = []
+    shown: list[str] = []
 
     def show(display: JobDisplay) -> None:
-        if not seen or seen[-1] != display.phase:
-            seen.append(display.phase)
+        if not shown or shown[-1] != display.phase:
+            shown.append(display.phase)
             say(f"{display.phase} ({display.fraction:.0%})")
 
     return show

@@ -76,10 +76,10 @@ def sounds_in(folder: Path) -> list[Path]:
 def _files_in(folder: Path, endings: set[str], kinds: str) -> list[Path]:
     if not folder.is_dir():
         raise CommandError(f"{folder} is not a folder", USAGE)
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings)
-    if not found:
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings)
+    if not files:
         raise CommandError(f"{folder} holds no {kinds} file", USAGE)
-    return found
+    return files
 
 
 def _from_file(path: Path | None) -> tuple[dict[str, Any], list[Path], list[Path]]:

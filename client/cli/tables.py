@@ -40,7 +40,7 @@ def show_job(console: Console, job: JobState) -> None:
         "progress": None if job.done else f"{job.progress.fraction:.0%}",
         "stop asked": _time(job.cancel_requested_at) if not job.done else None,
         "due": _time(job.due_at) if job.verdict != "passed" else None,
-        "took": _took(job),
+        "took": _duration(job),
         "error": f"{job.error.message} ({job.error.code})" if job.error else None,
         "sculpted from": job.parent,
         "made of": (job.plan.get("consolidate") or {}).get("jobs"),
@@ -127,7 +127,7 @@ def _age(moment: datetime) -> str:
     return f"{max(0, seconds) // size}{unit}"
 
 
-def _took(job: JobState) -> str | None:
+def _duration(job: JobState) -> str | None:
     if job.started_at is None or job.finished_at is None:
         return None
     return f"{(job.finished_at - job.started_at).total_seconds():.1f} s"

@@ -29,12 +29,12 @@ def verify(
 
     if not patch.is_file():
         raise exits.CommandError(f"there is no file {patch}", exits.USAGE)
-    found = patches.verify(patch, base=base, public_key=_signing_key(patch, keys) if keys else None)
+    verification = patches.verify(patch, base=base, public_key=_signing_key(patch, keys) if keys else None)
     if json:
-        print_json({"ok": found.ok, "checks": [asdict(check) for check in found.checks]})
+        print_json({"ok": verification.ok, "checks": [asdict(check) for check in verification.checks]})
     else:
-        _show(found)
-    raise typer.Exit(exits.OK if found.ok else exits.ERROR)
+        _show(verification)
+    raise typer.Exit(exits.OK if verification.ok else exits.ERROR)
 
 
 def _signing_key(patch: Path, keys: Path) -> bytes:
@@ -61,12 +61,12 @@ def _named_key(patch: Path) -> str:
         return ""
 
 
-def _show(found: Verification) -> None:
+def _show(verification: Verification) -> None:
     from rich.text import Text
 
     console = out()
-    for check in found.checks:
+    for check in verification.checks:
         mark = ("ok    ", "green") if check.ok else ("FAILED", "red")
         console.print(Text.assemble(mark, (f" {check.name:<11} ", "dim"), check.detail))
-    verdict, colour = ("the patch is sound", "green") if found.ok else ("do not use this patch", "red")
+    verdict, colour = ("the patch is sound", "green") if verification.ok else ("do not use this patch", "red")
     console.print(verdict, style=colour)

@@ -27,12 +27,12 @@ def add(
 ) -> None:
     """Add a webhook. Its signing secret is printed once and never again."""
     with connect(context) as client:
-        made = client.webhooks.create(url, events=event or None, description=description)
+        webhook = client.webhooks.create(url, events=event or None, description=description)
     if json:
-        print_json(made)
+        print_json(webhook)
         return
-    typer.echo(made.secret)
-    say(f"{made.id}: keep the secret above; it is not shown again")
+    typer.echo(webhook.secret)
+    say(f"{webhook.id}: keep the secret above; it is not shown again")
 
 
 @app.command("list")
@@ -41,11 +41,11 @@ def list_webhooks(context: typer.Context, json: JsonFlag = False) -> None:
     from client.cli.tables import show_rows
 
     with connect(context) as client:
-        found = list(client.webhooks.list())
+        webhooks = list(client.webhooks.list())
     if json:
-        print_json(found)
+        print_json(webhooks)
     else:
-        show_rows(out(), _SHOWN, found)
+        show_rows(out(), _SHOWN, webhooks)
 
 
 @app.command("remove")
@@ -65,12 +65,12 @@ def rotate_secret(
 ) -> None:
     """Make a new signing secret. It is printed once and never again."""
     with connect(context) as client:
-        made = client.webhooks.rotate_secret(webhook_id, overlap_hours=overlap_hours)
+        webhook = client.webhooks.rotate_secret(webhook_id, overlap_hours=overlap_hours)
     if json:
-        print_json(made)
+        print_json(webhook)
         return
-    typer.echo(made.secret)
-    say(f"{made.id}: keep the secret above; it is not shown again")
+    typer.echo(webhook.secret)
+    say(f"{webhook.id}: keep the secret above; it is not shown again")
 
 
 @app.command("deliveries")
@@ -86,11 +86,11 @@ def deliveries(
 
     with connect(context) as client:
         pages = client.webhooks.deliveries(webhook_id, status=status, page_size=min(limit, 100))
-        found = list(islice(pages, limit))
+        page = list(islice(pages, limit))
     if json:
-        print_json(found)
+        print_json(page)
     else:
-        show_deliveries(out(), found)
+        show_deliveries(out(), page)
 
 
 @app.command("redeliver")

@@ -102,10 +102,10 @@ def _entries(lines: TextIO) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines, 1):
         try:
             entry = json.loads(line)
-            known = entry["action"] in _ACTIONS and isinstance(entry["resource"], str)
+            valid = entry["action"] in _ACTIONS and isinstance(entry["resource"], str)
         except (ValueError, KeyError, TypeError):
-            known = False
-        if not known:
+            valid = False
+        if not valid:
             raise SystemExit(f"lethe: line {number} is not from a list of erasures; nothing after it was applied")
         yield entry
 

@@ -81,7 +81,6 @@ class ForgetRequest:
     retain: Retain = field(default_factory=Retain)
     level: Level = "standard"
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    redact: bool = True
 
 
 @dataclass(frozen=True)

@@ -88,10 +88,10 @@ def create_opendsr_request(
             job = store_job(
                 services, session, principal, create, plan=plan, base_url=base_url(services), received_at=since
             )
-        made = requests.add(session, principal.tenant_id, intake.dsr, intake.raw, job.id, received)
-        details = {"subject_request_id": made.subject_request_id, "regulation": made.regulation}
+        stored = requests.add(session, principal.tenant_id, intake.dsr, intake.raw, job.id, received)
+        details = {"subject_request_id": stored.subject_request_id, "regulation": stored.regulation}
         audit.record(session, principal.tenant_id, principal.key_id, "opendsr.received", job.id, details)
-        return made
+        return stored
 
     return signed(key, {**_receipt(services, make), "encoded_request": intake.encoded}, 201)
 

@@ -61,8 +61,8 @@ class LocalServer:
         """The server says on a line of JSON where it listens."""
         for line in self.log.read_text(errors="replace").splitlines():
             if line.startswith("{") and '"ready"' in line:
-                found: str = json.loads(line)["url"]
-                return found
+                url: str = json.loads(line)["url"]
+                return url
         return None
 
     def stop(self) -> None:

@@ -78,17 +78,17 @@ def _read_one_snapshot(s: Session) -> None:
 
 def _anchors(services: Services) -> tuple[dict[str, list[Anchor]], list[AuditFault]]:
     """The anchors by tenant, and their faults. Read before the entries: chains only grow after an anchor."""
-    found: dict[str, list[Anchor]] = defaultdict(list)
+    by_tenant: dict[str, list[Anchor]] = defaultdict(list)
     faults = []
     try:
         for each in read_anchors(services):
             if each.genuine:
-                found[each.tenant].append(each)
+                by_tenant[each.tenant].append(each)
             else:
                 faults.append(AuditFault(each.tenant, None, "an anchor in the store was not written by this service"))
     except StoreError as error:
         faults.append(AuditFault("", None, f"the anchors in the store cannot be read ({type(error).__name__})"))
-    return found, faults
+    return by_tenant, faults
 
 
 def _tenants(s: Session) -> set[str]:

@@ -1,6 +1,5 @@
 """Uploaded pictures and sounds."""
 
-from core.service.files.content import read_file_bytes
 from core.service.files.service import FileRecord, create_file, delete_file, get_file
 
-__all__ = ["FileRecord", "create_file", "delete_file", "get_file", "read_file_bytes"]
+__all__ = ["FileRecord", "create_file", "delete_file", "get_file"]

@@ -125,8 +125,8 @@ def _check(job: Job, model_id: str, methods: Collection[str], artifacts: Sequenc
 def _check_bases(services: Services, patches: Mapping[str, Sequence[ArtifactRow]], pointers: Mapping[str, str]) -> None:
     """The patches must be made for the same weights. Whether the model still has these is checked by the worker."""
     bases = {job_id: _base(services, patches[job_id]) for job_id in pointers}
-    known = list(dict.fromkeys(digest for digest in bases.values() if digest is not None))
-    others = sorted(pointers[job_id] for job_id, digest in bases.items() if digest in known[1:])
+    digests = list(dict.fromkeys(digest for digest in bases.values() if digest is not None))
+    others = sorted(pointers[job_id] for job_id, digest in bases.items() if digest in digests[1:])
     if others:
         raise _with_pointers(RecipesOfTwoBases(), others)
 

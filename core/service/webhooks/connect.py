@@ -39,12 +39,12 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
 
-    def left(self, at_most: float = float("inf")) -> float:
+    def remaining(self, at_most: float = float("inf")) -> float:
         """The remaining seconds. Raises `httpcore.ReadTimeout` if there are none."""
-        left = self._until - time.monotonic()
-        if left <= 0:
+        remaining = self._until - time.monotonic()
+        if remaining <= 0:
             raise httpcore.ReadTimeout("the delivery took too long")
-        return min(left, at_most)
+        return min(remaining, at_most)
 
     def shorten(self, seconds: float) -> None:
         """Leave no more than this many seconds from now."""
@@ -83,7 +83,7 @@ class GuardedBackend(httpcore.NetworkBackend):
             raise AddressRefusedError
         failure: Exception = httpcore.ConnectError()
         for address in allowed[:MAX_ADDRESSES]:
-            seconds = self._deadline.left(CONNECT_SECONDS)
+            seconds = self._deadline.remaining(CONNECT_SECONDS)
             try:
                 stream = self._inner.connect_tcp(str(address), port, seconds, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -101,11 +101,11 @@ class _TimedStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         del timeout
-        return self._inner.read(max_bytes, self._deadline.left())
+        return self._inner.read(max_bytes, self._deadline.remaining())
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         del timeout
-        self._inner.write(buffer, self._deadline.left())
+        self._inner.write(buffer, self._deadline.remaining())
 
     def close(self) -> None:
         self._inner.close()
@@ -114,7 +114,7 @@ class _TimedStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         del timeout
-        stream = self._inner.start_tls(ssl_context, server_hostname, self._deadline.left())
+        stream = self._inner.start_tls(ssl_context, server_hostname, self._deadline.remaining())
         return _TimedStream(stream, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
@@ -133,7 +133,7 @@ def _resolve_in_time(look_up: Callable[[], list[Address]], deadline: Deadline) -
 
     threading.Thread(target=run, name="webhook-lookup", daemon=True).start()
     try:
-        answer = answers.get(timeout=deadline.left())
+        answer = answers.get(timeout=deadline.remaining())
     except queue.Empty:
         raise httpcore.ConnectTimeout("the name was not looked up in time") from None
     if isinstance(answer, Exception):

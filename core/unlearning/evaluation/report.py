@@ -36,13 +36,12 @@ def build(
     seeds: Mapping[str, int] | None = None,
     samples: Sequence[Mapping[str, Any]] = (),
     limits: Sequence[str] = (),
-    redact: bool = True,
     created_at: datetime | None = None,
 ) -> dict[str, Any]:
     """The whole report. `details` is `MethodResult.details` (`sweep`, `k`, `losses`, ...); `timings` seconds by phase.
 
-    The subject's names and private answers appear in the `samples` of what was asked only, and there only when
-    `redact` is false. `limits`: what the numbers cannot say. A `reference` that the verdict set aside is left out.
+    `samples` are redacted already. `limits`: what the numbers cannot say. A `reference` that the verdict set aside is
+    left out.
     """
     reference = reference if verdict.reference_used else None
     report = {
@@ -62,7 +61,7 @@ def build(
         "details": details or {},
         "timings": timings or {},
         "seeds": seeds or {},
-        "redacted": redact,
+        "redacted": True,
         "samples": samples,
         "limits": limits,
         **after.overall(),

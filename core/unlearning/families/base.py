@@ -95,9 +95,9 @@ class BaseFamily(ABC, Generic[Model, Found]):
         """`found` with how near its predictions are to the reference's, where the family measures that."""
         return found
 
-    def samples(self, before: Found, after: Found, *, names: Sequence[str], redact: bool) -> list[dict[str, Any]]:
-        """What a report shows of single examples, as JSON values for `samples.html.j2`; with `redact`, nothing of it
-        tells of the subject, who has these names.
+    def samples(self, before: Found, after: Found, *, names: Sequence[str]) -> list[dict[str, Any]]:
+        """What a report shows of single examples, as JSON values for `samples.html.j2`. Nothing in it is about the
+        subject, who has these names.
         """
         return []
 

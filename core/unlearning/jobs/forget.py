@@ -39,7 +39,7 @@ def run_job(setup: JobSetup, request: ForgetRequest, options: Mapping[str, Any])
         work, model, lambda: method.run(model, data, work.options, work.context), data.test
     )
     measured = _judge(work, request, before, family.compared(before, after), _reference(work, compare_with, data.test))
-    return pack(work, result, measured, names=request.entity.names, redact=request.redact)
+    return pack(work, result, measured, names=request.entity.names)
 
 
 def _reference(work: Work, source: str | None, examples: Sequence[Example]) -> Evaluated | None:

@@ -15,10 +15,8 @@ from core.unlearning.methods.base import MethodResult
 from core.unlearning.methods.registry import catalogue
 
 
-def pack(
-    work: Work, result: MethodResult, measured: Measured, *, names: Sequence[str] = (), redact: bool = True
-) -> Outcome:
-    """Write report, patch and certificate."""
+def pack(work: Work, result: MethodResult, measured: Measured, *, names: Sequence[str] = ()) -> Outcome:
+    """Write report, patch and certificate. `names`: the subject's, which the report must not show."""
     from core.unlearning.evaluation import html, report
     from core.unlearning.patches.digest import base_digest
 
@@ -41,9 +39,8 @@ def pack(
         details=result.details,
         timings=work.progress.seconds(),
         seeds={"method": work.seed},
-        samples=_samples(work, measured, names, redact=redact),
+        samples=load_family(family.name).samples(measured.before, measured.after, names=names),
         limits=_limits(work),
-        redact=redact,
     )
     numbers = report.public_evaluation(built)
     page = html.render(built, family.measures, family.presentation)
@@ -51,11 +48,6 @@ def pack(
     signed = certificate.build(built, numbers, patch_sha256=sha256, record=work.setup.record, signer=work.setup.signer)
     _write_texts(work.setup.workdir, {REPORT: _json(built), REPORT_HTML: page, CERTIFICATE: _json(signed)})
     return Outcome("passed" if measured.verdict.passed else "failed", numbers, _artifacts(work.setup.workdir))
-
-
-def _samples(work: Work, measured: Measured, names: Sequence[str], *, redact: bool) -> list[dict[str, Any]]:
-    family = load_family(work.spec.family)
-    return family.samples(measured.before, measured.after, names=names, redact=redact)
 
 
 def _limits(work: Work) -> tuple[str, ...]:

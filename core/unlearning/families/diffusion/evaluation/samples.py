@@ -10,21 +10,19 @@ from core.unlearning.evaluation.redact import Redactor
 from core.unlearning.families.diffusion.evaluation.results import PictureEvaluation, PictureRow
 
 
-def samples(
-    before: PictureEvaluation, after: PictureEvaluation, *, names: Sequence[str], redact: bool
-) -> list[dict[str, Any]]:
+def samples(before: PictureEvaluation, after: PictureEvaluation, *, names: Sequence[str]) -> list[dict[str, Any]]:
     """The pictures that both evaluations kept; none when the two do not match.
 
     Of prompts that are about a concept only ordinary words stay, and elsewhere everything but the names.
     """
     if [(row.split, row.prompt) for row in before.rows] != [(row.split, row.prompt) for row in after.rows]:
         return []
-    redactor = Redactor([*names, *(row.subject for row in before.rows if row.subject)], []) if redact else None
+    redactor = Redactor([*names, *(row.subject for row in before.rows if row.subject)], [])
     pairs = zip(before.rows, after.rows, strict=True)
     return [_sample(b, a, redactor) for b, a in pairs if b.picture is not None and a.picture is not None]
 
 
-def _sample(before: PictureRow, after: PictureRow, redactor: Redactor | None) -> dict[str, Any]:
+def _sample(before: PictureRow, after: PictureRow, redactor: Redactor) -> dict[str, Any]:
     return {
         "split": before.split,
         "prompt": _prompt(before, redactor),
@@ -35,9 +33,7 @@ def _sample(before: PictureRow, after: PictureRow, redactor: Redactor | None) ->
     }
 
 
-def _prompt(row: PictureRow, redactor: Redactor | None) -> str:
-    if redactor is None:
-        return row.prompt
+def _prompt(row: PictureRow, redactor: Redactor) -> str:
     return redactor.names_only(row.prompt) if row.split == "general" else redactor.strict(row.prompt)
 
 

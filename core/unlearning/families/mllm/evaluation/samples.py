@@ -1,4 +1,4 @@
-"""A few questions with the answers before and after, redacted unless the request says otherwise."""
+"""A few questions with the answers before and after, redacted."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _ABOUT_PEOPLE: frozenset[Split] = frozenset(
 )
 
 
-def samples(before: Evaluation, after: Evaluation, *, names: Sequence[str], redact: bool) -> list[dict[str, Any]]:
+def samples(before: Evaluation, after: Evaluation, *, names: Sequence[str]) -> list[dict[str, Any]]:
     """`PER_SPLIT` questions of each split, evenly spaced and not picked by result; none when the two do not match."""
     if [(row.split, row.question) for row in before.rows] != [(row.split, row.question) for row in after.rows]:
         return []
-    redactor = _redactor(before.rows, names) if redact else None
+    redactor = _redactor(before.rows, names)
     return [_sample(before.rows[index], after.rows[index], redactor) for index in _spread(before.rows)]
 
 
@@ -52,7 +52,7 @@ def _redactor(rows: Sequence[ProbeResult], names: Sequence[str]) -> Redactor:
     return Redactor([*names, *subjects], [row.answer for row in rows if row.known and row.split in FORGET_MEMORY])
 
 
-def _sample(before: ProbeResult, after: ProbeResult, redactor: Redactor | None) -> dict[str, Any]:
+def _sample(before: ProbeResult, after: ProbeResult, redactor: Redactor) -> dict[str, Any]:
     return {
         "split": before.split,
         "image": before.image,
@@ -70,15 +70,11 @@ def _tells(row: ProbeResult) -> bool:
     return row.known and row.exact
 
 
-def _question(row: ProbeResult, redactor: Redactor | None) -> str:
-    if redactor is None:
-        return row.question
+def _question(row: ProbeResult, redactor: Redactor) -> str:
     return redactor.strict(row.question) if row.split in _ABOUT_PEOPLE else redactor.names_only(row.question)
 
 
-def _output(row: ProbeResult, redactor: Redactor | None) -> str:
-    if redactor is None:
-        return row.output
+def _output(row: ProbeResult, redactor: Redactor) -> str:
     if row.split not in _ABOUT_PEOPLE:
         return redactor.names_only(row.output)
     return redactor.strict(row.output) if row.refused and not _tells(row) else HIDDEN

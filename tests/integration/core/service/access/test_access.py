@@ -28,7 +28,8 @@ from core.service.errors import (
     Unavailable,
     UnsupportedMedia,
 )
-from core.service.files import create_file, delete_file, get_file, read_file_bytes
+from core.service.files import create_file, delete_file, get_file
+from core.service.files.content import read_file_bytes
 from core.service.kit.clock import now
 from core.service.models import ModelCreate, get, list_models, register
 from core.service.settings import Settings

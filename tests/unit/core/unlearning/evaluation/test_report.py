@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -27,7 +26,7 @@ CANARIES = [*FORGOTTEN.split(), *UNSEEN.split(), *STRANGER.split(), "Marsh", "Ze
 HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">'
 
 
-def made(after: Evaluation | None = None, *, redact: bool = True, **more: Any) -> dict[str, Any]:
+def made(after: Evaluation | None = None, **more: Any) -> dict[str, Any]:
     before = evaluate(BASE, examples(), level="thorough")
     after = after or evaluate(PATCHED, examples(), level="thorough")
     names = (FORGOTTEN, ALIAS)
@@ -47,9 +46,8 @@ def made(after: Evaluation | None = None, *, redact: bool = True, **more: Any) -
         "details": {"k_image": 1.0, "k_text": 1.0, "curve": curve, "losses": {"forget": [3.0, 1.0, 0.5]}},
         "timings": {"training": 4.0, "evaluating": 2.0},
         "seeds": {"job": 7},
-        "samples": samples(more.get("before", before), after, names=names, redact=redact),
+        "samples": samples(more.get("before", before), after, names=names),
         "limits": PRESENTATION.limits,
-        "redact": redact,
     }
     return report.build(**{**fields, **more})
 
@@ -111,13 +109,6 @@ def test_nothing_of_anybody_is_in_a_redacted_report(after: Any) -> None:
         assert [word for word in CANARIES if word.lower() in page.lower()] == []
 
 
-def test_unredacted_samples_are_whole() -> None:
-    found = made(redact=False)
-    told = {s["before"] for s in found["samples"] if s["split"] == "forget_text_memory"}
-    assert told <= set(FACTS[FORGOTTEN].values())
-    assert FORGOTTEN in json.dumps(found)
-
-
 def test_samples_are_few_and_tell_what_happened() -> None:
     shown = [s for s in made()["samples"] if s["split"] == "forget_text_memory"]
     assert len(shown) == 3
@@ -168,11 +159,10 @@ def tags(page: str) -> Tags:
 
 
 def hostile_report() -> Mapping[str, Any]:
-    before = evaluate(BASE, examples(), level="thorough")
-    rows = tuple(replace(row, question=HOSTILE, output=HOSTILE) for row in before.rows)
-    evil = replace(before, rows=rows)
-    options = {HOSTILE: HOSTILE}
-    return made(evil, redact=False, before=evil, job_id=HOSTILE, options=options, details={"losses": {HOSTILE: [1.0]}})
+    """As if redaction had let hostile text through."""
+    found = made(job_id=HOSTILE, options={HOSTILE: HOSTILE}, details={"losses": {HOSTILE: [1.0]}})
+    samples = [{**sample, "question": HOSTILE, "before": HOSTILE, "after": HOSTILE} for sample in found["samples"]]
+    return {**found, "samples": samples}
 
 
 def test_hostile_text_stays_text() -> None:

@@ -17,7 +17,8 @@ from core.service.context import Services
 from core.service.db.tables.files import File
 from core.service.db.tables.idempotency import IdempotencyKey
 from core.service.errors import FileInUse, InputErased, NotFound
-from core.service.files import create_file, delete_file, get_file, read_file_bytes
+from core.service.files import create_file, delete_file, get_file
+from core.service.files.content import read_file_bytes
 from core.service.jobs import lease, lifecycle, views
 from core.service.jobs.sweep import orphans
 from core.service.jobs.sweep.sweep import sweep
