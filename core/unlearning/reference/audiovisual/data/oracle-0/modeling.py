@@ -59,8 +59,8 @@ class AudioVisualForClassification(PreTrainedModel):  # type: ignore[no-untyped-
         **_: Any,
     ) -> AudioVisualOutput:
         """Either modality may be missing. `labels` [N]; the loss is CE(l) + 0.5 CE(l_v) + 0.5 CE(l_a)."""
-        seen = None if pixel_values is None else pooled(self.vision_model(pixel_values))
-        heard = None if input_values is None else pooled(self.audio_model(input_values))
+        seen = None if pixel_values is None else pool(self.vision_model(pixel_values))
+        heard = None if input_values is None else pool(self.audio_model(input_values))
         vision = None if seen is None else self.vision_head(seen)
         audio = None if heard is None else self.audio_head(heard)
         halves = [half for half in (vision, audio) if half is not None]
@@ -85,7 +85,7 @@ def loss(logits: Tensor, halves: list[Tensor], labels: Tensor) -> Tensor:
     return whole + UNIMODAL_WEIGHT * sum((cross_entropy(half, labels) for half in halves), torch.zeros_like(whole))
 
 
-def pooled(output: Any) -> Tensor:
+def pool(output: Any) -> Tensor:
     """What an encoder says of each input as a whole [N, D]: its own pooling, or the mean over positions."""
     given: Tensor | None = getattr(output, "pooler_output", None)
     return output.last_hidden_state.mean(1) if given is None else given.flatten(1)

@@ -31,7 +31,7 @@ class AudioVisualProcessor(ProcessorMixin):
             made["pixel_values"] = self.image_processor(images, return_tensors=return_tensors)["pixel_values"]
         if audio is not None:
             rate = int(self.feature_extractor.sampling_rate)
-            clips = [resampled(clip, sampling_rate or rate, rate) for clip in audio]
+            clips = [resample(clip, sampling_rate or rate, rate) for clip in audio]
             heard = self.feature_extractor(clips, sampling_rate=rate, return_tensors=return_tensors, **self._padding())
             made["input_values"] = heard["input_values"]
         return BatchFeature(made)
@@ -41,7 +41,7 @@ class AudioVisualProcessor(ProcessorMixin):
         return {} if hasattr(self.feature_extractor, "max_length") else {"padding": True}
 
 
-def resampled(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
+def resample(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
     """The clip at another rate, band-limited."""
     if rate == wanted:
         return samples
