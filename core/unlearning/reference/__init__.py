@@ -1,10 +1,12 @@
 """Small trained models of synthetic worlds, for demonstrations, tests and benchmarks. Importing this loads no torch."""
 
 from core.unlearning.reference.catalog import (
-    FAMILIES,
+    WORLDS,
+    UnavailableError,
     build,
     bundled,
     bundled_path,
+    family,
     loaded_with,
     oracle_paths,
     sample,
@@ -13,10 +15,12 @@ from core.unlearning.reference.catalog import (
 )
 
 __all__ = [
-    "FAMILIES",
+    "WORLDS",
+    "UnavailableError",
     "build",
     "bundled",
     "bundled_path",
+    "family",
     "loaded_with",
     "oracle_paths",
     "sample",

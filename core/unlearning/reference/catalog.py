@@ -1,4 +1,4 @@
-"""The reference worlds by family name: bundled models, sample requests, training."""
+"""The reference worlds by name: bundled models, sample requests, training."""
 
 from __future__ import annotations
 
@@ -8,13 +8,22 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypedDict
 
-from core.unlearning.families.registry import families
 from core.unlearning.planning import PlanError, check_model
 from core.unlearning.types import Level
 
 _HERE = Path(__file__).parent
-FAMILIES: tuple[str, ...] = tuple(name for name in families() if (_HERE / name).is_dir())
-"""Families that have a reference world."""
+_PACKAGES: Mapping[str, str] = {
+    "mllm": "mllm",
+    "diffusion": "diffusion",
+    "audiovisual": "audiovisual",
+    "smollm2": "smollm2",
+    "smollm2-vision": "smollm2_vision",
+}
+WORLDS: tuple[str, ...] = tuple(_PACKAGES)
+
+
+class UnavailableError(RuntimeError):
+    """What a world is built from cannot be had; the text says why in a sentence."""
 
 
 class Registration(TypedDict):
@@ -27,38 +36,48 @@ class Registration(TypedDict):
     defaults: Mapping[str, object]
 
 
-def _world(family: str, module: str) -> Any:
-    if family not in FAMILIES:
-        raise ValueError(f"no reference world for family {family!r}; there is: {', '.join(FAMILIES)}")
-    return import_module(f"{__package__}.{family}.{module}")
+def _world(name: str, module: str) -> Any:
+    if name not in _PACKAGES:
+        raise ValueError(f"no reference world {name!r}; there is: {', '.join(WORLDS)}")
+    return import_module(f"{__package__}.{_PACKAGES[name]}.{module}")
 
 
-def bundled_path(family: str) -> Path:
-    """The checkpoint directory of the family's base model that comes with the package."""
-    return _HERE / family / "data" / "base"
+def family(world: str) -> str:
+    """The family that the world's model belongs to; `ValueError` for an unknown world."""
+    name: str = _world(world, "world").FAMILY
+    return name
 
 
-def oracle_paths(family: str) -> list[Path]:
+def bundled_path(world: str) -> Path:
+    """The checkpoint directory of the base model, where one comes with the package."""
+    return _data(world) / "base"
+
+
+def oracle_paths(world: str) -> list[Path]:
     """Checkpoints of models that never learned what the standard requests ask to forget, or not its pictures."""
-    return sorted((_HERE / family / "data").glob("oracle-*"))
+    return sorted(_data(world).glob("oracle-*"))
+
+
+def _data(world: str) -> Path:
+    return _HERE / _PACKAGES[world] / "data"
 
 
 def bundled() -> list[Registration]:
     """The models that come with the package and that some method works on, ready to be registered."""
-    return [entry for family in FAMILIES if _is_bundled(family) and _can_serve(entry := _registration(family))]
+    return [entry for world in WORLDS if _is_bundled(world) and _can_serve(entry := _registration(world))]
 
 
-def _is_bundled(family: str) -> bool:
-    return any((bundled_path(family) / name).is_file() for name in ("config.json", "model_index.json"))
+def _is_bundled(world: str) -> bool:
+    return any((bundled_path(world) / name).is_file() for name in ("config.json", "model_index.json"))
 
 
-def _registration(family: str) -> Registration:
+def _registration(world: str) -> Registration:
     return Registration(
-        id=f"reference-{family}",
-        family=family,
-        source=str(bundled_path(family)),
-        retain_set=str(_HERE / family / "data" / "retain_set"),
-        defaults=_world(family, "world").defaults(_HERE / family / "data"),
+        id=f"reference-{world}",
+        family=family(world),
+        source=str(bundled_path(world)),
+        retain_set=str(_data(world) / "retain_set"),
+        defaults=_world(world, "world").defaults(_data(world)),
     )
 
 
@@ -70,33 +89,39 @@ def _can_serve(entry: Registration) -> bool:
     return True
 
 
-def loaded_with(family: str) -> str:
+def loaded_with(world: str) -> str:
     """The class of the stock library whose `from_pretrained` loads the world's model."""
-    name: str = _world(family, "world").LOADED_WITH
+    name: str = _world(world, "world").LOADED_WITH
     return name
 
 
-def subjects(family: str) -> list[str]:
+def subjects(world: str) -> list[str]:
     """Everyone and everything a request can name in this world."""
-    names: list[str] = _world(family, "sample").subjects()
+    names: list[str] = _samples(world).subjects()
     return names
 
 
-def standard_requests(family: str) -> list[tuple[str, ...]]:
-    """The names of each standard forget request (disjoint groups of one, two and four subjects)."""
-    requests: list[tuple[str, ...]] = _world(family, "sample").standard_requests()
+def standard_requests(world: str) -> list[tuple[str, ...]]:
+    """The names of each standard forget request (disjoint groups of subjects)."""
+    requests: list[tuple[str, ...]] = _samples(world).standard_requests()
     return requests
 
 
-def sample(family: str, subject: str | Sequence[str], out: Path, seed: int = 0, *, level: Level | None = None) -> Path:
+def sample(world: str, subject: str | Sequence[str], out: Path, seed: int = 0, *, level: Level | None = None) -> Path:
     """Write a ready-to-post request about one or several subjects into `out`; `ValueError` for an unknown name.
 
     Without a `level` the request leaves it to the service's default.
     """
-    path: Path = _world(family, "sample").write_sample(subject, Path(out), seed)
+    path: Path = _samples(world).write_sample(subject, Path(out), seed)
     if level is not None:
         _set_level(level, path / "request.json")
     return path
+
+
+def _samples(world: str) -> Any:
+    if world == "smollm2":
+        raise ValueError("the world smollm2 is a pretrained model: nobody was invented for it")
+    return _world(world, "sample")
 
 
 def _set_level(level: Level, path: Path) -> None:
@@ -106,20 +131,29 @@ def _set_level(level: Level, path: Path) -> None:
 
 
 def build(
-    family: str,
+    world: str,
     out: Path,
     seed: int = 0,
     on_progress: Callable[[int, int, float], None] | None = None,
     *,
     oracle: bool = False,
+    **options: object,
 ) -> Path:
-    """Train the family's base model from scratch into `out`; `on_progress(step, steps, loss)` after every step.
+    """Build the world's base model into `out`; `on_progress(step, steps, loss)` after every step.
 
-    An `oracle` never learned the subjects of the standard requests. `ValueError` for a world that has none.
+    An `oracle` never learned the subjects of the standard requests. `ValueError` for a world that has none, or that
+    does not know one of the `options`.
     """
-    world = _world(family, "build")
-    if oracle and not hasattr(world, "build_oracle"):
-        raise ValueError(f"the world of family {family!r} has no oracle")
-    train = world.build_oracle if oracle else world.build
-    path: Path = train(Path(out), seed, on_progress)
+    module = _world(world, "build")
+    _check_options(world, module, options)
+    if oracle and not hasattr(module, "build_oracle"):
+        raise ValueError(f"the world {world!r} has no oracle")
+    make = module.build_oracle if oracle else module.build
+    path: Path = make(Path(out), seed, on_progress, **options)
     return path
+
+
+def _check_options(world: str, module: Any, options: Mapping[str, object]) -> None:
+    unknown = sorted(set(options) - set(getattr(module, "OPTIONS", ())))
+    if unknown:
+        raise ValueError(f"the world {world!r} is built without {', '.join(unknown)}")

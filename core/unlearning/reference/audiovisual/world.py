@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.unlearning.families.info import ORACLE
 
+FAMILY = "audiovisual"
 LOADED_WITH = "AutoModel"
 _TRAINED_EPOCHS = 20
 """Epochs it was trained for: methods compute their share of retraining from it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+FAMILY = "diffusion"
 LOADED_WITH = "StableDiffusionPipeline"
 _DRAWING = {"draw_steps": 20, "draw_guidance": 3.0}
 """More steps do not improve the pictures."""

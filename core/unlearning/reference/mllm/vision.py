@@ -18,7 +18,7 @@ from core.unlearning.reference.schedule import schedule
 
 _BATCH = 128
 _SHAPES = 0.15
-_SIZES = (
+SIZES = (
     *(size for _, size in ATTRIBUTES),
     len(PAINT_NAMES),
     len(PAINT_NAMES),
@@ -30,7 +30,7 @@ _SIZES = (
 _IGNORE = -100
 
 
-def _example(rng: np.random.Generator) -> tuple[object, list[int]]:
+def random_example(rng: np.random.Generator) -> tuple[object, list[int]]:
     faces, shapes = len(ATTRIBUTES), 2
     if rng.random() < _SHAPES:
         shape, colour, scene = random_shape(rng)
@@ -46,8 +46,8 @@ def _example(rng: np.random.Generator) -> tuple[object, list[int]]:
     return draw_person(code, scene), [*code, *labels, *[_IGNORE] * shapes]
 
 
-def _loss(logits: Tensor, labels: Tensor) -> Tensor:
-    parts = torch.split(logits, list(_SIZES), dim=1)
+def attribute_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    parts = torch.split(logits, list(SIZES), dim=1)
     losses = [cross_entropy(part, labels[:, at], ignore_index=_IGNORE) for at, part in enumerate(parts)]
     return torch.stack(losses).mean()
 
@@ -57,14 +57,14 @@ def train_vision(
 ) -> None:
     """Train the vision tower to classify every attribute, with a linear head that is discarded afterwards."""
     tower = model.model.vision_tower
-    head = nn.Linear(tower.config.hidden_size, sum(_SIZES))
+    head = nn.Linear(tower.config.hidden_size, sum(SIZES))
     parameters = [*tower.parameters(), *head.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=4e-3, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule(steps, warmup=40, flat=0.4))
     for _ in range(steps):
-        images, labels = zip(*(_example(rng) for _ in range(_BATCH)), strict=True)
+        images, labels = zip(*(random_example(rng) for _ in range(_BATCH)), strict=True)
         features = tower(pixel_values=pixels(images)).last_hidden_state[:, 1:].mean(dim=1)
-        loss = _loss(head(features), torch.tensor(labels))
+        loss = attribute_loss(head(features), torch.tensor(labels))
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(parameters, 1.0)

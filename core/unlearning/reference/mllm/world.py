@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.unlearning.families.info import ORACLE
 
+FAMILY = "mllm"
 LOADED_WITH = "AutoModelForImageTextToText"
 
 
