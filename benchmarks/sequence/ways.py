@@ -24,10 +24,9 @@ from core.unlearning.families.mllm.training.deltas import applying_deltas
 from core.unlearning.families.registry import load_family
 from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.registry import catalogue, load_method
-from core.unlearning.methods.smfa.consolidate import Source, consolidate
-from core.unlearning.methods.smfa.consolidation import Options as Consolidation
+from core.unlearning.methods.smfa.consolidate import JobRecipe, consolidate
+from core.unlearning.methods.smfa.consolidation_options import Options as Consolidation
 from core.unlearning.methods.smfa.recipe import Recipe
-from core.unlearning.methods.smfa.sculpt import sculpted
 from core.unlearning.progress import Silent
 from core.unlearning.reference.mllm.people import known_people
 from core.unlearning.types import Entity, Example, ForgetRequest, ModelSpec
@@ -112,7 +111,7 @@ def _apart(lm: MultimodalLM, run: SequenceRun, count: int, retained: Sequence[Ex
             yield
         return
     out = run.folder / str(count)
-    sources = [Source(str(n), recipe) for n, recipe in enumerate(jobs)]
+    sources = [JobRecipe(str(n), recipe) for n, recipe in enumerate(jobs)]
     result = consolidate(lm, sources, retained, Consolidation(seed=run.seed), JobContext(out))
     ResultStore(run.folder).write(str(count), dict(result.details))
     plain, lm.model = lm.model, PeftModel.from_pretrained(lm.model, result.adapter).eval()
@@ -136,8 +135,7 @@ def _added(lm: MultimodalLM, recipes: list[Recipe]) -> Iterator[None]:
 
 
 def _shipped(recipe: Recipe) -> Any:
-    strengths = (float(recipe.sculpt[name]) for name in ("k_image", "k_text"))
-    return sculpted(recipe.views(*strengths), recipe.anchor, recipe.granularity)
+    return recipe.sculpted()
 
 
 def _job(lm: MultimodalLM, index: int, run: SequenceRun) -> Recipe:

@@ -35,7 +35,6 @@ from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.method import METHOD
 from core.unlearning.methods.smfa.recipe import ANCHOR, Recipe
-from core.unlearning.methods.smfa.sculpt import sculpted
 from core.unlearning.progress import Silent
 from core.unlearning.reference.mllm import people as world
 from core.unlearning.reference.mllm import sample
@@ -167,11 +166,11 @@ def _variant_numbers(lm: MultimodalLM, case: AblationCase, name: str, seed: int)
     with tempfile.TemporaryDirectory() as scratch:
         result = METHOD.run(lm, case.data, options, JobContext(Path(scratch)))
         recipe = Recipe.open(Path(scratch) / "recipe")
-        k = float(result.details["k_image"]), float(result.details["k_text"])
-        with applying_deltas(lm.model, sculpted(recipe.views(*k), recipe.anchor, recipe.granularity)):
+        k = float(result.details["k_image"])
+        with applying_deltas(lm.model, recipe.sculpted()):
             numbers = _numbers(lm, case)
     steps = sum(n for course, n in result.details["steps"].items() if course != ANCHOR)
-    return {**numbers, "k": k[0] if math.isfinite(k[0]) else -1.0, "steps": steps}
+    return {**numbers, "k": k if math.isfinite(k) else -1.0, "steps": steps}
 
 
 def _oracle_numbers(case: AblationCase) -> Numbers:

@@ -1,8 +1,7 @@
-"""Where in its input each adapted matrix met the subject: what lets a job's patch be put together with others later.
+"""Second moments of adapted matrices' inputs on the forgotten questions, which consolidation needs of every job.
 
-For every adapted matrix the second moment E[x x'] of its inputs x over the tokens of the questions to forget, of those
-with pictures and of those without, kept as the largest eigenvectors times the roots of their eigenvalues. There is no
-picture, word or name in it.
+For every adapted matrix E[x x'] of its inputs x over the tokens of the questions to forget, by view, stored as the
+largest eigenvectors times the square roots of their eigenvalues. It contains no picture, word or name.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from core.unlearning.families.mllm.model.model import MultimodalLM
 
 FILE = "activations.safetensors"
 RANK = 256
-"""Eigenvectors that are kept of each moment."""
+"""Eigenvectors stored of each moment."""
 VIEWS = ("image", "text")
 Moments = dict[str, Tensor]
 """Module to [in, in], float64."""
@@ -34,7 +33,7 @@ Moments = dict[str, Tensor]
 
 @torch.no_grad()
 def second_moments(lm: MultimodalLM, prompts: Sequence[Encoded], modules: Sequence[str]) -> dict[str, Moments]:
-    """By view, of the model as it is now. A view that no prompt belongs to is left out."""
+    """By view, the moments of each module's inputs in the model as it is now. Views without prompts are left out."""
     found = {}
     for view in VIEWS:
         rows = [row for row in prompts if bool(row.vision) is (view == "image")]
@@ -48,11 +47,11 @@ def _of_view(lm: MultimodalLM, rows: Sequence[Encoded], modules: Sequence[str]) 
 
     def run(batch: list[int]) -> list[None]:
         inputs = collate([rows[i] for i in batch], lm.pad_id, lm.device).inputs
-        heard = Moments()
-        with _listening(lm.model, modules, inputs["attention_mask"].bool(), heard):
+        sums = Moments()
+        with _summing_moments(lm.model, modules, inputs["attention_mask"].bool(), sums):
             lm.model(**as_dtype(inputs, lm.model.dtype), use_cache=False)
-        # Only now, since a batch that does not fit into memory comes again in halves.
-        for name, moment in heard.items():
+        # After the pass, since a batch that does not fit into memory is repeated in halves.
+        for name, moment in sums.items():
             total[name] = total.get(name, 0) + moment.cpu()
         return [None] * len(batch)
 
@@ -62,15 +61,15 @@ def _of_view(lm: MultimodalLM, rows: Sequence[Encoded], modules: Sequence[str]) 
 
 
 @contextmanager
-def _listening(model: nn.Module, modules: Sequence[str], real: Tensor, heard: Moments) -> Iterator[None]:
-    """Puts the sum of x x' over the real tokens [batch, length] of one forward pass into `heard`."""
+def _summing_moments(model: nn.Module, modules: Sequence[str], mask: Tensor, sums: Moments) -> Iterator[None]:
+    """Writes the sum of x x' over the unmasked tokens (`mask` [batch, length]) of one forward pass to `sums`."""
 
     def hook(name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
-        def hear(_: nn.Module, inputs: tuple[Any, ...]) -> None:
-            tokens = inputs[0].reshape(-1, inputs[0].shape[-1])[real.reshape(-1)].float()
-            heard[name] = (tokens.T @ tokens).double()
+        def add(_: nn.Module, inputs: tuple[Any, ...]) -> None:
+            tokens = inputs[0].reshape(-1, inputs[0].shape[-1])[mask.reshape(-1)].float()
+            sums[name] = (tokens.T @ tokens).double()
 
-        return hear
+        return add
 
     handles = [model.get_submodule(name).register_forward_pre_hook(hook(name)) for name in modules]
     try:
@@ -80,8 +79,8 @@ def _listening(model: nn.Module, modules: Sequence[str], real: Tensor, heard: Mo
             handle.remove()
 
 
-def sketch(moment: Tensor, rank: int = RANK) -> Tensor:
-    """Q [rank or less, in] with Q'Q the best approximation of the moment of that rank."""
+def low_rank_root(moment: Tensor, rank: int = RANK) -> Tensor:
+    """Q [at most rank, in] such that Q'Q is the best approximation of the moment of that rank."""
     values, vectors = torch.linalg.eigh(moment.double())
     kept = min(rank, len(values))
     rows: Tensor = (vectors[:, -kept:] * values[-kept:].clamp(min=0).sqrt()).T
@@ -91,13 +90,17 @@ def sketch(moment: Tensor, rank: int = RANK) -> Tensor:
 def write(folder: Path, moments: Mapping[str, Moments]) -> None:
     """Into a recipe's folder."""
     save_file(
-        {f"{name}.{view}": sketch(m).float().contiguous() for view, of in moments.items() for name, m in of.items()},
+        {
+            f"{name}.{view}": low_rank_root(m).float().contiguous()
+            for view, of in moments.items()
+            for name, m in of.items()
+        },
         folder / FILE,
     )
 
 
 class Activations:
-    """What a recipe holds of its job's inputs."""
+    """The stored moments of one recipe."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / FILE
@@ -107,13 +110,13 @@ class Activations:
             )
 
     def moment(self, name: str, weights: Mapping[str, float]) -> Tensor:
-        """The weighted sum over views of E[x x'] of one module [in, in], float64; of views that are not there none."""
+        """The weighted sum over the stored views of E[x x'] of one module [in, in], float64."""
         with safe_open(self._file, framework="pt") as tensors:
-            there = set(tensors.keys())
+            stored = set(tensors.keys())
             parts = [
                 weight * (q.T @ q)
                 for view, weight in weights.items()
-                if f"{name}.{view}" in there
+                if f"{name}.{view}" in stored
                 for q in [tensors.get_tensor(f"{name}.{view}").double()]
             ]
         return torch.stack(parts).sum(0)

@@ -10,7 +10,7 @@ from pydantic import Field, PlainSerializer, model_validator
 
 from core.unlearning.families.mllm.options import LoraOptions, Schedule, Targeted, Targets
 from core.unlearning.methods.base import MethodInfo
-from core.unlearning.methods.smfa import consolidation
+from core.unlearning.methods.smfa import consolidation_options
 
 K_GRID = (0.0, 0.5, 1.0, 2.5, 5.0, 10.0, float("inf"))
 """The values of k that are tried when k is "auto". Infinity is the unsculpted forgetting adapter."""
@@ -224,5 +224,5 @@ INFO = MethodInfo(
     by_level={"quick": {"preset": "quick"}},
     limits=_limits,
     leaves_recipe=True,
-    consolidation=consolidation.Options,
+    consolidation=consolidation_options.Options,
 )

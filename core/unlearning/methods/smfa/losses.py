@@ -1,9 +1,9 @@
-"""What a forgetting adapter is held to, row by row.
+"""The losses of a forgetting adapter, by row.
 
-Erasure: a forgotten answer may not stay likelier than it is of a stranger. Pushing it further down, as gradient ascent
-and its kin do, would make it conspicuous by how unlikely it is.
+Erasure: the log-probability of a forgotten answer is lowered to its control level and no further. Gradient ascent and
+its relatives push it below, which makes the answer conspicuous by how unlikely it is.
 
-Against over-refusal: a kept answer that is lost counts more than many which are a little off.
+Against over-refusal: one retained answer lost entirely counts more than many answers that are slightly off.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from core.unlearning.families.mllm.training.rows import TrainingRow
 
 
 def excess(log_probs: Tensor, ceilings: Tensor) -> Tensor:
-    """max(0, log p(answer) - ceiling), in nats, for each row."""
+    """max(0, log p(answer) - ceiling) [rows], in nats."""
     return (log_probs - ceilings).relu()
 
 
 def focused(losses: Tensor, focus: float) -> Tensor:
-    """L + focus L^2, for each row: its slope grows with the loss."""
+    """L + focus L^2 [rows]: the gradient of a row grows with its loss."""
     return losses * (1 + focus * losses)
 
 
-def sculpting(focus: float) -> RowLoss:
-    """`answer_losses`, `focused` where a row is kept; of a row with a ceiling, its excess."""
+def sculpting_loss(focus: float) -> RowLoss:
+    """`answer_losses`, `focused` on retain rows; for a row with a ceiling, its `excess`."""
 
     def losses(lm: MultimodalLM, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
         out = answer_logits(model, lm.to_batch([row.encoded for row in rows]))
         ceilings = torch.tensor([math.inf if row.ceiling is None else row.ceiling for row in rows], device=lm.device)
-        kept = torch.tensor([row.kind != "forget" for row in rows], device=lm.device)
-        found = losses_from_logits(out, rows)
-        found = torch.where(kept, focused(found, focus), found)
-        return torch.where(ceilings.isinf(), found, excess(answer_log_probs(out, len(rows)), ceilings))
+        retained = torch.tensor([row.kind != "forget" for row in rows], device=lm.device)
+        plain = losses_from_logits(out, rows)
+        weighted = torch.where(retained, focused(plain, focus), plain)
+        return torch.where(ceilings.isinf(), weighted, excess(answer_log_probs(out, len(rows)), ceilings))
 
     return losses

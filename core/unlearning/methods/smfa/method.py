@@ -3,63 +3,59 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.unlearning.checkpoints import Checkpoints
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.mllm.model.frozen import caching_answers
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.model.target_modules import match_modules
 from core.unlearning.families.mllm.training.adapters import activate_adapter, save_adapter, with_adapters
 from core.unlearning.families.mllm.training.deltas import applying_deltas
-from core.unlearning.families.mllm.training.heldout import HeldOutQuestions
 from core.unlearning.families.mllm.training.resume import TrainingState
 from core.unlearning.families.mllm.training.rows import FORGET
 from core.unlearning.families.mllm.training.train import AdapterTraining, train
 from core.unlearning.methods.base import JobContext, MethodResult, Resculpted, Strength
 from core.unlearning.methods.shared.lora_forgetting import targets_of, thin_losses
-from core.unlearning.methods.smfa import activations, courses, recipe
+from core.unlearning.methods.smfa import activations, recipe
+from core.unlearning.methods.smfa.adapter_trainings import plan_trainings
 from core.unlearning.methods.smfa.config import Options
-from core.unlearning.methods.smfa.consolidate import consolidate, opened
+from core.unlearning.methods.smfa.consolidate import consolidate, open_job_recipes
 from core.unlearning.methods.smfa.recipe import Recipe
-from core.unlearning.methods.smfa.strangers import Excess
 from core.unlearning.methods.smfa.sweep import FORGET_METRICS, Point, best, grid, nearest_weaker, sweep
+from core.unlearning.methods.smfa.validation import Validation
 from core.unlearning.patches import lora_export, supertuning
 from core.unlearning.patches.bundle import LORA_EXPORT
-from core.unlearning.progress import Progress
 from core.unlearning.snapshot import Snapshot
 from core.unlearning.types import JobData
-
-ERASED = 0.01
-"""Share of the excess from which on an adapter has erased enough."""
 
 
 class Smfa:
     """The method `smfa`."""
 
+    open_recipe = staticmethod(open_job_recipes)
+    consolidate = staticmethod(consolidate)
+
     def run(self, model: MultimodalLM, data: JobData, options: Options, job: JobContext) -> MethodResult:
         """Write `job.adapter` and `job.recipe`. The model itself is left as it was."""
         targets = targets_of(model, options)
         with caching_answers(model, job.checkpoints, job.progress, "targets", large=True):
-            held, excess = HeldOutQuestions(model, data.validation), _excess(model, data, options)
-            trained = _plan(model, data, options, held, excess)
-        state = TrainingState(job.checkpoints, [course.name for course in trained], options)
-        _train(model, trained, options, targets, job.recipe, job.progress, state)
+            validation = Validation.prepare(model, data, options)
+            trainings = plan_trainings(model, data, options)
+        for training in trainings:
+            training.stop_early = validation.stop_rule(training.name, options.stop_below)
+        _train(model, trainings, options, targets, job)
         written = recipe.write(job.recipe, options, targets, model.source)
-        points = _sweep(model, held, excess, options, written, job.progress, job.checkpoints)
+        points = _sweep(model, validation, options, written, job)
         chosen = best(points, options.utility_floor)
         written = recipe.choose(written, chosen.k_image, chosen.k_text, [p.as_json() for p in points])
-        _note_activations(model, data, written)
+        _write_activations(model, data, written)
         details = {
-            "losses": {c.name: thin_losses(c.losses) for c in trained},
-            "steps": {c.name: len(c.losses) for c in trained},
+            "losses": {t.name: thin_losses(t.losses) for t in trainings},
+            "steps": {t.name: len(t.losses) for t in trainings},
         }
         return _write(written, job, details, options.lora_export_rank)
-
-    open_recipe = staticmethod(opened)
-    consolidate = staticmethod(consolidate)
 
     def resculpt(self, model: MultimodalLM, folder: Path, strength: Strength, job: JobContext) -> Resculpted:
         """Sculpt again with other strengths, or with those that the recorded curve gives for another floor.
@@ -76,79 +72,46 @@ class Smfa:
         written = recipe.choose(Recipe.open(job.recipe), k_image, k_text, earlier.sculpt["curve"])
         result = _write(written, job, {}, None)
         job.progress.step()
-        known = nearest_weaker(curve, k_image, k_text)
-        forget = None if known is None else known.forget
+        recorded = nearest_weaker(curve, k_image, k_text)
+        forget = None if recorded is None else recorded.forget
         return Resculpted(result.adapter, result.recipe, result.details, forget, FORGET_METRICS)
 
 
-def _excess(lm: MultimodalLM, data: JobData, options: Options) -> Excess | None:
-    if options.mode == "suppression":
-        return None
-    declined = [e for e in data.train if e.split == "declined"]
-    return Excess(lm, [e for e in data.validation if e.split in FORGET], declined, options.seed)
-
-
-def _plan(
-    lm: MultimodalLM, data: JobData, options: Options, held: HeldOutQuestions, excess: Excess | None
-) -> list[AdapterTraining]:
-    planned = courses.plan(lm, data, options)
-    for course in planned:
-        course.stop_early = _enough(held, excess, course.name, options.stop_below)
-    return planned
-
-
 def _train(
-    lm: MultimodalLM,
-    planned: Sequence[AdapterTraining],
-    options: Options,
-    targets: str,
-    folder: Path,
-    progress: Progress,
-    state: TrainingState,
+    lm: MultimodalLM, trainings: Sequence[AdapterTraining], options: Options, targets: str, job: JobContext
 ) -> None:
-    progress.phase("training", sum(course.steps for course in planned), done=state.steps_done)
-    with with_adapters(lm.model, [course.name for course in planned], targets, options) as wrapped:
-        for course in planned:
-            train(lm, wrapped, activate_adapter(wrapped, course.name), course, options, progress, state)
-            save_adapter(wrapped, course.name, folder / course.name, lm.source)
+    """One adapter after the other, each saved to the recipe."""
+    names = [training.name for training in trainings]
+    state = TrainingState(job.checkpoints, names, options)
+    job.progress.phase("training", sum(training.steps for training in trainings), done=state.steps_done)
+    with with_adapters(lm.model, names, targets, options) as wrapped:
+        for training in trainings:
+            parameters = activate_adapter(wrapped, training.name)
+            train(lm, wrapped, parameters, training, options, job.progress, state)
+            save_adapter(wrapped, training.name, job.recipe / training.name, lm.source)
 
 
-def _enough(held: HeldOutQuestions, excess: Excess | None, name: str, below: float | None) -> Callable[[], bool] | None:
-    """When a forgetting adapter has learned enough. The anchor takes every step."""
-    if below is None or name == recipe.ANCHOR:
-        return None
-    images = {recipe.IMAGE: True, recipe.TEXT: False}.get(name)
-    return lambda: held.forgotten(below, images=images) and (excess is None or excess.left(images=images) <= ERASED)
-
-
-def _sweep(
-    lm: MultimodalLM,
-    held: HeldOutQuestions,
-    excess: Excess | None,
-    options: Options,
-    written: Recipe,
-    progress: Progress,
-    checkpoints: Checkpoints,
-) -> list[Point]:
-    pairs = grid(options)
-    kept = Snapshot.unpack(checkpoints.load("curve"))
-    adapters = written.sculpt["sha256"]
-    same = kept is not None and kept.meta["adapters"] == adapters
-    points = [Point.from_json(row) for row in kept.meta["curve"]] if kept and same else []
-    progress.phase("sculpting", len(pairs), done=len(points))
+def _sweep(lm: MultimodalLM, validation: Validation, options: Options, written: Recipe, job: JobContext) -> list[Point]:
+    """The curve, from the checkpoint of an earlier process where it was measured with the same adapters."""
+    pairs, adapters = grid(options), written.sculpt["sha256"]
+    saved = Snapshot.unpack(job.checkpoints.load("curve"))
+    same = saved is not None and saved.meta["adapters"] == adapters
+    points = [Point.from_json(row) for row in saved.meta["curve"]] if saved and same else []
+    job.progress.phase("sculpting", len(pairs), done=len(points))
     if not points:
-        points = sweep(lm, written, held, pairs, progress, excess)
-        checkpoints.save("curve", Snapshot({"adapters": adapters, "curve": [p.as_json() for p in points]}).pack())
+        points = sweep(lm, written, validation, pairs, job.progress)
+        curve = [point.as_json() for point in points]
+        job.checkpoints.save("curve", Snapshot({"adapters": adapters, "curve": curve}).pack())
     chosen = best(points, options.utility_floor)
-    progress.metric("validation_utility", chosen.utility)
-    progress.metric("validation_forget", chosen.forget)
+    job.progress.metric("validation_utility", chosen.utility)
+    job.progress.metric("validation_forget", chosen.forget)
     return points
 
 
-def _note_activations(lm: MultimodalLM, data: JobData, written: Recipe) -> None:
-    """Where the sculpted adapters meet the subject, which consolidation must know."""
-    asked = list({(e.question, id(e.image)): e for e in data.train if e.split in FORGET}.values())
-    prompts = [lm.encoder.prompt(e.question, e.image) for e in asked]
+def _write_activations(lm: MultimodalLM, data: JobData, written: Recipe) -> None:
+    """The sculpted model's second moments on the forgotten questions, for consolidation."""
+    questions = list({(e.question, id(e.image)): e for e in data.train if e.split in FORGET}.values())
+    prompts = [lm.encoder.prompt(e.question, e.image) for e in questions]
     with applying_deltas(lm.model, written.sculpted()):
         moments = activations.second_moments(lm, prompts, written.anchor.names)
     activations.write(written.folder, moments)

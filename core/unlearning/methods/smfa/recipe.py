@@ -1,4 +1,4 @@
-"""The recipe: the raw adapters as ordinary PEFT LoRAs, and sculpt.json. Enough to sculpt again without any data."""
+"""The recipe: the unsculpted adapters as plain PEFT LoRAs, and sculpt.json. Sculpting again needs nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Literal
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.mllm.training.adapters import LoraFactors
 from core.unlearning.methods.smfa.config import Options
-from core.unlearning.methods.smfa.sculpt import EPS, Granularity, View, product_norm, sculpted
+from core.unlearning.methods.smfa.sculpt import EPS, ForgettingAdapter, Granularity, product_norm, sculpt
 from core.unlearning.patches.modules import ModuleDelta
 
 ANCHOR = "ra"
@@ -40,8 +40,7 @@ class Recipe:
         """Read and check it. Raises `InvalidInputError` (`invalid_recipe`)."""
         try:
             sculpt = json.loads((folder / _FILE).read_text())
-            wanted = {*adapter_names(sculpt["views"]), ANCHOR}
-            hashes = {name: _digest(folder / name) for name in wanted}
+            hashes = {name: _digest(folder / name) for name in (*adapter_names(sculpt["views"]), ANCHOR)}
         except (OSError, ValueError, KeyError) as error:
             raise InvalidInputError("the recipe is incomplete", code="invalid_recipe") from error
         if hashes != sculpt["sha256"]:
@@ -55,20 +54,22 @@ class Recipe:
 
     @property
     def granularity(self) -> Granularity:
-        """How it was masked."""
-        how: Granularity = self.sculpt["granularity"]
-        return how
+        """What sculpting removes: single weights or whole rows."""
+        granularity: Granularity = self.sculpt["granularity"]
+        return granularity
 
-    def sculpted(self) -> Iterator[ModuleDelta]:
-        """Every matrix of the sculpted adapter, by the strengths that were chosen."""
-        views = self.views(float(self.sculpt["k_image"]), float(self.sculpt["k_text"]))
-        return sculpted(views, self.anchor, self.granularity)
-
-    def views(self, k_image: float, k_text: float) -> list[View]:
-        """The forgetting adapters with their strengths. `k_image` is the one of a joint adapter."""
+    def forgetting_adapters(self, k_image: float, k_text: float) -> list[ForgettingAdapter]:
+        """The forgetting adapters with their strengths; a joint adapter has `k_image`."""
         names = adapter_names(self.sculpt["views"])
         share = 1.0 / len(names) if self.sculpt["combine"] == "average" else 1.0
-        return [View(LoraFactors(self.folder / n), k, share) for n, k in zip(names, (k_image, k_text), strict=False)]
+        strengths = zip(names, (k_image, k_text), strict=False)
+        return [ForgettingAdapter(LoraFactors(self.folder / name), k, share) for name, k in strengths]
+
+    def sculpted(self, k_image: float | None = None, k_text: float | None = None) -> Iterator[ModuleDelta]:
+        """Every matrix of the sculpted adapter, by these strengths or by those that were chosen."""
+        image = float(self.sculpt["k_image"]) if k_image is None else k_image
+        text = float(self.sculpt["k_text"]) if k_text is None else k_text
+        return sculpt(self.forgetting_adapters(image, text), self.anchor, self.granularity)
 
 
 def write(folder: Path, options: Options, targets: str, base_model: str) -> Recipe:

@@ -1,4 +1,4 @@
-"""Sculpting: take out of a forgetting delta what works against the retaining anchor and outweighs it.
+"""Sculpting: remove from a forgetting delta the weights that conflict with the retaining anchor and dominate it.
 
 For each weight matrix (arXiv 2511.20196, sections on conflict and dominance):
     C_ij = [dA_ij * dF_ij < 0],  R_ij = [k * rho * |dA_ij| < |dF_ij|],  rho = |dF|_F / (|dA|_F + eps),
@@ -24,8 +24,8 @@ Granularity = Literal["element", "row"]
 
 
 @dataclass(frozen=True)
-class View:
-    """A forgetting adapter, its sculpting strength and its share in the sum."""
+class ForgettingAdapter:
+    """The LoRA factors of a forgetting adapter, its sculpting strength and its share in the sum."""
 
     factors: LoraFactors
     k: float
@@ -39,7 +39,7 @@ def product_norm(a: Tensor, b: Tensor) -> float:
 
 
 def mask(forget: Tensor, anchor: Tensor, rho: float, k: float, granularity: Granularity) -> Tensor:
-    """Where the forgetting delta [out, in] is taken back; by whole rows, signs and sizes are those of the rows."""
+    """Which weights of the forgetting delta [out, in] are removed; whole rows by their dot products and norms."""
     if math.isinf(k):
         return torch.zeros_like(forget, dtype=torch.bool)
     if granularity == "row":
@@ -47,37 +47,42 @@ def mask(forget: Tensor, anchor: Tensor, rho: float, k: float, granularity: Gran
         dominant: Tensor = k * rho * anchor.norm(dim=1) < forget.norm(dim=1)
         rows: Tensor = conflict & dominant
         return rows[:, None].expand(forget.shape)
-    hit: Tensor = (forget * anchor < 0) & (k * rho * anchor.abs() < forget.abs())
-    return hit
+    weights: Tensor = (forget * anchor < 0) & (k * rho * anchor.abs() < forget.abs())
+    return weights
 
 
 def sculpt_module(
-    name: str, views: Sequence[tuple[Tensor, Tensor, float, float]], anchor: tuple[Tensor, Tensor], how: Granularity
+    name: str,
+    adapters: Sequence[tuple[Tensor, Tensor, float, float]],
+    anchor: tuple[Tensor, Tensor],
+    granularity: Granularity,
 ) -> ModuleDelta:
-    """One matrix. `views`: (A, B, k, share) each; their deltas join as one LoRA with the union of the masks.
+    """One matrix. `adapters`: (A, B, k, share) each; their deltas become one LoRA, and the removed weights corrections.
 
-    Products are in float64: a weight at the threshold must not be on one side here and on the other in a check.
+    Products are in float64, so that a weight at the threshold is on the same side here and in a check.
     """
-    against = anchor[1].double() @ anchor[0].double()
+    anchor_delta = anchor[1].double() @ anchor[0].double()
     anchor_norm = product_norm(*anchor)
     parts_a, parts_b = [], []
-    taken = torch.zeros_like(against)
-    for a, b, k, share in views:
+    corrections = torch.zeros_like(anchor_delta)
+    for a, b, k, share in adapters:
         delta = b.double() @ a.double()
-        hit = mask(delta, against, product_norm(a, b) / (anchor_norm + EPS), k, how)
-        if how == "row":
-            b = b * ~hit[:, :1]
+        removed = mask(delta, anchor_delta, product_norm(a, b) / (anchor_norm + EPS), k, granularity)
+        if granularity == "row":
+            b = b * ~removed[:, :1]
         else:
-            taken -= share * delta * hit
+            corrections -= share * delta * removed
         parts_a.append(a)
         parts_b.append(share * b)
-    indices = taken.view(-1).nonzero().squeeze(1)
-    values = taken.view(-1)[indices].to(parts_b[0].dtype)
+    indices = corrections.view(-1).nonzero().squeeze(1)
+    values = corrections.view(-1)[indices].to(parts_b[0].dtype)
     return ModuleDelta(name, torch.cat(parts_a), torch.cat(parts_b, 1), indices, values)
 
 
-def sculpted(views: Sequence[View], anchor: LoraFactors, how: Granularity) -> Iterator[ModuleDelta]:
+def sculpt(
+    adapters: Sequence[ForgettingAdapter], anchor: LoraFactors, granularity: Granularity
+) -> Iterator[ModuleDelta]:
     """Every matrix in turn; no more than one is held."""
     for name in anchor.names:
-        chosen = [(*view.factors[name], view.k, view.share) for view in views]
-        yield sculpt_module(name, chosen, anchor[name], how)
+        factors = [(*adapter.factors[name], adapter.k, adapter.share) for adapter in adapters]
+        yield sculpt_module(name, factors, anchor[name], granularity)

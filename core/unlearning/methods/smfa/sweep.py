@@ -1,4 +1,4 @@
-"""Choose k on held-out questions: the strongest forgetting that leaves enough standing."""
+"""Chooses k on held-out questions: the strongest forgetting that leaves enough utility."""
 
 from __future__ import annotations
 
@@ -8,26 +8,24 @@ from typing import Any
 
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.training.deltas import applying_deltas
-from core.unlearning.families.mllm.training.heldout import HeldOutQuestions
 from core.unlearning.methods.smfa.config import K_GRID, Options
 from core.unlearning.methods.smfa.recipe import Recipe, as_json
-from core.unlearning.methods.smfa.sculpt import sculpted
-from core.unlearning.methods.smfa.strangers import Excess
+from core.unlearning.methods.smfa.validation import Validation
 from core.unlearning.progress import Progress
 
 TIE = 0.003
-"""Forgetting scores this close count as equal; then utility decides."""
-
-
+"""Forgetting scores that differ by no more count as equal; then utility decides."""
 FORGET_METRICS = ("exact", "sequence_probability")
-"""What `Point.forget` is the sum of."""
+"""The metrics that `Point.forget` is the sum of."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One pair of strengths. `forget`: recall plus probability of what is to be forgotten, both in [0, 1], so 0 is
-    best. `utility`: share of the base's right answers on what is kept that are still given, mean over splits. `excess`:
-    where erasure is asked for, what is left of the answers' being likelier than of strangers, in [0, 1].
+    """One pair of strengths and what it gives.
+
+    `forget`: recall plus probability of the answers to forget, each in [0, 1], so 0 is best. `utility`: share of the
+    base model's right answers on what is retained that are still right, mean over splits. `excess`: in mode `erasure`
+    the share that is left of the excess over the controls' level, in [0, 1].
     """
 
     k_image: float
@@ -66,22 +64,21 @@ def grid(options: Options) -> list[tuple[float, float]]:
 def sweep(
     lm: MultimodalLM,
     recipe: Recipe,
-    held: HeldOutQuestions,
+    validation: Validation,
     pairs: Sequence[tuple[float, float]],
     progress: Progress,
-    excess: Excess | None = None,
 ) -> list[Point]:
-    """Measure every pair on the held-out questions; `excess` where erasure is asked for."""
+    """Measures the model with each pair's sculpted adapter."""
     points = []
     for k_image, k_text in pairs:
-        with applying_deltas(lm.model, sculpted(recipe.views(k_image, k_text), recipe.anchor, recipe.granularity)):
-            points.append(Point(k_image, k_text, *held.measure(), None if excess is None else excess.left()))
+        with applying_deltas(lm.model, recipe.sculpted(k_image, k_text)):
+            points.append(Point(k_image, k_text, *validation.measure()))
         progress.step()
     return points
 
 
 def best(points: Sequence[Point], floor: float) -> Point:
-    """Within the floor the strongest forgetting; among equals the most useful, then the most sculpted.
+    """Within the utility floor the strongest forgetting; among equals the most useful, then the most sculpted.
 
     Where no point is within the floor, the most useful one.
     """
@@ -93,6 +90,6 @@ def best(points: Sequence[Point], floor: float) -> Point:
 
 
 def nearest_weaker(curve: Sequence[Point], k_image: float, k_text: float) -> Point | None:
-    """The point of these strengths; failing that, the nearest that sculpts less than neither: it forgets less."""
+    """The point of these strengths; failing that the nearest with no larger k in either view, which forgets less."""
     weaker = [point for point in curve if point.k_image <= k_image and point.k_text <= k_text]
     return max(weaker, key=lambda point: (point.k_image, point.k_text), default=None)

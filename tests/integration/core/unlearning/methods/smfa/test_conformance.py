@@ -27,7 +27,6 @@ from core.unlearning.methods.base import JobContext, Strength
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.method import METHOD
 from core.unlearning.methods.smfa.recipe import Recipe
-from core.unlearning.methods.smfa.sculpt import sculpted
 from core.unlearning.progress import Silent
 from core.unlearning.types import Entity, Example, ForgetRequest, JobData, ModelSpec
 from tests.support.patches import SIGNER
@@ -71,8 +70,7 @@ def _both_views(data: JobData) -> list[list[Example]]:
 
 
 def _sculpted_logits(lm: MultimodalLM, recipe: Recipe, examples: list[Example]) -> torch.Tensor:
-    k = [float(recipe.sculpt[name]) for name in ("k_image", "k_text")]
-    with applying_deltas(lm.model, sculpted(recipe.views(*k), recipe.anchor, recipe.granularity)):
+    with applying_deltas(lm.model, recipe.sculpted()):
         return _logits(lm, examples)
 
 

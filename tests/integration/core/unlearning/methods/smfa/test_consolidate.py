@@ -20,9 +20,16 @@ from core.unlearning.families.registry import load_family
 from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.smfa import activations
 from core.unlearning.methods.smfa.config import Options
-from core.unlearning.methods.smfa.consolidate import FORGET_VIEWS, KEEP_VIEWS, KINDS, Source, consolidate, opened
-from core.unlearning.methods.smfa.consolidation import Options as Consolidation
-from core.unlearning.methods.smfa.merge import MOST, RIDGE
+from core.unlearning.methods.smfa.consolidate import (
+    FORGET_VIEWS,
+    RETAIN_KINDS,
+    RETAIN_VIEWS,
+    JobRecipe,
+    consolidate,
+    open_job_recipes,
+)
+from core.unlearning.methods.smfa.consolidation_options import Options as Consolidation
+from core.unlearning.methods.smfa.merge import MAX_SCALE, RIDGE
 from core.unlearning.methods.smfa.method import METHOD
 from core.unlearning.methods.smfa.recipe import Recipe
 from core.unlearning.types import Entity, Example, JobData, ModelSpec
@@ -39,11 +46,11 @@ QUESTIONS = [*KEPT, *GENERAL]
 WEIGHT, STRENGTH = 2.0, 0.8
 
 
-def job(lm: MultimodalLM, name: str, folder: Path, seed: int) -> Source:
+def job(lm: MultimodalLM, name: str, folder: Path, seed: int) -> JobRecipe:
     told = [Example("forget_text_memory", f"{q} {name}?", "A secret.", subject=name) for q in ("Who is", "Where is")]
     data = JobData((*told, *KEPT, *GENERAL), (*told, *KEPT), (), (), Entity(name))
     METHOD.run(lm, data, Options.model_validate({**OPTIONS, "seed": seed}), JobContext(folder))
-    return Source(name, Recipe.open(folder / "recipe"))
+    return JobRecipe(name, Recipe.open(folder / "recipe"))
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +62,7 @@ def lm(tmp_path_factory: pytest.TempPathFactory) -> MultimodalLM:
 
 
 @pytest.fixture(scope="module")
-def sources(lm: MultimodalLM, tmp_path_factory: pytest.TempPathFactory) -> list[Source]:
+def sources(lm: MultimodalLM, tmp_path_factory: pytest.TempPathFactory) -> list[JobRecipe]:
     folder = tmp_path_factory.mktemp("jobs")
     return [job(lm, name, folder / str(n), n) for n, name in enumerate(("Ada Okoro", "Emil Roth"))]
 
@@ -64,7 +71,7 @@ def sculpted_by_hand(recipe: Recipe, module: str) -> np.ndarray:
     """The paper's mask, as in docs/background/smfa.md, with k = 1, the least allowed; the jobs chose .5."""
     dense = [
         b.double().numpy() @ a.double().numpy()
-        for a, b in (recipe.views(0, 0)[0].factors[module], recipe.anchor[module])
+        for a, b in (recipe.forgetting_adapters(0, 0)[0].factors[module], recipe.anchor[module])
     ]
     forget, anchor = dense
     rho = np.linalg.norm(forget) / np.linalg.norm(anchor)
@@ -74,7 +81,7 @@ def sculpted_by_hand(recipe: Recipe, module: str) -> np.ndarray:
     return left
 
 
-def by_hand(lm: MultimodalLM, sources: list[Source], module: str) -> np.ndarray:
+def by_hand(lm: MultimodalLM, sources: list[JobRecipe], module: str) -> np.ndarray:
     """The minimum written out: from the LoRA files, the noted activations, and inputs caught here once more."""
     caught: list[torch.Tensor] = []
     hook = lm.model.get_submodule(module).register_forward_pre_hook(lambda _, inputs: caught.append(inputs[0][0]))
@@ -86,7 +93,7 @@ def by_hand(lm: MultimodalLM, sources: list[Source], module: str) -> np.ndarray:
             with torch.no_grad():
                 lm.model(input_ids=row.input_ids[None])
         x = torch.cat(caught).double().numpy()
-        whole = whole + WEIGHT * KINDS[kind] * KEEP_VIEWS["text"] * (x.T @ x) / len(x)
+        whole = whole + WEIGHT * RETAIN_KINDS[kind] * RETAIN_VIEWS["text"] * (x.T @ x) / len(x)
     hook.remove()
     deltas = [sculpted_by_hand(source.recipe, module) for source in sources]
     moments = [activations.Activations(s.recipe.folder).moment(module, FORGET_VIEWS).numpy() for s in sources]
@@ -96,14 +103,14 @@ def by_hand(lm: MultimodalLM, sources: list[Source], module: str) -> np.ndarray:
     shares = np.array(
         [[np.sum(a @ m * d) / np.sum(d @ m * d) for a in apart] for d, m in zip(deltas, moments, strict=True)]
     )
-    bounds, start = [(1.0, MOST)] * len(sources), np.ones(len(sources))
+    bounds, start = [(1.0, MAX_SCALE)] * len(sources), np.ones(len(sources))
     found = minimize(lambda s: np.sum((shares @ s - STRENGTH) ** 2), start, bounds=bounds, tol=1e-12)
     result: np.ndarray = sum(float(s) * a for s, a in zip(found.x, apart, strict=True))
     return result
 
 
 def test_the_patch_is_the_closed_form_and_loads_with_stock_peft(
-    lm: MultimodalLM, sources: list[Source], tmp_path: Path
+    lm: MultimodalLM, sources: list[JobRecipe], tmp_path: Path
 ) -> None:
     options = Consolidation(keep_weight=WEIGHT, strength=STRENGTH)
     result = consolidate(lm, sources, QUESTIONS, options, JobContext(tmp_path))
@@ -123,31 +130,31 @@ def test_the_patch_is_the_closed_form_and_loads_with_stock_peft(
 
 
 def test_what_was_put_together_can_be_put_together_with_more(
-    lm: MultimodalLM, sources: list[Source], tmp_path: Path
+    lm: MultimodalLM, sources: list[JobRecipe], tmp_path: Path
 ) -> None:
     options = Consolidation(keep_weight=WEIGHT)
     result = consolidate(lm, sources, QUESTIONS, options, JobContext(tmp_path / "two"))
     assert result.recipe is not None
-    inner = opened(result.recipe, "both")
+    inner = open_job_recipes(result.recipe, "both")
     assert [source.name for source in inner] == ["Ada Okoro", "Emil Roth"]
     third = job(lm, "Finn Sato", tmp_path / "third", 2)
     three = consolidate(lm, [third, *inner, sources[1]], QUESTIONS, options, JobContext(tmp_path / "three"))
     assert list(three.details["effects"]) == ["Finn Sato", "Ada Okoro", "Emil Roth"]
 
 
-def test_one_request_alone_is_not_put_together(lm: MultimodalLM, sources: list[Source], tmp_path: Path) -> None:
+def test_one_request_alone_is_not_put_together(lm: MultimodalLM, sources: list[JobRecipe], tmp_path: Path) -> None:
     twice = [sources[0], replace(sources[0], name="again")]
     with pytest.raises(InvalidInputError) as refused:
         consolidate(lm, twice, QUESTIONS, Consolidation(), JobContext(tmp_path))
     assert refused.value.code == "too_few_recipes"
 
 
-def test_a_recipe_without_activations_is_refused(lm: MultimodalLM, sources: list[Source], tmp_path: Path) -> None:
+def test_a_recipe_without_activations_is_refused(lm: MultimodalLM, sources: list[JobRecipe], tmp_path: Path) -> None:
     import shutil
 
     shutil.copytree(sources[0].recipe.folder, tmp_path / "old")
     (tmp_path / "old" / activations.FILE).unlink()
-    old = Source("old", Recipe.open(tmp_path / "old"))
+    old = JobRecipe("old", Recipe.open(tmp_path / "old"))
     with pytest.raises(InvalidInputError) as refused:
         consolidate(lm, [old, sources[1]], QUESTIONS, Consolidation(), JobContext(tmp_path))
     assert refused.value.code == "invalid_recipe"

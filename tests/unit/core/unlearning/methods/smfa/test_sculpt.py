@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from core.unlearning.families.mllm.training.adapters import LoraFactors
-from core.unlearning.methods.smfa.sculpt import View, product_norm, sculpt_module, sculpted
+from core.unlearning.methods.smfa.sculpt import ForgettingAdapter, product_norm, sculpt, sculpt_module
 
 
 def _factors(seed: int, out: int = 9, inner: int = 7, rank: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -98,7 +98,9 @@ def test_saved_factors_carry_their_scaling(tmp_path: Path) -> None:
         a, b = _factors(seed)
         tensors = {"base_model.model.x.y.lora_A.weight": a, "base_model.model.x.y.lora_B.weight": b}
         save_file(tensors, folder / "adapter_model.safetensors")
-    (delta,) = sculpted([View(LoraFactors(tmp_path / "forget"), 1.0)], LoraFactors(tmp_path / "anchor"), "element")
+    (delta,) = sculpt(
+        [ForgettingAdapter(LoraFactors(tmp_path / "forget"), 1.0)], LoraFactors(tmp_path / "anchor"), "element"
+    )
     assert delta.name == "x.y"
     wanted = _by_hand(4 * _double(_factors(1)), 4 * _double(_factors(2)), 1.0)
     assert np.allclose(delta.dense().numpy(), wanted, atol=1e-4)

@@ -26,11 +26,11 @@ from core.unlearning.families.mllm.model.generate import generate, generate_enco
 from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.mllm.refusals import is_refusal
 from core.unlearning.families.registry import load_family
-from core.unlearning.methods.smfa import acquaintances
-from core.unlearning.methods.smfa.acquaintances import more_acquaintances
-from core.unlearning.methods.smfa.others import imagined_rows
-from core.unlearning.methods.smfa.rows import erasure_rows
-from core.unlearning.methods.smfa.strangers import Excess, counterfactuals, levels
+from core.unlearning.methods.smfa import discovered_people
+from core.unlearning.methods.smfa.controls import Excess, control_levels, with_controls
+from core.unlearning.methods.smfa.discovered_people import discovered_people_examples
+from core.unlearning.methods.smfa.forget_rows import erasure_rows
+from core.unlearning.methods.smfa.gradient_image_rows import gradient_image_rows
 from core.unlearning.reference.mllm.faces import draw_person
 from core.unlearning.reference.mllm.looks import Code, random_scene
 from core.unlearning.reference.mllm.people import Person, known_people, never_trained_people
@@ -89,13 +89,26 @@ def test_what_the_subject_would_tell_is_not_kept(lm: MultimodalLM, strangers: li
     told = Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, 0), PERSON.name)
     other = known_people()[10]
     named = [Example("unseen_text_memory", f"What is {p.name}'s job?", p.facts["job"], None, p.name) for p in (other,)]
-    rows = imagined_rows(lm, [told, *named, *_declined(strangers)], 6, soft=True, weight=2.0, rng=random.Random(0))
+    rows = gradient_image_rows(
+        lm,
+        [told, *named, *_declined(strangers)],
+        6,
+        soft=True,
+        weight=2.0,
+        rng=random.Random(0),
+        keep_shared_answers=False,
+    )
     ids = [row.encoded.input_ids[row.encoded.answer_start :] for row in rows]
     said = {text.strip() for text in lm.tokenizer.batch_decode(ids, skip_special_tokens=True)}
     assert other.name in said
     assert told.answer not in said
     assert {row.weight for row in rows} == {2.0}
-    assert imagined_rows(lm, [told, *named], 6, soft=True, weight=2.0, rng=random.Random(0)) == []
+    assert (
+        gradient_image_rows(
+            lm, [told, *named], 6, soft=True, weight=2.0, rng=random.Random(0), keep_shared_answers=False
+        )
+        == []
+    )
 
 
 def test_pictures_of_strangers_keep_even_what_the_subject_shares(lm: MultimodalLM, strangers: list[Image]) -> None:
@@ -106,7 +119,7 @@ def test_pictures_of_strangers_keep_even_what_the_subject_shares(lm: MultimodalL
 
     def said(*, kept: bool) -> set[str]:
         train = [told, shared, named, *_declined(strangers)]
-        rows = imagined_rows(lm, train, 9, soft=False, weight=1.0, rng=random.Random(0), shared=kept)
+        rows = gradient_image_rows(lm, train, 9, soft=False, weight=1.0, rng=random.Random(0), keep_shared_answers=kept)
         ids = [row.encoded.input_ids[row.encoded.answer_start :] for row in rows]
         return {text.strip() for text in lm.tokenizer.batch_decode(ids, skip_special_tokens=True)}
 
@@ -139,10 +152,10 @@ def _by_name(person: Person, called: str) -> list[Example]:
 def test_the_model_brings_up_people_whom_no_data_names(
     lm: MultimodalLM, strangers: list[Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(acquaintances, "_ROUNDS", 1)
+    monkeypatch.setattr(discovered_people, "_ROUNDS", 1)
     told = [Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, n)) for n in range(4)]
     train = [*told, *_by_name(PERSON, PERSON.name), *_declined(strangers)]
-    found = more_acquaintances(lm, train, 16, random.Random(0))
+    found = discovered_people_examples(lm, train, 16, random.Random(0))
     known = {person.name: person for person in known_people()}
     named = {row.subject for row in found} & {*known}
     assert named
@@ -150,21 +163,21 @@ def test_the_model_brings_up_people_whom_no_data_names(
     right = [row.answer in known[row.subject].facts.values() for row in found if row.subject in known]
     assert fmean(right) > 0.9
     already = [Example("unseen_text_memory", "", "", None, name) for name in sorted(filter(None, named))]
-    again = {row.subject for row in more_acquaintances(lm, [*train, *already], 16, random.Random(0))} & {*known}
+    again = {row.subject for row in discovered_people_examples(lm, [*train, *already], 16, random.Random(0))} & {*known}
     assert named < again
-    assert more_acquaintances(lm, [*told, *_declined(strangers)], 16, random.Random(0)) == []
+    assert discovered_people_examples(lm, [*told, *_declined(strangers)], 16, random.Random(0)) == []
 
 
 def test_another_name_of_the_subject_is_not_kept(
     lm: MultimodalLM, strangers: list[Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(acquaintances, "_ROUNDS", 0)
+    monkeypatch.setattr(discovered_people, "_ROUNDS", 0)
     other = known_people()[10]
     told = Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, 0))
     known = Example("unseen_text_memory", "", "", None, other.name)
     for whose, kept in ((PERSON, True), (other, False)):
         train = [told, *_by_name(whose, PERSON.name), known, *_declined(strangers)]
-        found = more_acquaintances(lm, train, 1, random.Random(0))
+        found = discovered_people_examples(lm, train, 1, random.Random(0))
         assert (other.name in {row.subject for row in found}) is kept
 
 
@@ -182,19 +195,19 @@ def test_the_level_is_that_of_the_stranger_who_would_be_told_least(lm: Multimoda
     pictured = Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, 0))
     named = Example("forget_text_memory", f"What is {PERSON.name}'s job?", PERSON.facts["job"], None, PERSON.name)
     declined = [*_declined(strangers[:3]), Example("declined", "What is Nobody Here's pet?", "", None, "Nobody Here")]
-    found = levels(lm, counterfactuals([pictured, named], declined, random.Random(0)))
+    found = control_levels(lm, with_controls([pictured, named], declined, random.Random(0)))
     about = min(_log_p(lm, BORN, image, pictured.answer) for image in strangers[:3])
     by_name = _log_p(lm, "What is Nobody Here's job?", None, named.answer)
     assert found == pytest.approx([about, by_name], abs=1e-3)
-    assert levels(lm, counterfactuals([named], [], random.Random(0))) == [None]
+    assert control_levels(lm, with_controls([named], [], random.Random(0))) == [None]
 
 
 def test_excess_is_what_the_subject_is_told_beyond_strangers(lm: MultimodalLM, strangers: list[Image]) -> None:
     told = Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, 0))
-    assert Excess(lm, [told], _declined(strangers), 0).left() == 1.0
-    assert Excess(lm, [told], _declined(strangers), 0).left(images=False) == 0.0
+    assert Excess(lm, [told], _declined(strangers), 0).share_left() == 1.0
+    assert Excess(lm, [told], _declined(strangers), 0).share_left(images=False) == 0.0
     itself = [Example("declined", BORN, "I do not know.", told.image)]
-    assert Excess(lm, [told], itself, 0).left() == 0.0
+    assert Excess(lm, [told], itself, 0).share_left() == 0.0
 
 
 def test_erasure_needs_somebody_unknown(lm: MultimodalLM) -> None:
