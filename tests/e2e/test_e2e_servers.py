@@ -49,7 +49,7 @@ def test_a_broker_a_database_and_a_store_that_fall(
         api.held(first, gate, 1)
         s3.kill()
         gate.open()
-        eventually(lambda: len(worker.lines(event="store_away", job_id=first)) >= TRIES_OF_30_SECONDS, PATIENCE)
+        api.until(first, lambda _: len(worker.lines(event="store_away", job_id=first)) >= TRIES_OF_30_SECONDS, PATIENCE)
         assert api.job(first)["status"] == "running"
         s3.start()
         for job_id in (first, second):
