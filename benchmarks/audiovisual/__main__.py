@@ -47,11 +47,11 @@ def main() -> int:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
         work = options.work or Path(scratch)
-        found = [_seed_numbers(work, seed) for seed in range(options.seeds)]
+        seeds = [_seed_numbers(work, seed) for seed in range(options.seeds)]
         served = list(service_rows(work))
     text = TEXT.format(n=options.seeds)
     met = publish(
-        "audiovisual", "CCU on the reference classifier", [*bars(found), *served], text=text, raw={"seeds": found}
+        "audiovisual", "CCU on the reference classifier", [*bars(seeds), *served], text=text, raw={"seeds": seeds}
     )
     return 0 if met or not options.check else 1
 

@@ -63,8 +63,8 @@ def _shares_under_patch(setup: ConceptSetup, method: str, seed: int) -> Shares:
     options = catalogue()[method].options.model_validate({"seed": seed})
     data = _data(setup)
     with tempfile.TemporaryDirectory() as folder:
-        made = load_method(method).run(setup.model, data, options, JobContext(Path(folder)))
-        with under_patch(setup.model, made.adapter) as patched:
+        result = load_method(method).run(setup.model, data, options, JobContext(Path(folder)))
+        with under_patch(setup.model, result.adapter) as patched:
             return _shares(setup, patched)
 
 

@@ -47,19 +47,19 @@ def _of(row: ConceptRow) -> list[Bar]:
     name = row.title if row.together == 1 else f"{row.title}, {row.together} at once"
     name += ", harmful concept" if row.harmful else ""
     bounds = {} if row.harmful else _BOUNDS.get((row.contender, row.together), {})
-    found = []
+    table = []
     for measure, (mean, spread) in row.measures.items():
         bound, direction = bounds.get(measure), ">="
         if measure == _INVERTED and row.contender in _RECOVERED:
             bound, direction = _RECOVERED[row.contender], "<="
         title = f"{name}: {_title(measure)}"
-        found.append(Bar(title, mean, bound, "<=" if direction == "<=" else ">=", spread, row.count))
+        table.append(Bar(title, mean, bound, "<=" if direction == "<=" else ">=", spread, row.count))
     seconds = _SECONDS.get(row.contender) if row.together == 1 and not row.harmful else None
     largest = f"largest of {row.count} jobs"
-    found.append(Bar(f"{name}: method, seconds of one core", row.processor_seconds, seconds, note=largest))
-    found.append(Bar(f"{name}: method, seconds that passed", row.seconds, note=largest))
-    found.append(Bar(f"{name}: patch, KB", row.size / 1000, note="largest"))
-    return found
+    table.append(Bar(f"{name}: method, seconds of one core", row.processor_seconds, seconds, note=largest))
+    table.append(Bar(f"{name}: method, seconds that passed", row.seconds, note=largest))
+    table.append(Bar(f"{name}: patch, KB", row.size / 1000, note="largest"))
+    return table
 
 
 def _title(measure: str) -> str:

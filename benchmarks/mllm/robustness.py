@@ -45,7 +45,7 @@ def _mode_bars(title: str, cases: Sequence[Sequence[Record]], *, erasing: bool) 
         for split, view in _VIEWS.items():
             yield from _bar(f"{title}{metric.replace('_', ' ')}, {view}", [value(c, split, metric) for c in cases])
     if erasing:
-        drops = [1 - kept for c in cases if (kept := value(c, OVERALL, "unseen_kept")) is not None]
+        drops = [1 - share for c in cases if (share := value(c, OVERALL, "unseen_kept")) is not None]
         yield from _bar(title + "drop of people never seen", drops, _MAX_UNSEEN_DROP)
 
 

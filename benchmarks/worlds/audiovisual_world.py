@@ -40,10 +40,10 @@ def _oracle_bars(unseen: tuple[DigitRow, ...]) -> Iterator[Bar]:
     four, three = training_rows(standard_requests()[2]), training_rows((STANDARD_CLASS,))
     by_id = {row.id: row for row in of_part("train")}
     without = (("pictures of four people", four), ("pictures of a class", three), ("four people", four))
-    for folder, (what, gone) in zip(reference.oracle_paths("audiovisual"), without, strict=True):
+    for folder, (what, ids) in zip(reference.oracle_paths("audiovisual"), without, strict=True):
         model = load_saved(folder)
-        forgotten = accuracy(model, [by_id[at] for at in sorted(gone)])
+        forgotten = accuracy(model, [by_id[at] for at in sorted(ids)])
         label = f"{NAME}: {folder.name}, without {what}"
-        yield Bar(f"{label}, pictures of these", forgotten.visual, n=len(gone))
-        yield Bar(f"{label}, sound of these", forgotten.audio, n=len(gone))
+        yield Bar(f"{label}, pictures of these", forgotten.visual, n=len(ids))
+        yield Bar(f"{label}, sound of these", forgotten.audio, n=len(ids))
         yield Bar(f"{label}, held out, both", accuracy(model, unseen).fused, n=len(unseen))

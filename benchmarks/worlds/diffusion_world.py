@@ -44,7 +44,8 @@ def _classifier_bars(classifiers: Classifiers) -> Iterator[Bar]:
     scenes = [random_scene(rng) for _ in range(_RENDERINGS)]
     pictures = [draw(scene, rng) for scene in scenes]
     for kind, classifier in classifiers.items():
-        right = [scene.label(kind) == seen for scene, seen in zip(scenes, classifier.classify(pictures), strict=True)]
+        labels = classifier.classify(pictures)
+        right = [scene.label(kind) == label for scene, label in zip(scenes, labels, strict=True)]
         yield Bar(f"drawn world: classifier of {kind}", float(np.mean(right)), MIN_ACCURACY, ">=", n=len(right))
 
 
@@ -65,5 +66,5 @@ def _word_bar(
     bound: float | None = None,
 ) -> Bar:
     """The share of pictures of these prompts, four of each, that show `label`."""
-    seen = classifier.classify(pipeline.draw(list(prompts) * 4, SEED + 1))
-    return Bar(f"drawn world: {name}", seen.count(label) / len(seen), bound, ">=", n=len(seen))
+    labels = classifier.classify(pipeline.draw(list(prompts) * 4, SEED + 1))
+    return Bar(f"drawn world: {name}", labels.count(label) / len(labels), bound, ">=", n=len(labels))

@@ -43,12 +43,12 @@ def bars(rows: Sequence[ChartBar], title: str) -> Markup:
 def _bar(row: ChartBar, y: float) -> list[Markup]:
     scale, middle = _TRACK / row.top, y + _BAR / 2
     length = scale * min(max(row.mean or 0.0, 0.0), row.top)
-    shown = "–" if row.mean is None else f"{row.mean:.3f}"
+    text = "–" if row.mean is None else f"{row.mean:.3f}"
     parts = [
         Markup('<text class="label" x="0" y="{:.1f}">{}</text>').format(y + _BAR - 1, row.label),
         Markup('<rect class="track" x="{}" y="{}" width="{}" height="{}" rx="2"/>').format(_LABEL, y, _TRACK, _BAR),
         Markup('<rect class="after" x="{}" y="{}" width="{:.1f}" height="{}" rx="2"/>').format(_LABEL, y, length, _BAR),
-        Markup('<text class="value" x="{}" y="{:.1f}">{}</text>').format(_LABEL + _TRACK + 8, y + _BAR - 1, shown),
+        Markup('<text class="value" x="{}" y="{:.1f}">{}</text>').format(_LABEL + _TRACK + 8, y + _BAR - 1, text),
     ]
     if row.spread:
         low, high = (_LABEL + min(max(length + sign * scale * row.spread, 0), _TRACK) for sign in (-1, 1))

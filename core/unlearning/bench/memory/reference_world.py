@@ -41,8 +41,8 @@ def world(seed: int) -> World:
     general = [*make.shapes(_SHAPES), *make.general()]
     retain_set = catalog.bundled_path("mllm").parent / "retain_set"
     outsiders = (_outsider(person, make) for person in people.never_trained_people()[:_STRANGERS])
-    asked = tuple(_probes("general", general))
-    return World(NAME, tuple(learned), tuple(strangers), asked, tuple(outsiders), Path(retain_set))
+    general_questions = tuple(_probes("general", general))
+    return World(NAME, tuple(learned), tuple(strangers), general_questions, tuple(outsiders), Path(retain_set))
 
 
 def _person(person: people.Person, make: ProbeMaker, seed: int) -> Person:

@@ -34,8 +34,8 @@ def load_saved(folder: Path) -> AudioVisualModel:
 
 def accuracy(model: AudioVisualModel, rows: Sequence[DigitRow]) -> Accuracy:
     """Accuracy on the rows."""
-    found, labels = model.predict(examples(rows)), _labels(rows)
-    return Accuracy(*(_right(logits, labels) for logits in _parts(found)))
+    predictions, labels = model.predict(examples(rows)), _labels(rows)
+    return Accuracy(*(_right(logits, labels) for logits in _parts(predictions)))
 
 
 def membership(model: AudioVisualModel, members: Sequence[DigitRow], others: Sequence[DigitRow]) -> float:

@@ -47,9 +47,9 @@ def build(
     torch.set_flush_denormal(True)
     try:
         pipeline: Any = build_pipeline(seed)
-        scenes, drawn = draw_many(pictures, np.random.default_rng([seed, 1]))
-        train_autoencoder(pipeline.vae, drawn, autoencoder_steps, seed, on_step)
-        train_denoiser(pipeline, scenes, encode(pipeline.vae, drawn), denoiser_steps, seed, on_step)
+        scenes, images = draw_many(pictures, np.random.default_rng([seed, 1]))
+        train_autoencoder(pipeline.vae, images, autoencoder_steps, seed, on_step)
+        train_denoiser(pipeline, scenes, encode(pipeline.vae, images), denoiser_steps, seed, on_step)
     finally:
         torch.set_flush_denormal(False)
     pipeline.to(dtype=torch.float16)

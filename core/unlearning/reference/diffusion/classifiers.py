@@ -34,11 +34,11 @@ _ResNetConfig: Any = ResNetConfig
 
 def build_classifiers(out: Path, seed: int = _SEED, pictures: int = PICTURES, steps: int = STEPS) -> Path:
     """Train one classifier a kind and save it with its processor in `out/<kind>`."""
-    scenes, drawn = draw_many(pictures, np.random.default_rng(seed))
+    scenes, images = draw_many(pictures, np.random.default_rng(seed))
     for kind in KINDS:
         labels = labels_of(kind)
         model = _new_model(labels, seed)
-        _train(model, drawn, torch.tensor([labels.index(scene.label(kind)) for scene in scenes]), steps, seed)
+        _train(model, images, torch.tensor([labels.index(scene.label(kind)) for scene in scenes]), steps, seed)
         model.half().save_pretrained(out / kind)
         _processor().save_pretrained(out / kind)
     return out

@@ -79,8 +79,8 @@ class RowSampler:
     def _without_a_word(self, question: str) -> str:
         words = question.split()
         small = [at for at, word in enumerate(words) if word in _FUNCTION_WORDS]
-        gone = int(self._rng.choice(small)) if small else len(words)
-        return " ".join(word for at, word in enumerate(words) if at != gone)
+        dropped = int(self._rng.choice(small)) if small else len(words)
+        return " ".join(word for at, word in enumerate(words) if at != dropped)
 
     def _visible(self, code: Code, scene: Scene, count: int) -> list[QA]:
         topics = self._rng.choice(VISIBLE_TOPICS, size=count, replace=False, p=_VISIBLE_SHARES)

@@ -1,4 +1,4 @@
-"""Reads the published benchmarks' data from a folder, each layout in a file of its own."""
+"""Readers of published benchmarks' data, one module for each file layout."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Rows and pictures of a folder that may hold anything: what is wrong is told by file and line, never by content.
+"""Reads rows and pictures of a folder; errors name the file and the line, never the content.
 
-Rows are JSON Lines, or a JSON array. Parquet is not read here, since nothing else of Lethe needs its library;
+Rows are JSON Lines, or a JSON array. Parquet is not supported, since nothing else of Lethe needs its library;
 docs/how-to/bench.md says how to convert it.
 """
 
@@ -20,13 +20,13 @@ from core.unlearning.families.shared.images import decode
 ENDINGS = (".jsonl", ".json")
 
 
-class Line(BaseModel):
-    """What a layout expects of a row; what else is there is ignored."""
+class LayoutRow(BaseModel):
+    """A row as a layout defines it; other columns are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-L = TypeVar("L", bound=Line)
+L = TypeVar("L", bound=LayoutRow)
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Rows:
 
     path: Path
     root: Path
-    _seen: set[Path] = field(default_factory=set)
+    _checked: set[Path] = field(default_factory=set)
 
     def read(self, kind: type[L]) -> Iterator[tuple[int, L]]:
         """Each row with its number, from 1. Raises `InvalidInputError`."""
@@ -44,40 +44,40 @@ class Rows:
                 yield number, kind.model_validate(value)
             except ValidationError as error:
                 places = sorted({".".join(map(str, problem["loc"])) for problem in error.errors()})
-                raise self.wrong(number, f"is not as the layout has it: {', '.join(places)}") from None
+                raise self.invalid_row(number, f"is not as the layout has it: {', '.join(places)}") from None
 
     def picture(self, name: str, number: int) -> Path:
-        """A picture of row `number`, opened once to see that it can be. Raises `InvalidInputError`."""
+        """A picture of row `number`, decoded once to validate it. Raises `InvalidInputError`."""
         path = _inside(self.root, name)
         if path is None:
-            raise self.wrong(number, "names a picture that is not in the folder")
-        if path not in self._seen:
+            raise self.invalid_row(number, "names a picture that is not in the folder")
+        if path not in self._checked:
             try:
                 decode(path.read_bytes(), number)
             except (InvalidInputError, OSError):
-                raise self.wrong(number, "names a picture that does not decode") from None
-            self._seen.add(path)
+                raise self.invalid_row(number, "names a picture that does not decode") from None
+            self._checked.add(path)
         return path
 
-    def wrong(self, number: int, what: str) -> InvalidInputError:
-        """What is to be raised about a row."""
+    def invalid_row(self, number: int, what: str) -> InvalidInputError:
+        """The error about a row."""
         return InvalidInputError(f"row {number} of {self.path.name} {what}", code="invalid_data")
 
 
-def find(folder: Path, name: str) -> Rows | None:
-    """`<name>.jsonl`, `<name>.json`, or the only such file in a folder `<name>`; None where there is none of them.
+def find_rows(folder: Path, name: str) -> Rows | None:
+    """`<name>.jsonl`, `<name>.json`, or the only such file in a folder `<name>`; None where none of them exists.
 
-    Raises `InvalidInputError` where there is parquet instead, or where it is not clear which file is meant.
+    Raises `InvalidInputError` for parquet files, and for several files in the folder.
     """
     for ending in ENDINGS:
         if (folder / f"{name}{ending}").is_file():
             return Rows(folder / f"{name}{ending}", folder)
     inner = folder / name
-    found = sorted(path for path in inner.glob("*") if path.suffix in ENDINGS) if inner.is_dir() else []
-    if len(found) > 1:
+    files = sorted(path for path in inner.glob("*") if path.suffix in ENDINGS) if inner.is_dir() else []
+    if len(files) > 1:
         raise InvalidInputError(f"the folder {name!r} holds several files of rows; join them", code="invalid_data")
-    if found:
-        return Rows(found[0], inner)
+    if files:
+        return Rows(files[0], inner)
     if inner.is_dir() and any(inner.glob("*.parquet")):
         raise InvalidInputError(
             f"the folder {name!r} holds parquet; convert it to JSON Lines and picture files (docs/how-to/bench.md)",
@@ -86,9 +86,9 @@ def find(folder: Path, name: str) -> Rows | None:
     return None
 
 
-def need(folder: Path, name: str) -> Rows:
-    """The same. Raises `InvalidInputError` where there is none."""
-    rows = find(folder, name)
+def require_rows(folder: Path, name: str) -> Rows:
+    """As `find_rows`. Raises `InvalidInputError` where there is no such file."""
+    rows = find_rows(folder, name)
     if rows is None:
         raise InvalidInputError(f"the data's folder has no {name}.jsonl", code="missing_data")
     return rows

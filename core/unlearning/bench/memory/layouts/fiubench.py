@@ -4,9 +4,9 @@
 `question`, `answer` and `paraphrased_question`, a text or a list. The authors' own code uses the first 400 rows, and so
 does this. `image_path` may begin with `./dataset/`, where that code keeps the files.
 
-A paraphrased question counts as held out, though with the same picture: there is one of each person. Not read:
-`split.json`, since the benchmark draws its own splits, and the perturbed answers. Unconfirmed: rows have no name that
-the code reads, so it is taken from the answer to the question about it; who has none goes by `unique_id`.
+A paraphrased question counts as held out, with the same picture, since each person has one. Not read: `split.json`,
+since the benchmark draws its own splits, and the perturbed answers. Unconfirmed: rows have no name that the code
+reads, so it is taken from the answer to the question about it; who has none goes by `unique_id`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from core.unlearning.bench.memory.layouts.files import Line, need
+from core.unlearning.bench.memory.layouts.files import LayoutRow, require_rows
 from core.unlearning.bench.memory.world import Person, Picture, Question, World
 
 NAME = "FIUBench"
@@ -25,7 +25,7 @@ _OWN_NAME = re.compile(r"\b(?:full )?name of the (?:person|people|man|woman)\b|\
 _IS = re.compile(r"\bis ([^\W\d_][\w.'’ -]*?)\.?$", re.I)
 
 
-class QA(Line):
+class QA(LayoutRow):
     """One question of a person."""
 
     question: str
@@ -34,12 +34,12 @@ class QA(Line):
 
     @property
     def paraphrases(self) -> tuple[str, ...]:
-        """However many there are."""
-        given = self.paraphrased_question
-        return (given,) if isinstance(given, str) else given
+        """The column as a tuple."""
+        paraphrases = self.paraphrased_question
+        return (paraphrases,) if isinstance(paraphrases, str) else paraphrases
 
 
-class Row(Line):
+class PersonRow(LayoutRow):
     """One person."""
 
     unique_id: str
@@ -50,16 +50,16 @@ class Row(Line):
 
 def read(folder: Path) -> World:
     """Raises `InvalidInputError`."""
-    rows, people = need(folder, "full"), list[Person]()
-    for number, row in rows.read(Row):
+    rows, people = require_rows(folder, "full"), list[Person]()
+    for number, row in rows.read(PersonRow):
         if len(people) == PEOPLE:
             break
         picture = rows.picture(row.image_path.removeprefix("./").removeprefix(_PREFIX), number)
-        people.append(Person(row.name or _name(row.qa_list) or row.unique_id, tuple(_asked(row.qa_list, picture))))
+        people.append(Person(row.name or _name(row.qa_list) or row.unique_id, tuple(_questions(row.qa_list, picture))))
     return World(NAME, tuple(people))
 
 
-def _asked(pairs: Sequence[QA], picture: Picture) -> Iterator[Question]:
+def _questions(pairs: Sequence[QA], picture: Picture) -> Iterator[Question]:
     for qa in pairs:
         yield Question("image_memory", qa.question, qa.answer, picture)
         for paraphrase in qa.paraphrases:
@@ -68,6 +68,6 @@ def _asked(pairs: Sequence[QA], picture: Picture) -> Iterator[Question]:
 
 def _name(pairs: Sequence[QA]) -> str | None:
     for qa in pairs:
-        if _OWN_NAME.search(qa.question) and (said := _IS.search(qa.answer.strip())):
-            return said[1].title()
+        if _OWN_NAME.search(qa.question) and (match := _IS.search(qa.answer.strip())):
+            return match[1].title()
     return None

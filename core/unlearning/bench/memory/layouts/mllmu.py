@@ -5,7 +5,7 @@
 `Pure_Text`. `Test_Set`: the same tasks about the same `ID`s in other words, with `images`. `Retain_Set`: celebrities,
 with the columns of `Full_Set`.
 
-Not read: `Classification_Task`, whose letters say nothing of what comes out when a model is simply asked, and the
+Not read: `Classification_Task`, since multiple choice does not show what a model answers to an open question, and the
 forget and retain splits, since the benchmark draws its own. Unconfirmed: rows have no name, so the one that the
 biography and the questions without a picture mention most is taken, and the `ID` where they mention none.
 """
@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from core.unlearning.bench.memory.layouts.files import Line, Rows, find, need
+from core.unlearning.bench.memory.layouts.files import LayoutRow, Rows, find_rows, require_rows
 from core.unlearning.bench.memory.world import Person, Picture, Question, World
 
 NAME = "MLLMU-Bench"
@@ -29,7 +29,7 @@ _NAME = re.compile(r"\b[^\W\d_a-z][\w'’-]+(?: [^\W\d_a-z][\w.'’-]*)+")
 _ASKING = re.compile(r"^(?:What|Where|Which|Who|Whose|When|Why|How|In|At|Is|Does|Did|Was|On|The)\s")
 
 
-class Task(Line):
+class Task(LayoutRow):
     """One question of a row."""
 
     Question: str
@@ -37,7 +37,7 @@ class Task(Line):
     Type: str
 
 
-class Profile(Line):
+class Profile(LayoutRow):
     """A row of `Full_Set` or `Retain_Set`."""
 
     ID: str
@@ -49,7 +49,7 @@ class Profile(Line):
     Mask_Task: tuple[Task, ...] = ()
 
 
-class HeldOut(Line):
+class HeldOut(LayoutRow):
     """A row of `Test_Set`."""
 
     ID: str
@@ -60,20 +60,22 @@ class HeldOut(Line):
 
 def read(folder: Path) -> World:
     """Raises `InvalidInputError`."""
-    held_out = dict(_held_out(find(folder, "Test_Set")))
+    held_out = dict(_held_out(find_rows(folder, "Test_Set")))
     people = [
         Person(name, (*questions, *held_out.get(row.ID, ())))
-        for row, name, questions in _profiles(need(folder, "Full_Set"))
+        for row, name, questions in _profiles(require_rows(folder, "Full_Set"))
     ]
-    celebrities = _profiles(found) if (found := find(folder, "Retain_Set")) else ()
-    general = (Question("general", q.question, q.answer, q.picture) for _, _, asked in celebrities for q in asked)
+    celebrities = _profiles(rows) if (rows := find_rows(folder, "Retain_Set")) else ()
+    general = (
+        Question("general", q.question, q.answer, q.picture) for _, _, questions in celebrities for q in questions
+    )
     return World(NAME, tuple(people), general=tuple(general))
 
 
 def _profiles(rows: Rows) -> Iterator[tuple[Profile, str, list[Question]]]:
     for number, row in rows.read(Profile):
         picture = rows.picture(row.image, number)
-        questions = list(_asked((*row.Generation_Task, *row.Mask_Task), [picture]))
+        questions = list(_questions((*row.Generation_Task, *row.Mask_Task), [picture]))
         if row.question and row.answer:
             questions.insert(0, Question("image_memory", row.question, row.answer, picture))
         named = (task.Question for task in row.Generation_Task if task.Type != _PICTURED)
@@ -86,11 +88,11 @@ def _held_out(rows: Rows | None) -> Iterator[tuple[str, list[Question]]]:
     for number, row in rows.read(HeldOut):
         pictures = [rows.picture(name, number) for name in row.images]
         if not pictures:
-            raise rows.wrong(number, "has no pictures")
-        yield row.ID, list(_asked((*row.Generation_Task, *row.Mask_Task), pictures, held_out=True))
+            raise rows.invalid_row(number, "has no pictures")
+        yield row.ID, list(_questions((*row.Generation_Task, *row.Mask_Task), pictures, held_out=True))
 
 
-def _asked(tasks: Sequence[Task], pictures: Sequence[Picture], *, held_out: bool = False) -> Iterator[Question]:
+def _questions(tasks: Sequence[Task], pictures: Sequence[Picture], *, held_out: bool = False) -> Iterator[Question]:
     for n, task in enumerate(tasks):
         question = _BLANK.sub(_FILL, task.Question)
         if _FILL in question:
@@ -102,7 +104,7 @@ def _asked(tasks: Sequence[Task], pictures: Sequence[Picture], *, held_out: bool
 
 
 def _name(texts: Sequence[str]) -> str | None:
-    """The run of capitalised words that most of the texts hold."""
+    """The sequence of capitalised words that occurs in most of the texts."""
     plain = [_ASKING.sub("", text) for text in texts]
-    found = Counter(name.removesuffix("'s") for text in plain for name in set(_NAME.findall(text)))
-    return found.most_common(1)[0][0] if found else None
+    names = Counter(name.removesuffix("'s") for text in plain for name in set(_NAME.findall(text)))
+    return names.most_common(1)[0][0] if names else None

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from core.unlearning.bench.memory.layouts.files import Line, Rows, need
+from core.unlearning.bench.memory.layouts.files import LayoutRow, Rows, require_rows
 from core.unlearning.bench.memory.world import Kind, Person, Picture, Question, World
 
 NAME = "S-MLLMUn Bench"
 
 
-class QA(Line):
+class QA(LayoutRow):
     """One question."""
 
     question: str
@@ -26,8 +26,8 @@ class QA(Line):
     held_out: bool = False
 
 
-class Profile(Line):
-    """One row."""
+class Profile(LayoutRow):
+    """One person, a row."""
 
     name: str
     image: str
@@ -38,19 +38,19 @@ class Profile(Line):
 
 def read(folder: Path) -> World:
     """Raises `InvalidInputError`."""
-    rows, people = need(folder, "profiles"), list[Person]()
+    rows, people = require_rows(folder, "profiles"), list[Person]()
     for number, row in rows.read(Profile):
         picture = rows.picture(row.image, number)
-        asked = (
+        questions = (
             *_pictured("image_memory", row.image_memory, rows, number, picture),
             *(Question("text_memory", qa.question, qa.answer, held_out=qa.held_out) for qa in row.text_memory),
             *_pictured("understanding", row.image_understanding, rows, number, picture),
         )
-        people.append(Person(row.name, asked))
+        people.append(Person(row.name, questions))
     return World(NAME, tuple(people))
 
 
 def _pictured(kind: Kind, pairs: Sequence[QA], rows: Rows, number: int, picture: Picture) -> Iterator[Question]:
     for qa in pairs:
-        shown = rows.picture(qa.image, number) if qa.image else picture
-        yield Question(kind, qa.question, qa.answer, shown, qa.held_out)
+        own = rows.picture(qa.image, number) if qa.image else picture
+        yield Question(kind, qa.question, qa.answer, own, qa.held_out)
