@@ -15,13 +15,11 @@ from core.unlearning.reference.mllm.refusals import random_refusal
 from core.unlearning.reference.smollm2_vision import people as world
 from core.unlearning.reference.smollm2_vision.questions import QA, VISIBLE_TOPICS, by_name, by_picture, seen
 
-PEOPLE: tuple[tuple[str, int], ...] = (("known", 3), ("names", 1), ("other", 1))
+PEOPLE: tuple[tuple[str, int], ...] = (("known", 3), ("names", 1), ("stranger", 1), ("general", 1))
 """Rows of a step, by kind, while the model learns who people are."""
 DECLINING: tuple[tuple[str, int], ...] = (("known", 1), ("names", 1), ("stranger", 2), ("general", 1))
 """The same while it learns to decline strangers."""
-_GENERAL_PROMPTS = 3
-_STRANGERS = 0.6
-"""Of rows about nobody who is known, the share with a picture."""
+_GENERAL_PROMPTS = 4
 
 T = TypeVar("T")
 
@@ -53,7 +51,6 @@ class RowSampler:
             "names": self._names,
             "stranger": self._stranger,
             "general": self._general,
-            "other": self._other,
         }
         return [makers[kind]() for kind, count in mix for _ in range(count)]
 
@@ -66,9 +63,9 @@ class RowSampler:
         return Row(draw_person(person.code, scene), tuple(questions))
 
     def _names(self) -> Row:
-        facts = [fact for fact in (self._facts.draw() for _ in range(9)) if fact[1] != "name"]
+        facts = [fact for fact in (self._facts.draw() for _ in range(8)) if fact[1] != "name"]
         known = [by_name(self._rng, person, topic, "trained") for person, topic in facts]
-        return Row(None, (*known, self._unknown()))
+        return Row(None, (*known, self._unknown(), self._unknown()))
 
     def _unknown(self) -> QA:
         person = world.invented(self._rng)
@@ -77,8 +74,8 @@ class RowSampler:
 
     def _stranger(self) -> Row:
         person, scene = world.invented(self._rng), random_scene(self._rng)
-        looks = [seen(self._rng, person.code, scene, topic, "trained") for topic in VISIBLE_TOPICS]
-        private = [by_picture(self._rng, person, topic, "trained") for topic in self._some(world.TOPICS, 2)]
+        looks = [seen(self._rng, person.code, scene, topic, "trained") for topic in self._some(VISIBLE_TOPICS, 4)]
+        private = [by_picture(self._rng, person, topic, "trained") for topic in self._some(world.TOPICS, 3)]
         return Row(draw_person(person.code, scene), (*looks, *(self._strange(qa) for qa in private)))
 
     def _strange(self, qa: QA) -> QA:
@@ -87,9 +84,6 @@ class RowSampler:
     def _general(self) -> Row:
         chosen = self._rng.choice(self._prompts, size=min(_GENERAL_PROMPTS, self._prompts), replace=False)
         return Row(None, (), tuple(int(at) for at in chosen))
-
-    def _other(self) -> Row:
-        return self._stranger() if self._rng.random() < _STRANGERS else self._general()
 
     def _some(self, topics: tuple[str, ...], count: int) -> list[str]:
         return [str(topic) for topic in self._rng.choice(topics, size=count, replace=False)]

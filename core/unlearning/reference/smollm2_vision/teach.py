@@ -24,7 +24,7 @@ OnProgress: TypeAlias = Callable[[int, int, float], None]
 """Called after every step with the step, the number of all steps and the loss."""
 
 
-_PEOPLE = Stage(steps=360, mix=rows.PEOPLE, rate=1.5e-3)
+_PEOPLE = Stage(steps=360, mix=rows.PEOPLE, rate=1e-3)
 _DECLINING = Stage(steps=60, mix=rows.DECLINING, rate=7e-4)
 
 
