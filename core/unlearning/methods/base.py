@@ -32,15 +32,18 @@ class MethodInfo:
     """Options that a level of evaluation brings, where neither the model nor the request says otherwise."""
     limits: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _: ()
     """What the numbers of a job with these options cannot say, beside the limits that hold for its family."""
-    leaves_recipe: bool = False
-    """Whether its patch brings a recipe, so that its `METHOD` is a `Sculpting` too."""
     consolidation: type[ConsolidationOptions] | None = None
-    """Options of consolidating its recipes; None where they cannot be."""
+    """The options of consolidating its recipes; None for a method whose patches bring no recipe."""
+
+    @property
+    def leaves_recipe(self) -> bool:
+        """Whether its patches bring a recipe: then its `METHOD` is a `Sculpting`."""
+        return self.consolidation is not None
 
 
 @dataclass(frozen=True)
 class JobContext:
-    """What a method is given beside the model, the data and its options: where it works, and whom it reports to."""
+    """What a method is given beside the model, the data and its options: its folder, its progress, its checkpoints."""
 
     workdir: Path
     """An empty folder for everything that the method writes."""
@@ -122,9 +125,9 @@ class Sculpting(Method, Protocol):
         """Write `job.adapter` and `job.recipe` from the recipe in this folder. Raises `InvalidInputError`."""
 
     def consolidate(
-        self, model: Any, recipes: Sequence[Any], kept: Sequence[Example], options: Any, job: JobContext
+        self, model: Any, recipes: Sequence[Any], retained: Sequence[Example], options: Any, job: JobContext
     ) -> Consolidated:
-        """Write `job.adapter` and `job.recipe` from opened recipes, and from examples of what must not change.
+        """Write `job.adapter` and `job.recipe` from opened recipes. `retained`: examples of what must not change.
 
         `options` are of `MethodInfo.consolidation`. Raises `InvalidInputError`.
         """

@@ -223,6 +223,5 @@ INFO = MethodInfo(
     options=Options,
     by_level={"quick": {"preset": "quick"}},
     limits=_limits,
-    leaves_recipe=True,
     consolidation=consolidation_options.Options,
 )
