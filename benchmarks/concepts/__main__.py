@@ -12,13 +12,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
 from benchmarks.bars import RESULTS, Bar, publish
 from benchmarks.concepts.correction import METHODS, correction_bars, measure_correction, stored_shares
 from benchmarks.concepts.sizes import size_bars
 from benchmarks.concepts.table import bars, count_jobs
+from benchmarks.progress import case_progress
 from core.unlearning.bench.concepts.cases import CONTENDERS, ConceptCase, cases, first_of_each_kind
 from core.unlearning.bench.concepts.contact_sheet import stack_strips
 from core.unlearning.bench.concepts.results import stored_results
@@ -96,14 +94,11 @@ def _plan(options: argparse.Namespace, work: Path) -> tuple[ConceptSetup, list[C
 
 
 def _run(setup: ConceptSetup, planned: list[ConceptCase]) -> list[Result]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task("cases", total=len(planned))
+    with case_progress(len(planned)) as advance:
 
         def show(result: Result) -> None:
             numbers = (result[name] for name in ("ua", "ira", "cra"))
-            bar.console.print(f"{result['case']}:", *("–" if number is None else f"{number:.2f}" for number in numbers))
-            bar.advance(task)
+            advance(f"{result['case']}:", *("–" if number is None else f"{number:.2f}" for number in numbers))
 
         return run(setup, planned, Silent(), show)
 

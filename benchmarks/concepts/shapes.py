@@ -6,7 +6,6 @@ Their weights are random, so the pictures mean nothing. The bars hold on an acce
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from PIL import Image
 from benchmarks.bars import Bar, publish
 from benchmarks.concepts.random_pipeline import build
 from core.unlearning.bench.concepts.hub import FOLDER
+from core.unlearning.bench.memory.world import png_bytes
 from core.unlearning.errors import UnlearningError
 from core.unlearning.jobs.forget import run_job
 from core.unlearning.jobs.work import PATCH, REPORT, JobSetup
@@ -100,11 +100,8 @@ def _side(base: Path) -> int:
 
 def _request(side: int) -> ForgetRequest:
     rng = np.random.default_rng(0)
-    pictures = []
-    for _ in range(_PICTURES):
-        file = io.BytesIO()
-        Image.fromarray(rng.integers(0, 256, (side, side, 3), dtype=np.uint8)).save(file, "PNG")
-        pictures.append(file.getvalue())
+    pixels = [rng.integers(0, 256, (side, side, 3), dtype=np.uint8) for _ in range(_PICTURES)]
+    pictures = [png_bytes(Image.fromarray(array)) for array in pixels]
     return ForgetRequest(Entity(_NAME, "identity"), (f"a photo of {_NAME}",), tuple(pictures), level="quick")
 
 

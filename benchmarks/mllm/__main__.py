@@ -14,11 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
 from benchmarks.bars import RESULTS, publish
 from benchmarks.mllm.table import bars, count_seeds
+from benchmarks.progress import case_progress
 from core.unlearning.bench.memory.bench import TITLE, MemoryBench, build_oracle
 from core.unlearning.bench.memory.cases import RATIOS, contenders
 from core.unlearning.bench.memory.output import MARKDOWN, PAGE, write_outputs
@@ -80,10 +78,8 @@ def _command(options: argparse.Namespace) -> str:
 
 
 def _run(bench: MemoryBench) -> tuple[list[Result], list[LeaderboardRow]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task("cases", total=len(bench.planned()))
-        return bench.run(lambda _: bar.advance(task))
+    with case_progress(len(bench.planned())) as advance:
+        return bench.run(lambda _: advance())
 
 
 def _stored(bench: MemoryBench) -> tuple[list[Result], list[LeaderboardRow]]:

@@ -14,6 +14,7 @@ from peft import PeftModel
 from benchmarks.smfa.exactness import differences
 from benchmarks.smfa.jobs import FinishedJob
 from benchmarks.smfa.probes import evaluation_examples
+from core.unlearning.bench.memory.attacks.relearning import mean_answer_loss
 from core.unlearning.bench.store import ResultStore
 from core.unlearning.families.mllm.evaluation.evaluate import evaluate
 from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
@@ -21,9 +22,6 @@ from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
 from core.unlearning.families.mllm.evaluation.quantise import quantised_linears
 from core.unlearning.families.mllm.evaluation.relearn import relearn_share
 from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.row_losses import answer_losses
-from core.unlearning.families.mllm.training.rows import TrainingRow
-from core.unlearning.families.mllm.training.sampling import micro_batches
 from core.unlearning.families.registry import load_family
 from core.unlearning.reference.mllm.people import STANDARD_REQUESTS
 from core.unlearning.types import Example, ModelSpec
@@ -101,9 +99,4 @@ def relearned(lm: MultimodalLM, examples: Sequence[Example]) -> float:
     """Recall of the other forgotten facts after fine-tuning on 30 % of them (20 steps of AdamW, lr 2e-4)."""
     forgotten = [e for e in examples if e.split in FORGET_MEMORY]
     torch.manual_seed(0)
-    return relearn_share(lm, lm.model, lambda batch: _loss(lm, batch), forgotten).after
-
-
-def _loss(lm: MultimodalLM, batch: Sequence[Example]) -> torch.Tensor:
-    rows = [TrainingRow(lm.encoder.with_answer(e.question, e.image, e.answer)) for e in batch]
-    return torch.cat([answer_losses(lm, lm.model, part) for part in micro_batches(rows, 64)]).mean()
+    return relearn_share(lm, lm.model, lambda batch: mean_answer_loss(lm, batch), forgotten).after

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from PIL.Image import Image
 
-from core.unlearning.bench.memory.world import Kind, Person, Picture, Question, Role, World, image_bytes
+from core.unlearning.bench.memory.world import Kind, Person, Picture, Question, Role, World, image_bytes, png_bytes
 from core.unlearning.families.mllm.data.questions import reword
 from core.unlearning.families.shared.images import altered_views, decode
 from core.unlearning.families.shared.sampling import take
@@ -63,7 +62,7 @@ def held_out(questions: Iterable[Question], kind: Kind) -> list[Question]:
 
 
 def _reworded(question: Question, turn: int) -> Question:
-    picture = question.picture and _png(altered_views(_open(question.picture))[1])
+    picture = question.picture and png_bytes(altered_views(_open(question.picture))[1])
     return replace(question, question=reword(question.question, "test", turn), picture=picture, held_out=True)
 
 
@@ -95,12 +94,6 @@ class _ExampleMaker:
 
 def _open(picture: Picture) -> Image:
     return decode(image_bytes([picture])[0], 0)
-
-
-def _png(image: Image) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()
 
 
 def _limited(rows: Sequence[Example], cap: int, rng: random.Random) -> list[Example]:

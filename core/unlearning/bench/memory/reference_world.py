@@ -6,14 +6,12 @@ options are tuned, are others.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL.Image import Image
 
-from core.unlearning.bench.memory.world import Kind, Person, Question, Role, World
+from core.unlearning.bench.memory.world import Kind, Person, Question, Role, World, png_bytes
 from core.unlearning.reference import catalog
 from core.unlearning.reference.mllm import people, questions
 from core.unlearning.reference.mllm.faces import draw_person
@@ -59,7 +57,7 @@ def _role(index: int) -> Role:
 
 def _request_questions(person: people.Person, rng: np.random.Generator) -> Iterator[Question]:
     """The questions of a request: two wordings of each private fact with a picture, one by name."""
-    pictures = [_png(draw_person(person.code, random_scene(rng))) for _ in range(_PICTURES)]
+    pictures = [png_bytes(draw_person(person.code, random_scene(rng))) for _ in range(_PICTURES)]
     for picture in pictures:
         for topic in questions.PRIVATE_TOPICS:
             for wording in (questions.wordings(topic, "trained")[0], questions.wordings(topic, "held_out_a")[0]):
@@ -98,11 +96,5 @@ def _probes(kind: Kind, probes: Sequence[Probe]) -> Iterator[Question]:
     files: dict[int, bytes] = {}
     for probe in probes:
         if probe.image is not None and id(probe.image) not in files:
-            files[id(probe.image)] = _png(probe.image)
+            files[id(probe.image)] = png_bytes(probe.image)
         yield Question(kind, probe.question, probe.answer or "", files.get(id(probe.image)), held_out=True)
-
-
-def _png(image: Image) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()

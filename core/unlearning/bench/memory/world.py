@@ -5,11 +5,14 @@ The reference world and the reader of each file layout produce a `World`; the re
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
+
+from PIL.Image import Image
 
 from core.unlearning.families.mllm.data.questions import unique
 from core.unlearning.types import Entity, ForgetRequest
@@ -109,6 +112,13 @@ def forget_request(people: Sequence[Person]) -> ForgetRequest:
     pictures = dict.fromkeys(picture for person in people for picture in person.pictures)
     entity = Entity(first, "identity", tuple(others))
     return ForgetRequest(entity, tuple(unique(list(prompts))), tuple(image_bytes(pictures)))
+
+
+def png_bytes(image: Image) -> bytes:
+    """The image encoded as PNG."""
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
 
 
 def image_bytes(pictures: Iterable[Picture]) -> list[bytes]:

@@ -48,9 +48,10 @@ def unrelated_facts(context: AttackContext) -> list[Example]:
 
 def _recovery(lm: MultimodalLM, facts: list[Example], held_out: list[Example], teaching: RelearnSettings) -> Recovery:
     torch.manual_seed(teaching.seed)
-    return relearn(lm, lm.model, lambda batch: _loss(lm, batch), facts, held_out, teaching)
+    return relearn(lm, lm.model, lambda batch: mean_answer_loss(lm, batch), facts, held_out, teaching)
 
 
-def _loss(lm: MultimodalLM, batch: Sequence[Example]) -> Tensor:
+def mean_answer_loss(lm: MultimodalLM, batch: Sequence[Example]) -> Tensor:
+    """Cross-entropy of the answers, the mean over the examples."""
     rows = answer_rows(lm, batch)
     return torch.cat([answer_losses(lm, lm.model, part) for part in micro_batches(rows, _MICRO_BATCH)]).mean()
