@@ -78,7 +78,14 @@ class Postgres(Server):
         if user := self._user():
             os.chown(self.folder, user["user"], user["group"])
             os.chown(secret, user["user"], user["group"])
-        command = [self._programs / "initdb", "-D", self.folder / "data", "-U", "lethe", f"--pwfile={secret}"]
+        command: list[str | Path] = [
+            self._programs / "initdb",
+            "-D",
+            self.folder / "data",
+            "-U",
+            "lethe",
+            f"--pwfile={secret}",
+        ]
         settled = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]
         done = subprocess.run([*command, *settled], cwd=self.folder, capture_output=True, text=True, **self._user())
         if done.returncode:
