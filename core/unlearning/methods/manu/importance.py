@@ -1,4 +1,4 @@
-"""How much a neuron matters to a set of rows, and to one more than to another (arXiv 2502.15910).
+"""The importance of neurons to a set of rows, and their score: relative importance (arXiv 2502.15910).
 
 With z its activations over the set: I_abs = mean |z|, I_freq = share of |z| > t, I_var = the standard deviation,
 I_rms = sqrt(mean z^2). The score of a neuron is the sum over the four of I(forget) / (I(kept) + eps).
@@ -17,7 +17,7 @@ _SMALL = 1e-5
 
 @dataclass
 class Activity:
-    """Sums over activations that came by, in float64, each [neurons]."""
+    """Running sums over activations, in float64, each [neurons]. `above`: the threshold t."""
 
     above: float
     count: int = 0
@@ -45,10 +45,10 @@ class Activity:
 
 
 def scores(forget: Activity, keep: Activity) -> Tensor:
-    """[neurons]."""
+    """The score of each neuron [neurons]; high where it matters more to the forget set."""
     return (forget.importance() / (keep.importance() + _SMALL)).sum(0)
 
 
 def highest(values: Tensor, share: float) -> Tensor:
-    """Indices of that share of the neurons with the highest scores, one at least, sorted."""
+    """Sorted indices of the `share` of neurons with the highest scores, at least one."""
     return values.topk(max(1, round(share * len(values)))).indices.sort().values

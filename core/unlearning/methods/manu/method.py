@@ -1,7 +1,7 @@
-"""`manu` from end to end. Nothing is trained; a pruned neuron is a column taken out of its layer's output projection.
+"""`manu` from end to end, without training: pruning a neuron sets its column of the output projection to zero.
 
-A neuron is a unit of a language model layer's MLP, its activation what it passes to the output projection. Each view,
-with pictures and without, has scores and prunes of its own. The patch holds the columns' negatives, exactly.
+A neuron is a unit of a language model layer's MLP, its activation the value it passes to the output projection. Each
+view, with pictures and without, is scored and pruned separately. The patch holds the negated columns, exactly.
 """
 
 from __future__ import annotations
@@ -49,34 +49,34 @@ def _neurons_to_prune(
     for view in views:
         sides = []
         for examples in (forget_examples(data), retain_examples(data)):
-            seen = [e for e in examples if (e.image is not None) is view] or examples
-            sides.append(_activity(lm, seen, modules, options))
+            of_view = [e for e in examples if (e.image is not None) is view] or examples
+            sides.append(_activity(lm, of_view, modules, options))
             progress.step()
         for name in modules:
             chosen[name].append(highest(scores(sides[0][name], sides[1][name]), options.share))
-    return {name: torch.unique(torch.cat(found)) for name, found in chosen.items()}
+    return {name: torch.unique(torch.cat(neurons)) for name, neurons in chosen.items()}
 
 
 @torch.no_grad()
 def _activity(
     lm: MultimodalLM, examples: Sequence[Example], modules: Sequence[str], options: Options
 ) -> Mapping[str, Activity]:
-    """Where the examples' answers are formed."""
+    """The activity of each module's inputs at the positions that predict the examples' answers."""
     rows = [lm.encoder.with_answer(e.question, e.image, e.answer) for e in examples]
-    found = {name: Activity(options.active_above) for name in modules}
+    activity = {name: Activity(options.active_above) for name in modules}
 
     def run(batch: list[int]) -> list[None]:
-        passed = hidden_states(lm, lm.model, [rows[i] for i in batch], modules, "input")
+        states = hidden_states(lm, lm.model, [rows[i] for i in batch], modules, "input")
         for name in modules:
-            found[name].add(passed.at[name].cpu())
+            activity[name].add(states.at[name].cpu())
         return [None] * len(batch)
 
     run_batched(rows, lm.token_budget, run, lm.buckets)
-    return found
+    return activity
 
 
 def _columns(lm: MultimodalLM, pruned: Mapping[str, Tensor]) -> Iterator[ModuleDelta]:
-    """The negatives of the pruned neurons' columns."""
+    """The deltas that set the pruned neurons' columns to zero."""
     for name, columns in pruned.items():
         weight = lm.model.get_submodule(name).weight.detach().float().cpu()
         out_features, in_features = weight.shape

@@ -35,7 +35,7 @@ from core.unlearning.progress import Progress
 from core.unlearning.types import Example, JobData
 
 _GROUP = 4
-"""Rows whose gradients are taken together, as published."""
+"""Rows whose gradients are averaged before squaring, as published."""
 
 
 class MmUnlearner:
@@ -44,25 +44,25 @@ class MmUnlearner:
     def run(self, model: MultimodalLM, data: JobData, options: Options, job: JobContext) -> MethodResult:
         """Write `job.adapter`. Leaves the model unchanged."""
         targets = targets_of(model, options)
-        forget, keep = _sides(data, options)
-        lesson = LoraTask(
+        forget, keep = _split_views(data, options)
+        task = LoraTask(
             answer_rows(model, forget), forgetting_loss(ascent), retain_rows(model, keep, soft=False, weight=1.0)
         )
         pictured = True if all(e.image is not None for e in forget) else None
         with caching_answers(model, job.checkpoints, job.progress, "targets"):
-            course = training_of(lesson, options, stop_criterion(model, data, options, images=pictured))
+            training = training_of(task, options, stop_criterion(model, data, options, images=pictured))
         state = TrainingState(job.checkpoints, [ADAPTER], options)
         with with_deltas(model.model, match_modules(model.model, targets)) as deltas:
-            masks = _masks(model, deltas, lesson, options, job.progress)
+            masks = _masks(model, deltas, task, options, job.progress)
             for name, mask in masks.items():
                 deltas[name].register_hook(mask.mul)  # type: ignore[no-untyped-call]
-            job.progress.phase("training", course.steps, done=state.steps_done)
-            train(model, model.model, list(deltas.values()), course, options, job.progress, state)
+            job.progress.phase("training", training.steps, done=state.steps_done)
+            train(model, model.model, list(deltas.values()), training, options, job.progress, state)
         stored = supertuning.write(
             lambda: sparse_deltas(deltas), job.adapter, base_model=model.source, target_modules=targets
         )
         details = {
-            **training_details(course),
+            **training_details(training),
             "target_modules": targets,
             "sparse_entries": stored.nnz,
             "salient": round(sum(int(m.sum()) for m in masks.values()) / sum(m.numel() for m in masks.values()), 5),
@@ -70,20 +70,20 @@ class MmUnlearner:
         return MethodResult(job.adapter, details=details)
 
 
-def _sides(data: JobData, options: Options) -> tuple[list[Example], list[Example]]:
-    """What is forgotten and what is kept; by name the subject is kept too, unless the options say otherwise."""
-    about, others = forget_examples(data), retain_examples(data)
-    pictured = [e for e in about if e.image is not None]
+def _split_views(data: JobData, options: Options) -> tuple[list[Example], list[Example]]:
+    """Examples to forget and to keep; with `keep_text` those to forget by name are kept instead."""
+    forget, keep = forget_examples(data), retain_examples(data)
+    pictured = [e for e in forget if e.image is not None]
     if not options.keep_text or not pictured:
-        return about, others
-    return pictured, others + [e for e in about if e.image is None]
+        return forget, keep
+    return pictured, keep + [e for e in forget if e.image is None]
 
 
 def _masks(
-    lm: MultimodalLM, deltas: dict[str, nn.Parameter], lesson: LoraTask, options: Options, progress: Progress
+    lm: MultimodalLM, deltas: dict[str, nn.Parameter], task: LoraTask, options: Options, progress: Progress
 ) -> dict[str, Tensor]:
-    forget = _fisher(lm, deltas, lesson.forget, options, progress)
-    keep = _fisher(lm, deltas, lesson.keep, options, progress)
+    forget = _fisher(lm, deltas, task.forget, options, progress)
+    keep = _fisher(lm, deltas, task.keep, options, progress)
     pairs = zip(deltas, forget, keep, strict=True)
     return {name: saliency(f, k, options.threshold).float() for name, f, k in pairs}
 
@@ -91,20 +91,20 @@ def _masks(
 def _fisher(
     lm: MultimodalLM, deltas: dict[str, nn.Parameter], rows: Sequence[TrainingRow], options: Options, progress: Progress
 ) -> list[Tensor]:
-    """Mean over groups of rows of the squared gradient of the group's mean loss, for each delta (which is zero)."""
+    """For each delta, which is zero, the mean over groups of rows of the squared gradient of the group's mean loss."""
     parameters = list(deltas.values())
     gradients = Gradients(
         lm, lm.model, parameters, AdapterTraining("fisher", (), 0, answer_losses), options.micro_batch
     )
     drawn = random.Random(options.seed).sample(list(rows), min(len(rows), options.fisher_rows))  # noqa: S311
     groups = [drawn[start : start + _GROUP] for start in range(0, len(drawn), _GROUP)]
-    total = [torch.zeros_like(p) for p in parameters]
+    information = [torch.zeros_like(p) for p in parameters]
     for group in groups:
         gradients.compute(group)
-        for found, parameter in zip(total, parameters, strict=True):
-            found += torch.zeros_like(found) if parameter.grad is None else parameter.grad.square() / len(groups)
+        for total, parameter in zip(information, parameters, strict=True):
+            total += torch.zeros_like(total) if parameter.grad is None else parameter.grad.square() / len(groups)
         progress.alive()
-    return [found.detach() for found in total]
+    return [total.detach() for total in information]
 
 
 METHOD = MmUnlearner()

@@ -1,4 +1,4 @@
-"""Representation misdirection (arXiv 2403.03218), at the positions where answers are formed.
+"""Representation misdirection (arXiv 2403.03218), at the positions that predict answer tokens.
 
 Forgotten: |h(t) - c u|^2 with a random unit vector u; kept: |h(t) - h_frozen(t)|^2. The squares are averaged over the
 width, as in the published code, and over an answer's positions.
@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 
-def distance(states: Tensor, wanted: Tensor) -> Tensor:
+def distance(states: Tensor, target: Tensor) -> Tensor:
     """Mean square of the difference of [n, width] and [n, width]: [n]."""
-    squares: Tensor = (states - wanted).square()
+    squares: Tensor = (states - target).square()
     return squares.mean(-1)
 
 

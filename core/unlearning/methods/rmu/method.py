@@ -24,14 +24,14 @@ from core.unlearning.types import JobData
 _DEPTH = 7 / 32
 """Layer 7 of the 32 of Zephyr 7B."""
 _TRAINED = 3
-"""Layers that change: the steered one and those right before it."""
+"""Layers that are trained: the steered one and the two before it."""
 
 
 @dataclass(frozen=True)
 class SteeredRow(TrainingRow):
-    """`wanted` [tokens, width]: the hidden states that the row should have."""
+    """`target` [tokens, width]: the hidden states that the row is trained towards."""
 
-    wanted: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
+    target: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
 
 
 class Rmu(LoraForgetting):
@@ -42,18 +42,23 @@ class Rmu(LoraForgetting):
         layer = _layers(lm, options)[-1]
         forget, keep = answer_rows(lm, forget_examples(data)), retain_answer_rows(lm, data)
         frozen = frozen_states(lm, layer, [*forget, *keep])
-        to, held = frozen[: len(forget)], frozen[len(forget) :]
-        length = options.steering * float(torch.cat(to).norm(dim=-1).mean())
-        vector = control(to[0].shape[1], length, options.seed)
-        rows = [SteeredRow(row.encoded, wanted=vector.expand_as(s)) for row, s in zip(forget, to, strict=True)]
-        kept = [SteeredRow(row.encoded, kind=row.kind, wanted=s) for row, s in zip(keep, held, strict=True)]
+        forget_states, keep_states = frozen[: len(forget)], frozen[len(forget) :]
+        length = options.steering * float(torch.cat(forget_states).norm(dim=-1).mean())
+        vector = control(forget_states[0].shape[1], length, options.seed)
+        steered = [
+            SteeredRow(row.encoded, target=vector.expand_as(states))
+            for row, states in zip(forget, forget_states, strict=True)
+        ]
+        retained = [
+            SteeredRow(row.encoded, kind=row.kind, target=states) for row, states in zip(keep, keep_states, strict=True)
+        ]
 
         def loss(lm: MultimodalLM, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
-            found = hidden_states(lm, model, [row.encoded for row in rows], [layer], "output")
-            wanted = torch.cat([row.wanted for row in rows if isinstance(row, SteeredRow)]).to(lm.device)
-            return row_means(distance(found.at[layer], wanted), found.rows, len(rows))
+            states = hidden_states(lm, model, [row.encoded for row in rows], [layer], "output")
+            targets = torch.cat([row.target for row in rows if isinstance(row, SteeredRow)]).to(lm.device)
+            return row_means(distance(states.at[layer], targets), states.rows, len(rows))
 
-        return LoraTask(rows, loss, kept)
+        return LoraTask(steered, loss, retained)
 
     def targets(self, lm: MultimodalLM, options: Options) -> str:
         """The MLPs' output projections."""
@@ -61,7 +66,7 @@ class Rmu(LoraForgetting):
 
 
 def _layers(lm: MultimodalLM, options: Options) -> list[str]:
-    """The layers that change, the steered one last. One that is too high is the last."""
+    """The trained layers, the steered one last; a number beyond the model's depth means its last layer."""
     layers = decoder_layers(lm.model)
     last = options.layer if options.layer is not None else max(_TRAINED - 1, round(_DEPTH * len(layers)))
     return layers[: last + 1][-_TRAINED:]
@@ -69,13 +74,13 @@ def _layers(lm: MultimodalLM, options: Options) -> list[str]:
 
 @torch.no_grad()
 def frozen_states(lm: MultimodalLM, layer: str, rows: Sequence[TrainingRow]) -> list[Tensor]:
-    """What the frozen layer puts out where each row's answer is formed, [tokens, width] on the CPU."""
+    """The frozen layer's output at the positions that predict each row's answer, [tokens, width] on the CPU."""
     encoded = [row.encoded for row in rows]
 
     def run(batch: list[int]) -> list[Tensor]:
-        found = hidden_states(lm, lm.model, [encoded[i] for i in batch], [layer], "output")
-        counts = torch.bincount(found.rows, minlength=len(batch)).tolist()
-        return [part.clone() for part in found.at[layer].cpu().split(counts)]  # type: ignore[no-untyped-call]
+        states = hidden_states(lm, lm.model, [encoded[i] for i in batch], [layer], "output")
+        counts = torch.bincount(states.rows, minlength=len(batch)).tolist()
+        return [part.clone() for part in states.at[layer].cpu().split(counts)]  # type: ignore[no-untyped-call]
 
     kind: AnswerKind[Tensor] = AnswerKind(f"states {layer}", lambda s: (None, (s,)), lambda _, tensors: tensors[0])
     return run_cached(lm, kind, encoded, lm.token_budget, run, lm.buckets)

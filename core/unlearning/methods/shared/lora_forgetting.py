@@ -25,8 +25,10 @@ from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.types import Example, JobData
 
 ADAPTER = "forgetting"
-_ASK_EVERY = 5
-_POINTS = 100
+_CHECK_EVERY = 5
+"""Steps between two checks whether to stop."""
+_MAX_LOSSES = 100
+"""Losses in a report, about."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +114,13 @@ def stop_criterion(
 
 def training_of(task: LoraTask, options: Steps, criterion: Callable[[], bool] | None) -> AdapterTraining:
     """A step's loss is the mean over the rows to forget plus `retain_weight` times the mean over the rows to keep."""
-    draws = [RowSampler(task.forget, options.batch)]
+    samplers = [RowSampler(task.forget, options.batch)]
     if task.keep and isinstance(options, Keeping) and options.retain_weight:
-        kept = samplers_by_kind(task.keep, options.retain_batch)
-        weight = options.retain_weight * options.batch / sum(draw.count for draw in kept)
-        draws += [RowSampler(with_weight(draw.rows, weight), draw.count) for draw in kept]
-    whole = float(options.batch)
-    return AdapterTraining(ADAPTER, draws, options.steps, task.loss, whole, criterion, _ASK_EVERY)
+        retain = samplers_by_kind(task.keep, options.retain_batch)
+        weight = options.retain_weight * options.batch / sum(sampler.count for sampler in retain)
+        samplers += [RowSampler(with_weight(sampler.rows, weight), sampler.count) for sampler in retain]
+    divisor = float(options.batch)
+    return AdapterTraining(ADAPTER, samplers, options.steps, task.loss, divisor, criterion, _CHECK_EVERY)
 
 
 def training_details(training: AdapterTraining) -> dict[str, Any]:
@@ -128,5 +130,5 @@ def training_details(training: AdapterTraining) -> dict[str, Any]:
 
 def thin_losses(losses: Sequence[float]) -> list[float]:
     """About a hundred evenly spaced losses, rounded, for the report."""
-    step = max(1, len(losses) // _POINTS)
+    step = max(1, len(losses) // _MAX_LOSSES)
     return [round(loss, 5) for loss in losses[::step]]

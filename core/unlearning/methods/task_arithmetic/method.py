@@ -34,7 +34,7 @@ _CONFIG = "adapter_config.json"
 
 @dataclass(frozen=True)
 class ScalePoint:
-    """One scale, and what `Held.measure` says of it."""
+    """One scale and what it gives; see `HeldOutQuestions.measure`."""
 
     scale: float
     forget: float
