@@ -71,7 +71,7 @@ class PermissionDeniedError(APIError):
 
 
 class NotFoundError(APIError):
-    """404: no such thing, or it belongs to somebody else."""
+    """404: there is no such resource, or it is another tenant's."""
 
 
 class ConflictError(APIError):

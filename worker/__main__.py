@@ -13,7 +13,7 @@ with importing():
 
 
 def main() -> int:
-    """Serve until told to stop."""
+    """Run the worker and return its exit code."""
     settings = get_settings()
     logs.configure(settings.log_level, settings.log_format)
     try:

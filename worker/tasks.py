@@ -42,7 +42,7 @@ def runner() -> Runner:
 
 @shared_task(name=RUN_JOB, ignore_result=True)
 def run_job(job_id: str) -> None:
-    """Run the job, if it is to be had."""
+    """Run the job if it can be claimed."""
     try:
         runner().run(job_id)
     except SQLAlchemyError as error:

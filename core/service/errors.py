@@ -195,7 +195,7 @@ class ModelExists(Conflict):
 
 
 class WebhookDisabled(Conflict):
-    """The receiver said that it is gone: nothing is sent to it any more."""
+    """The endpoint is disabled, because its receiver has answered 410."""
 
     code = "webhook_disabled"
     default_detail = "The webhook is disabled; add it anew."

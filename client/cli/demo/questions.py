@@ -33,7 +33,7 @@ def of_subject(sample: Path) -> list[Question]:
 
 
 def of_another(sample: Path) -> list[Question]:
-    """The same about somebody who stays."""
+    """Questions about another person, whom the model must keep."""
     return _pick(
         sample,
         (("image_memory", "asked with a picture", 2), ("text_memory", "asked by name", 2)),

@@ -88,7 +88,7 @@ class JobStates(RuleBasedStateMachine):
         if self.live.get(claim.job_id) == claim:
             assert checkpoints.load(self.services, claim, name) == self.kept.get((claim.job_id, name))
 
-    @rule(claim=claims, how=st.sampled_from(["succeed", "fail", "cancelled", "release"]))
+    @rule(claim=claims, how=st.sampled_from(["succeed", "fail", "cancel", "release"]))
     def end(self, claim: Claim, how: str) -> None:
         def act(s: Any) -> None:
             if how == "succeed":
