@@ -15,10 +15,16 @@ from core.unlearning.evaluation.answers.clauses import clause_at
 from core.unlearning.evaluation.answers.folding import is_unspaced
 from core.unlearning.evaluation.answers.languages import no_denials, words_of
 from core.unlearning.evaluation.answers.refusals import knowing
-from core.unlearning.evaluation.answers.tokens import Span, Text
+from core.unlearning.evaluation.answers.tokens import Span, Text, read
 
 REACH, REACH_BEFORE = 60, 30
 """A word of denial governs so many letters after it, or before it, at most."""
+
+
+def denies(fact: str) -> bool:
+    """Whether a fact has a word of denial itself: "no doors"."""
+    text = read(fact)
+    return any(word.folded in words_of("no", text.languages) for word in text.words)
 
 
 def is_denied(text: Text, start: int, end: int) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from core.unlearning.evaluation.answers.denial import is_denied
+from core.unlearning.evaluation.answers.denial import denies, is_denied
 from core.unlearning.evaluation.answers.facts import Fact, parse_fact
 from core.unlearning.evaluation.answers.others import is_of_another
 from core.unlearning.evaluation.answers.refusals import declines
@@ -81,7 +81,7 @@ def _is_common(fact: Fact, control_answers: Sequence[str]) -> bool:
 def _is_told(text: Text, place: Found, found: Sequence[Found], names: Sequence[str], question: Text) -> bool:
     """Whether a fact that stands in an answer is said of the subject."""
     here = (place.start, place.end)
-    if is_denied(text, *here):
+    if not denies(place.fact.text) and is_denied(text, *here):
         return False
     spans = [(other.start, other.end) for other in found]
     return place.fact.is_person or not is_of_another(text, place, names, spans, question)

@@ -10,7 +10,7 @@ from rapidfuzz import fuzz
 
 from core.unlearning.evaluation.answers.clauses import Unit, units
 from core.unlearning.evaluation.answers.folding import folded
-from core.unlearning.evaluation.answers.languages import table, words_of
+from core.unlearning.evaluation.answers.languages import no_denials, table, words_of
 from core.unlearning.evaluation.answers.tokens import Span, Text, Word
 
 OPENING = 2
@@ -19,6 +19,8 @@ INTERJECTION = 3
 """A sentence of so many words says nothing yet: "Delphine Reyes?"."""
 _CUT = ("t", "isn", "won", "haven", "hasn", "don")
 """What the apostrophe leaves of "don't"."""
+SHORT = 3
+"""The beginning of so few letters is that of too many words."""
 MINE = 2
 """So many words before a denial may be the speaker's: "I would never"."""
 BESIDE_DOUBT = 2
@@ -54,14 +56,14 @@ def _spans(kind: str, text: Text) -> list[Span]:
 
 def _unknowing(text: Text) -> Iterator[Span]:
     """Clauses at the beginning that deny knowing, or telling, by a word for each; not "he won't say"."""
-    doubts = _spans("doubt", text)
+    others = _spans("doubt", text) + [text.in_source(*match.span()) for match in no_denials().finditer(text.plain)]
     for clause in _first_clauses(text):
         start, end = text.span(*clause)
-        if any(start <= doubt[0] < end for doubt in doubts):
+        if any(start <= other[0] < end for other in others):
             continue
         words = text.words[slice(*clause)]
         no = next((at for at, word in enumerate(words) if _denies(word.folded, text.languages)), None)
-        is_about_knowing = any(word.folded.startswith(_words("know", text.languages)) for word in words)
+        is_about_knowing = any(_is_of_knowing(word.folded, text.languages) for word in words)
         is_of_others = any(word.folded in _words("everyone", text.languages) for word in words)
         is_knowers = is_about_knowing and not is_of_others
         if no is not None and (is_knowers or _is_mine(words, no, text)) and not _has_other_subject(words[:no], text):
@@ -77,6 +79,12 @@ def _first_clauses(text: Text) -> list[Unit]:
 
 def _denies(word: str, languages: frozenset[str]) -> bool:
     return word in words_of("no", languages) | words_of("no_after", languages) or word in _CUT
+
+
+def _is_of_knowing(word: str, languages: frozenset[str]) -> bool:
+    """Whether a word begins as one of the list; a short one must be one of it."""
+    known = _words("know", languages)
+    return word in known or word.startswith(tuple(begin for begin in known if len(begin) > SHORT))
 
 
 def _is_mine(words: Sequence[Word], no: int, text: Text) -> bool:

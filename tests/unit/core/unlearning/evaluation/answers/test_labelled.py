@@ -19,7 +19,7 @@ from tests.support.paths import ROOT
 ROWS = [
     json.loads(line) for line in (ROOT / "tests" / "data" / "answers.jsonl").read_text(encoding="utf-8").splitlines()
 ]
-READ = "efghij"
+READ = "efghijk"
 BAR = 0.97
 
 
