@@ -49,7 +49,7 @@ def is_person_at(text: Text, at: int, wanted: str) -> bool:
     """Whether the word at `at` is a person's name `wanted`, in any case, spelling or script."""
     word = text.words[at]
     if is_other_script(word.text, wanted):
-        return not _HAN.search(word.text + wanted) and sounds_alike(word.text, wanted)
+        return not _HAN.search(word.text + wanted) and (sounds_alike(word.text, wanted) or is_case(word.text, wanted))
     if _HANGUL.match(wanted):
         return word.text.startswith(wanted)
     if not _may_be_name(text, word):
