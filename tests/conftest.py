@@ -33,6 +33,14 @@ sys.path.append(FOUR_BIT)
 _S = TypeVar("_S", bound=Server)
 
 
+@pytest.fixture(autouse=True)
+def _subnormal_numbers() -> Iterator[None]:
+    """A job run in this process flushes subnormal numbers to zero, as a worker does; the next test has them again."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
+
+
 @contextmanager
 def _running(server: _S) -> Iterator[_S]:
     try:

@@ -25,9 +25,9 @@ def resident():
     return int(Path("/proc/self/statm").read_text().split()[1])
 
 if sys.argv[1] == "keep":
-    allocator.keep_blocks()
+    allocator.keep_freed_blocks()
 first, others, held = steps(1), steps(10), resident()
-allocator.give_back()
+allocator.release_free_blocks()
 print(json.dumps({"first": first, "others": others, "given": held - resident()}))
 """
 PAGES = 4 * 8_000_000 // 4096
