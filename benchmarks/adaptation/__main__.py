@@ -18,8 +18,8 @@ from benchmarks.adaptation.rows import encoded_rows, kinds, steps
 from benchmarks.adaptation.shapes import NARROW, TINY, random_model, reference_model
 from benchmarks.adaptation.ways import Plain, Shared, Way
 from benchmarks.bars import Bar, publish
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.rows import TrainingRow
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.rows import TrainingRow
 from core.unlearning.hardware.allocator import keep_freed_blocks
 
 IMAGES, QUESTIONS = 10, 20
@@ -54,7 +54,7 @@ def main() -> int:
     return 0 if met or not options.check else 1
 
 
-def _model(name: str, lm: MultimodalLM, bar: float, count: int) -> Iterator[Bar]:
+def _model(name: str, lm: LanguageModel, bar: float, count: int) -> Iterator[Bar]:
     rows = kinds(encoded_rows(lm, IMAGES, QUESTIONS))
     indices = {id(row): n for n, row in enumerate(rows)}
     batches = [[indices[id(row)] for row in step] for step in steps(rows, count)]
@@ -75,7 +75,9 @@ def _model(name: str, lm: MultimodalLM, bar: float, count: int) -> Iterator[Bar]
     yield Bar(f"{name}: preparation, in steps of the shared way", shared.prepared / shared.seconds)
 
 
-def _fastest(lm: MultimodalLM, rows: Sequence[TrainingRow], batches: Sequence[Sequence[int]]) -> tuple[Cost, Cost, int]:
+def _fastest(
+    lm: LanguageModel, rows: Sequence[TrainingRow], batches: Sequence[Sequence[int]]
+) -> tuple[Cost, Cost, int]:
     """The best of some rounds in which all take turns: shared, plain in its fastest passes, and their size."""
     ways: list[Way] = [Shared(), *map(Plain, AT_ONCE)]
     rounds = [[measure(way, lm, rows, batches) for way in ways] for _ in range(ROUNDS)]

@@ -16,9 +16,9 @@ from torch.utils import flop_counter
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.adaptation.ways import Way
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.adapters import activate_adapter, with_adapters
-from core.unlearning.families.mllm.training.rows import TrainingRow
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.adapters import activate_adapter, with_adapters
+from core.unlearning.families.language.training.rows import TrainingRow
 from core.unlearning.hardware.allocator import release_free_blocks
 from core.unlearning.methods.shared.lora_forgetting import targets_of
 from core.unlearning.methods.smfa.config import Options
@@ -68,7 +68,7 @@ class Cost:
 
 
 @contextmanager
-def adapted(lm: MultimodalLM) -> Iterator[tuple[Any, list[torch.nn.Parameter]]]:
+def adapted(lm: LanguageModel) -> Iterator[tuple[Any, list[torch.nn.Parameter]]]:
     """The model with a random LoRA, and its parameters."""
     with with_adapters(lm.model, ["a"], targets_of(lm, _OPTIONS), _OPTIONS) as wrapped:
         parameters = activate_adapter(wrapped, "a")
@@ -78,7 +78,7 @@ def adapted(lm: MultimodalLM) -> Iterator[tuple[Any, list[torch.nn.Parameter]]]:
         yield wrapped, parameters
 
 
-def measure(way: Way, lm: MultimodalLM, rows: Sequence[TrainingRow], batches: Sequence[Sequence[int]]) -> Cost:
+def measure(way: Way, lm: LanguageModel, rows: Sequence[TrainingRow], batches: Sequence[Sequence[int]]) -> Cost:
     """Run a step for each batch of row indices: once to count operations, once to measure time."""
     with FlopCounterMode(display=False, custom_mapping=_ATTENTION) as counted:
         way.prepare(lm, rows)

@@ -7,10 +7,10 @@ from itertools import islice
 
 import numpy as np
 
-from core.unlearning.families.mllm.model.encoded import Encoded
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.rows import TrainingRow
-from core.unlearning.families.mllm.training.sampling import RowSampler, step_batches
+from core.unlearning.families.language.model.encoded import Encoded
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.rows import TrainingRow
+from core.unlearning.families.language.training.sampling import RowSampler, step_batches
 from core.unlearning.reference.mllm.faces import draw_person
 from core.unlearning.reference.mllm.looks import random_scene
 from core.unlearning.reference.mllm.people import known_people
@@ -20,7 +20,7 @@ FORGET, KEEP = 24, 40
 """Rows of each kind in a step: the defaults of `smfa`."""
 
 
-def encoded_rows(lm: MultimodalLM, pictures: int, questions: int) -> list[Encoded]:
+def encoded_rows(lm: LanguageModel, pictures: int, questions: int) -> list[Encoded]:
     """`questions` different questions of the reference world about each of `pictures` pictures, with true answers."""
     rng = np.random.default_rng(0)
     rows = []

@@ -18,7 +18,7 @@ from transformers import (
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from core.unlearning import reference
-from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.families.registry import load_family
 from core.unlearning.types import ModelSpec
 
@@ -71,14 +71,14 @@ LLAVA_7B = Shape(
 )
 
 
-def reference_model() -> MultimodalLM:
+def reference_model() -> LanguageModel:
     """The bundled model in float32."""
     spec = ModelSpec("reference", "mllm", str(reference.bundled_path("mllm")))
-    lm: MultimodalLM = load_family("mllm").load(spec, precision="float32")
+    lm: LanguageModel = load_family("mllm").load(spec, precision="float32")
     return lm
 
 
-def random_model(shape: Shape, device: str = "cpu", dtype: torch.dtype = torch.float32) -> MultimodalLM:
+def random_model(shape: Shape, device: str = "cpu", dtype: torch.dtype = torch.float32) -> LanguageModel:
     """Random weights, scaled to the widths; the reference model's tokenizer."""
     torch.manual_seed(0)
     previous = torch.get_default_dtype()
@@ -94,7 +94,7 @@ def random_model(shape: Shape, device: str = "cpu", dtype: torch.dtype = torch.f
     tokenizer = _processor().tokenizer
     settings: Any = GenerationConfig
     model.generation_config = settings(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
-    return MultimodalLM(model.requires_grad_(False).eval(), _llava_processor(tokenizer), source=shape.name)
+    return LanguageModel(model.requires_grad_(False).eval(), _llava_processor(tokenizer), source=shape.name)
 
 
 def _processor() -> Any:

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from core.unlearning.families.mllm.model.batch import collate
-from core.unlearning.families.mllm.model.encoded import Encoded
-from core.unlearning.families.mllm.model.logits import AnswerLogits
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.row_losses import answer_log_probs, forgetting_loss
-from core.unlearning.families.mllm.training.rows import TrainingRow, with_reference
-from core.unlearning.families.mllm.training.teacher import teacher_distributions
+from core.unlearning.families.language.model.batch import collate
+from core.unlearning.families.language.model.encoded import Encoded
+from core.unlearning.families.language.model.logits import AnswerLogits
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.row_losses import answer_log_probs, forgetting_loss
+from core.unlearning.families.language.training.rows import TrainingRow, with_reference
+from core.unlearning.families.language.training.teacher import teacher_distributions
 from core.unlearning.methods.npo.losses import npo
 
 BETA = 0.1
@@ -32,16 +32,16 @@ class Way(Protocol):
 
     name: ClassVar[str]
 
-    def prepare(self, lm: MultimodalLM, rows: Sequence[TrainingRow]) -> list[TrainingRow]:
+    def prepare(self, lm: LanguageModel, rows: Sequence[TrainingRow]) -> list[TrainingRow]:
         """Called once, on the frozen model."""
 
     def passes(self, rows: Sequence[TrainingRow]) -> list[Sequence[TrainingRow]]:
         """A step's rows split into forward passes."""
 
-    def losses(self, lm: MultimodalLM, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
+    def losses(self, lm: LanguageModel, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
         """The losses of one pass."""
 
-    def tokens(self, lm: MultimodalLM, rows: Sequence[TrainingRow]) -> int:
+    def tokens(self, lm: LanguageModel, rows: Sequence[TrainingRow]) -> int:
         """Tokens through the language model in one forward pass of these rows, padding included."""
 
 
@@ -50,7 +50,7 @@ class Shared:
 
     name: ClassVar[str] = "shared"
 
-    def prepare(self, lm: MultimodalLM, rows: Sequence[TrainingRow]) -> list[TrainingRow]:
+    def prepare(self, lm: LanguageModel, rows: Sequence[TrainingRow]) -> list[TrainingRow]:
         """Add the frozen model's log-probabilities and distributions."""
         forget = iter(with_reference(lm, [row for row in rows if row.kind == "forget"]))
         keep = [row for row in rows if row.kind != "forget"]
@@ -61,11 +61,11 @@ class Shared:
         """One pass."""
         return [rows]
 
-    def losses(self, lm: MultimodalLM, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
+    def losses(self, lm: LanguageModel, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
         """See `Way`."""
         return forgetting_loss(_npo)(lm, model, rows)
 
-    def tokens(self, lm: MultimodalLM, rows: Sequence[TrainingRow]) -> int:
+    def tokens(self, lm: LanguageModel, rows: Sequence[TrainingRow]) -> int:
         """See `Way`."""
         return int(lm.to_batch([row.encoded for row in rows]).inputs["input_ids"].numel())
 
@@ -82,7 +82,7 @@ class Plain:
     tokens_at_once: int
     name: ClassVar[str] = "plain"
 
-    def prepare(self, lm: MultimodalLM, rows: Sequence[TrainingRow]) -> list[TrainingRow]:  # noqa: ARG002
+    def prepare(self, lm: LanguageModel, rows: Sequence[TrainingRow]) -> list[TrainingRow]:  # noqa: ARG002
         """Nothing to prepare."""
         return list(rows)
 
@@ -91,7 +91,7 @@ class Plain:
         size = max(1, self.tokens_at_once // max(len(row.encoded) for row in rows))
         return [rows[start : start + size] for start in range(0, len(rows), size)]
 
-    def losses(self, lm: MultimodalLM, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
+    def losses(self, lm: LanguageModel, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
         """See `Way`."""
         inputs, labels = self._padded(lm, [row.encoded for row in rows])
         with torch.no_grad(), model.disable_adapter():
@@ -108,11 +108,11 @@ class Plain:
                 losses.append((frozen[n, at].exp() * (frozen[n, at] - logs[n, at])).sum(-1).mean())
         return torch.stack(losses)
 
-    def tokens(self, lm: MultimodalLM, rows: Sequence[TrainingRow]) -> int:  # noqa: ARG002
+    def tokens(self, lm: LanguageModel, rows: Sequence[TrainingRow]) -> int:  # noqa: ARG002
         """See `Way`."""
         return len(rows) * max(len(row.encoded) for row in rows)
 
-    def _padded(self, lm: MultimodalLM, rows: Sequence[Encoded]) -> tuple[dict[str, Any], Tensor]:
+    def _padded(self, lm: LanguageModel, rows: Sequence[Encoded]) -> tuple[dict[str, Any], Tensor]:
         inputs = collate(rows, lm.pad_id, lm.device).inputs
         inputs["pixel_values"] = inputs["pixel_values"].to(lm.model.dtype)
         labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, -100)

@@ -13,8 +13,8 @@ from benchmarks.bars import Bar
 from benchmarks.peers.inputs import PeerInputs, padded_batch
 from benchmarks.peers.losses import BETA
 from benchmarks.peers.peer import Peer
-from core.unlearning.families.mllm.model.logits import answer_logits
-from core.unlearning.families.mllm.training.row_losses import answer_log_probs
+from core.unlearning.families.language.model.logits import answer_logits
+from core.unlearning.families.language.training.row_losses import answer_log_probs
 from core.unlearning.methods.npo.losses import npo
 
 _STEPS = 7

@@ -14,9 +14,9 @@ import torch
 from benchmarks.adaptation.measure import adapted
 from benchmarks.adaptation.rows import encoded_rows
 from benchmarks.adaptation.shapes import reference_model
-from core.unlearning.families.mllm.model.batch import collate
-from core.unlearning.families.mllm.model.encoded import Encoded
-from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.language.model.batch import collate
+from core.unlearning.families.language.model.encoded import Encoded
+from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.reference.mllm.people import known_people
 from core.unlearning.reference.mllm.questions import QA, TEXT_TOPICS, text_memory
 
@@ -31,7 +31,7 @@ class PeerInputs:
     `questions` belong to `named`; `wrong[n]` are rows of question n with false answers, `refused` rows with a refusal.
     """
 
-    lm: MultimodalLM
+    lm: LanguageModel
     model: Any
     frozen: Any
     parameters: list[torch.nn.Parameter]
@@ -62,7 +62,7 @@ def peer_inputs() -> Iterator[PeerInputs]:
         yield PeerInputs(lm, model, frozen, parameters, pictured, named, questions, wrong, refused)
 
 
-def padded_batch(lm: MultimodalLM, rows: Sequence[Encoded], *, whole: bool = False) -> dict[str, torch.Tensor]:
+def padded_batch(lm: LanguageModel, rows: Sequence[Encoded], *, whole: bool = False) -> dict[str, torch.Tensor]:
     """A padded batch with labels at the answers, or (`whole`) at every token."""
     inputs = collate(rows, lm.pad_id, lm.device).inputs
     labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, IGNORED)

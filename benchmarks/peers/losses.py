@@ -12,11 +12,11 @@ import torch
 from benchmarks.bars import Bar
 from benchmarks.peers.inputs import PeerInputs, padded_batch
 from benchmarks.peers.peer import Peer
-from core.unlearning.families.mllm.model.batch import collate
-from core.unlearning.families.mllm.model.logits import AnswerLogits, answer_logits
-from core.unlearning.families.mllm.training.losses import kl_divergence
-from core.unlearning.families.mllm.training.row_losses import answer_log_probs, mean_answer_losses
-from core.unlearning.families.mllm.training.teacher import Teacher
+from core.unlearning.families.language.model.batch import collate
+from core.unlearning.families.language.model.logits import AnswerLogits, answer_logits
+from core.unlearning.families.language.training.losses import kl_divergence
+from core.unlearning.families.language.training.row_losses import answer_log_probs, mean_answer_losses
+from core.unlearning.families.language.training.teacher import Teacher
 from core.unlearning.methods.dpo.losses import dpo
 from core.unlearning.methods.npo.losses import npo
 from core.unlearning.methods.simnpo.losses import simnpo

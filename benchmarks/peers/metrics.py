@@ -13,10 +13,10 @@ from benchmarks.peers.losses import difference_bar
 from benchmarks.peers.peer import Peer
 from core.unlearning.evaluation.membership import auc
 from core.unlearning.evaluation.text_membership import ATTACKS, TokenScores
-from core.unlearning.families.mllm.evaluation.answerer import AnswerScore
-from core.unlearning.families.mllm.evaluation.metrics.truth_ratio import closer_to_one, true_better, truth_ratio
-from core.unlearning.families.mllm.model.encoded import Encoded
-from core.unlearning.families.mllm.model.score import score_encoded, token_scores
+from core.unlearning.families.language.evaluation.metrics.truth_ratio import closer_to_one, true_better, truth_ratio
+from core.unlearning.families.language.model.answerer import AnswerScore
+from core.unlearning.families.language.model.encoded import Encoded
+from core.unlearning.families.language.model.score import score_encoded, token_scores
 from core.unlearning.types import Example
 
 _WITHOUT_END = {"min_k", "min_k_plus_plus"}

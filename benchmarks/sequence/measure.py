@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from benchmarks.sequence.people import FORGOTTEN
-from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
-from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.language.evaluation.metrics.exact import exact_recall
+from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.types import Example
 
 RETAINED = ("unseen_image", "unseen_text", "retain_image", "retain_text", "understanding", "general")
 Recalls = dict[str, float]
 
 
-def measure(lm: MultimodalLM, examples: Mapping[str, Sequence[Example]], count: int) -> Recalls:
+def measure(lm: LanguageModel, examples: Mapping[str, Sequence[Example]], count: int) -> Recalls:
     """Recall of each retained group; of the first `count` forgotten people the mean, and the largest."""
     people = FORGOTTEN[:count]
     names = [*RETAINED, *(f"{view} {index}" for index in people for view in ("image", "text"))]

@@ -19,8 +19,8 @@ from benchmarks.sequence.people import FORGOTTEN, evaluation_examples
 from core.unlearning import reference
 from core.unlearning.bench.store import ResultStore
 from core.unlearning.errors import UnlearningError
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.deltas import applying_deltas
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.deltas import applying_deltas
 from core.unlearning.families.registry import load_family
 from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.registry import catalogue, load_method
@@ -59,14 +59,14 @@ def spec() -> ModelSpec:
     return ModelSpec("reference-mllm", "mllm", str(base), retain_set=base.parent / "retain_set")
 
 
-def _retained_examples(lm: MultimodalLM, seed: int) -> Sequence[Example]:
+def _retained_examples(lm: LanguageModel, seed: int) -> Sequence[Example]:
     """The training part of the model's retain set."""
     return load_family("mllm").keep_examples(lm, spec().retain_set, (), "standard", seed)["train"]
 
 
 def curve(run: SequenceRun) -> list[Recalls]:
     """Recall before any request, after the first, …, after the tenth."""
-    lm: MultimodalLM = load_family("mllm").load(spec(), precision="float32")
+    lm: LanguageModel = load_family("mllm").load(spec(), precision="float32")
     examples, store = evaluation_examples(run.seed), ResultStore(run.folder)
     recalls: list[Recalls] = store.read_or_measure(_CURVE, lambda: [measure(lm, examples, 0)])
     after = _stacked if run.way in STACKED else partial(_apart, retained=_retained_examples(lm, run.seed))
@@ -83,7 +83,7 @@ def _line(recalls: Recalls) -> str:
 
 
 @contextmanager
-def _stacked(lm: MultimodalLM, run: SequenceRun, count: int) -> Iterator[None]:
+def _stacked(lm: LanguageModel, run: SequenceRun, count: int) -> Iterator[None]:
     """The model with one more patch merged, permanently."""
     merged = run.folder / f"{count}.safetensors"
     last = run.folder / f"{count - 1}.safetensors"
@@ -103,7 +103,7 @@ def _stacked(lm: MultimodalLM, run: SequenceRun, count: int) -> Iterator[None]:
 
 
 @contextmanager
-def _apart(lm: MultimodalLM, run: SequenceRun, count: int, retained: Sequence[Example]) -> Iterator[None]:
+def _apart(lm: LanguageModel, run: SequenceRun, count: int, retained: Sequence[Example]) -> Iterator[None]:
     """The registered model with the patches of its first jobs."""
     jobs = [_job(lm, index, run) for index in FORGOTTEN[:count]]
     if count == 1 or run.way == "added":
@@ -124,7 +124,7 @@ def _apart(lm: MultimodalLM, run: SequenceRun, count: int, retained: Sequence[Ex
 
 
 @contextmanager
-def _added(lm: MultimodalLM, recipes: list[Recipe]) -> Iterator[None]:
+def _added(lm: LanguageModel, recipes: list[Recipe]) -> Iterator[None]:
     """The model with all sculpted deltas added."""
     if not recipes:
         yield
@@ -138,7 +138,7 @@ def _shipped(recipe: Recipe) -> Any:
     return recipe.sculpted()
 
 
-def _job(lm: MultimodalLM, index: int, run: SequenceRun) -> Recipe:
+def _job(lm: LanguageModel, index: int, run: SequenceRun) -> Recipe:
     """The recipe of a job on the registered model, shared by all ways that start from it."""
     folder = run.work / f"jobs-{run.seed}" / str(index)
     if not (folder / "adapter" / "adapter_config.json").exists():
@@ -146,7 +146,7 @@ def _job(lm: MultimodalLM, index: int, run: SequenceRun) -> Recipe:
     return Recipe.open(folder / "recipe")
 
 
-def _trained(lm: MultimodalLM, method: str, index: int, seed: int, folder: Path) -> Path:
+def _trained(lm: LanguageModel, method: str, index: int, seed: int, folder: Path) -> Path:
     """Run a single-person job with the method's defaults; its adapter's folder."""
     data = load_family("mllm").build_data(lm, _request(index, seed, folder), spec().retain_set, Silent(), seed)
     options = catalogue()[method].options.model_validate({"seed": seed})

@@ -26,10 +26,10 @@ from benchmarks.smfa.probes import probe_examples
 from core.unlearning import reference
 from core.unlearning.bench.store import ResultStore
 from core.unlearning.evaluation.membership import auc
-from core.unlearning.families.mllm.evaluation.probes import non_members
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.score import ScoredAnswer, score
-from core.unlearning.families.mllm.training.deltas import applying_deltas
+from core.unlearning.families.language.evaluation.probes import non_members
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.model.score import ScoredAnswer, score
+from core.unlearning.families.language.training.deltas import applying_deltas
 from core.unlearning.families.registry import load_family
 from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.smfa.config import Options
@@ -99,8 +99,8 @@ def main() -> int:
     return 0
 
 
-def _model(path: Path) -> MultimodalLM:
-    loaded: MultimodalLM = load_family("mllm").load(ModelSpec("reference", "mllm", str(path)), precision="float32")
+def _model(path: Path) -> LanguageModel:
+    loaded: LanguageModel = load_family("mllm").load(ModelSpec("reference", "mllm", str(path)), precision="float32")
     return loaded
 
 
@@ -113,7 +113,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _runs(lm: MultimodalLM, options: argparse.Namespace, store: ResultStore) -> dict[str, list[Numbers]]:
+def _runs(lm: LanguageModel, options: argparse.Namespace, store: ResultStore) -> dict[str, list[Numbers]]:
     """The numbers of each variant. A group's data is built once, when the first of its runs needs it."""
     runs: dict[str, list[Numbers]] = defaultdict(list)
     for people, seed in product(options.people, options.seeds):
@@ -124,7 +124,7 @@ def _runs(lm: MultimodalLM, options: argparse.Namespace, store: ResultStore) -> 
     return runs
 
 
-def _case(lm: MultimodalLM, group: Sequence[int], seed: int) -> AblationCase:
+def _case(lm: LanguageModel, group: Sequence[int], seed: int) -> AblationCase:
     people = [world.known_people()[i] for i in group]
     with tempfile.TemporaryDirectory() as scratch:
         folder = sample.write_sample([p.name for p in people], Path(scratch), seed=seed)
@@ -155,13 +155,13 @@ def _evaluation_examples(people: Sequence[Person], seed: int) -> Iterator[Exampl
         yield from probe_examples("declined", make.declined_names([name]), name)
 
 
-def _measure(lm: MultimodalLM, case: Callable[[], AblationCase], name: str, seed: int) -> Numbers:
+def _measure(lm: LanguageModel, case: Callable[[], AblationCase], name: str, seed: int) -> Numbers:
     numbers = _oracle_numbers(case()) if name == ORACLE else _variant_numbers(lm, case(), name, seed)
     sys.stderr.write(f"{name}: done\n")
     return numbers
 
 
-def _variant_numbers(lm: MultimodalLM, case: AblationCase, name: str, seed: int) -> Numbers:
+def _variant_numbers(lm: LanguageModel, case: AblationCase, name: str, seed: int) -> Numbers:
     options = Options.model_validate({**VARIANTS[name], "seed": seed})
     with tempfile.TemporaryDirectory() as scratch:
         result = METHOD.run(lm, case.data, options, JobContext(Path(scratch)))
@@ -182,7 +182,7 @@ def _oracle_numbers(case: AblationCase) -> Numbers:
 _FORGET: Mapping[str, Split] = {"image": "forget_image_memory", "text": "forget_text_memory"}
 
 
-def _numbers(lm: MultimodalLM, case: AblationCase) -> Numbers:
+def _numbers(lm: LanguageModel, case: AblationCase) -> Numbers:
     splits: dict[str, list[tuple[ScoredAnswer, ScoredAnswer]]] = defaultdict(list)
     for example, then, now in zip(case.examples, case.before, score(lm, case.examples), strict=True):
         splits[example.split].append((then, now))

@@ -20,8 +20,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForImageTextToText
 
-from core.unlearning.families.mllm.model.batch import collate
-from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.language.model.batch import collate
+from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.types import Example
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -69,7 +69,7 @@ def sculpted_model(base: str, recipe: Path) -> Any:
 
 
 def differences(
-    base: str, patch: Path, lm: MultimodalLM, examples: Sequence[Example], scratch: Path
+    base: str, patch: Path, lm: LanguageModel, examples: Sequence[Example], scratch: Path
 ) -> dict[str, float]:
     """Largest absolute differences between logits of the shipped adapter and of the dense calculation.
 

@@ -16,12 +16,12 @@ from benchmarks.smfa.jobs import FinishedJob
 from benchmarks.smfa.probes import evaluation_examples
 from core.unlearning.bench.memory.attacks.relearning import mean_answer_loss
 from core.unlearning.bench.store import ResultStore
-from core.unlearning.families.mllm.evaluation.evaluate import evaluate
-from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
-from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
-from core.unlearning.families.mllm.evaluation.quantise import quantised_linears
-from core.unlearning.families.mllm.evaluation.relearn import relearn_share
-from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.language.evaluation.evaluate import evaluate
+from core.unlearning.families.language.evaluation.metrics.exact import exact_recall
+from core.unlearning.families.language.evaluation.probes import FORGET_MEMORY
+from core.unlearning.families.language.evaluation.quantise import quantised_linears
+from core.unlearning.families.language.evaluation.relearn import relearn_share
+from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.families.registry import load_family
 from core.unlearning.reference.mllm.people import STANDARD_REQUESTS
 from core.unlearning.types import Example, ModelSpec
@@ -34,14 +34,14 @@ class World:
     base: Path
     oracles: tuple[Path, ...]
 
-    def load(self, directory: Path) -> MultimodalLM:
+    def load(self, directory: Path) -> LanguageModel:
         """A fresh copy in float32."""
         spec = ModelSpec("benchmark", "mllm", str(directory))
-        lm: MultimodalLM = load_family("mllm").load(spec, precision="float32")
+        lm: LanguageModel = load_family("mllm").load(spec, precision="float32")
         return lm
 
     @cached_property
-    def reference(self) -> MultimodalLM:
+    def reference(self) -> LanguageModel:
         """The base model; never changed."""
         return self.load(self.base)
 
@@ -82,12 +82,12 @@ def _patched(world: World, finished: FinishedJob) -> dict[str, Any]:
     return {**numbers, "relearned": relearned(patched, examples)}
 
 
-def splits(lm: MultimodalLM, examples: Sequence[Example]) -> dict[str, dict[str, float | None]]:
+def splits(lm: LanguageModel, examples: Sequence[Example]) -> dict[str, dict[str, float | None]]:
     """Values by split and metric."""
     return dict(evaluate(lm, examples).numbers()["splits"])
 
 
-def int4_recall(lm: MultimodalLM, examples: Sequence[Example]) -> float:
+def int4_recall(lm: LanguageModel, examples: Sequence[Example]) -> float:
     """Exact recall of forgotten facts with the language model quantised to four bits per output channel."""
     forgotten = [e for e in examples if e.split in FORGET_MEMORY]
     with quantised_linears(lm.model, 4):
@@ -95,7 +95,7 @@ def int4_recall(lm: MultimodalLM, examples: Sequence[Example]) -> float:
     return sum(exact_recall(o, e.answer) for o, e in zip(outputs, forgotten, strict=True)) / len(forgotten)
 
 
-def relearned(lm: MultimodalLM, examples: Sequence[Example]) -> float:
+def relearned(lm: LanguageModel, examples: Sequence[Example]) -> float:
     """Recall of the other forgotten facts after fine-tuning on 30 % of them (20 steps of AdamW, lr 2e-4)."""
     forgotten = [e for e in examples if e.split in FORGET_MEMORY]
     torch.manual_seed(0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from core.unlearning.families.mllm.evaluation.answerer import AnswerScore
+from core.unlearning.families.language.model.answerer import AnswerScore
 from core.unlearning.types import Example, Split
 
 PICTURE = Image.new("RGB", (4, 4))

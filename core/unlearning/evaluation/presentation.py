@@ -44,6 +44,8 @@ class Presentation:
     templates: Path
     """Folder of Jinja templates: `load.md.j2` says how the patch is loaded, `samples.html.j2` shows sample outputs, and
     `more.html.j2` what only reports of the family have."""
+    model_class: str = ""
+    """The class of that library, or of the one beneath it, that loads the base, where the template needs it."""
     pressed: str = ""
     """Introduction to the robustness checks."""
     checks: Mapping[str, str] = field(default_factory=dict)

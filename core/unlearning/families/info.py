@@ -47,6 +47,8 @@ class FamilyInfo:
     """How much memory training keeps beside the weights."""
     own_defaults: Mapping[str, IsValid] = field(default_factory=dict)
     """What can be registered with a model of this family alone, beside the options of methods."""
+    uses_pictures: bool = True
+    """Whether pictures of the subject are of any use."""
     uses_sounds: bool = False
     """Whether sound clips of the subject are of any use."""
     uses_prompts: bool = True

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from core.unlearning.evaluation.results import Evaluated
     from core.unlearning.families.base import BaseFamily
 
-_PACKAGES = ("mllm", "diffusion", "audiovisual")
+_PACKAGES = ("mllm", "llm", "diffusion", "audiovisual")
 
 
 @cache

@@ -15,7 +15,7 @@ from client.resources.webhooks import Webhooks
 from core.service.settings import Settings
 from core.unlearning.families.audiovisual.config import METRICS as CLASSIFIER_METRICS
 from core.unlearning.families.diffusion.config import METRICS as PICTURE_METRICS
-from core.unlearning.families.mllm.config import METRICS
+from core.unlearning.families.language.measures import METRICS
 from core.unlearning.types import Split
 from tests.support.paths import ROOT
 

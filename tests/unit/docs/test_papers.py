@@ -10,7 +10,7 @@ from core.unlearning.bench import baselines
 from core.unlearning.evaluation.text_membership import ATTACKS
 from core.unlearning.families.audiovisual.config import METRICS as CLASSIFIER_METRICS
 from core.unlearning.families.diffusion.config import METRICS as PICTURE_METRICS
-from core.unlearning.families.mllm.config import METRICS
+from core.unlearning.families.language.measures import METRICS
 from tests.support.paths import ROOT
 
 LIBRARY = ROOT / "core" / "unlearning"

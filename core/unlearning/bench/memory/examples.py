@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from PIL.Image import Image
 
 from core.unlearning.bench.memory.world import Kind, Person, Picture, Question, Role, World, image_bytes, png_bytes
-from core.unlearning.families.mllm.data.questions import reword
+from core.unlearning.families.language.data.questions import reword
 from core.unlearning.families.shared.images import altered_views, decode
 from core.unlearning.families.shared.sampling import take
 from core.unlearning.types import Example, Split

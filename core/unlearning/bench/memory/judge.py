@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from core.unlearning.bench.memory.rule_scores import TOP
-from core.unlearning.families.mllm.evaluation.results import ProbeResult
+from core.unlearning.families.language.evaluation.results import ProbeResult
 
 MAX_CONCURRENT_REQUESTS = 8
 _TIMEOUT_SECONDS = 120.0

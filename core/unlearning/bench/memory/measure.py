@@ -9,8 +9,8 @@ from statistics import fmean, harmonic_mean
 from core.unlearning.bench.memory.judge import Judge
 from core.unlearning.bench.memory.records import OVERALL, Record, value
 from core.unlearning.bench.memory.rule_scores import fact_score, meaningful_score
-from core.unlearning.families.mllm.config import METRICS
-from core.unlearning.families.mllm.evaluation.results import Evaluation, ProbeResult
+from core.unlearning.families.language.evaluation.results import Evaluation, ProbeResult
+from core.unlearning.families.language.measures import METRICS
 
 FORGET = ("forget_image_memory", "forget_text_memory")
 UNSEEN = ("unseen_image_memory", "unseen_text_memory")

@@ -6,9 +6,9 @@ Both scores are from 0 to 10, as the judge's are.
 from __future__ import annotations
 
 from core.unlearning.evaluation.words import DENIALS, words
-from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
-from core.unlearning.families.mllm.evaluation.metrics.gibberish import is_gibberish, repeated_share
-from core.unlearning.families.mllm.refusals import is_refusal
+from core.unlearning.families.language.evaluation.metrics.exact import exact_recall
+from core.unlearning.families.language.evaluation.metrics.gibberish import is_gibberish, repeated_share
+from core.unlearning.families.language.refusals import is_refusal
 
 TOP = 10.0
 _STOP_WORDS = frozenset(

@@ -23,10 +23,10 @@ from core.unlearning.bench.memory.setup import MemorySetup
 from core.unlearning.bench.memory.world import forget_request, sample_people
 from core.unlearning.bench.store import Result
 from core.unlearning.errors import IneffectivePatchError, OutOfMemoryError, UnlearningError
-from core.unlearning.families.mllm.data.build import build_data
-from core.unlearning.families.mllm.evaluation.evaluate import evaluate
+from core.unlearning.families.language.data.build import build_data
+from core.unlearning.families.language.evaluation.evaluate import evaluate
+from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.families.mllm.load import load
-from core.unlearning.families.mllm.model.model import MultimodalLM
 from core.unlearning.families.shared.out_of_memory import is_out_of_memory
 from core.unlearning.hardware.allocator import keep_freed_blocks
 from core.unlearning.methods.base import JobContext
@@ -56,7 +56,7 @@ class Runner:
         torch.set_flush_denormal(True)
         keep_freed_blocks()
         self._setup = setup
-        self._lm: MultimodalLM = load(setup.spec())
+        self._lm: LanguageModel = load(setup.spec())
         self._name = ""
         self._group: CaseGroup | None = None
 
@@ -117,10 +117,10 @@ class Runner:
         return self._model_records(f"oracle.{case.group}", self._oracle, applicable)
 
     @cached_property
-    def _oracle(self) -> MultimodalLM | None:
+    def _oracle(self) -> LanguageModel | None:
         return load(self._setup.spec(str(self._setup.oracle))) if self._setup.oracle else None
 
-    def _model_records(self, name: str, lm: MultimodalLM, examples: list[Example]) -> list[Record]:
+    def _model_records(self, name: str, lm: LanguageModel, examples: list[Example]) -> list[Record]:
         """Records of an unpatched model, shared by the cases of a group."""
 
         def measure() -> list[dict[str, object]]:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from PIL.Image import Image
 
-from core.unlearning.families.mllm.data.questions import unique
+from core.unlearning.families.language.data.questions import unique
 from core.unlearning.types import Entity, ForgetRequest
 
 Picture = Path | bytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from core.unlearning.families.mllm.options import RetainingOptions
+from core.unlearning.families.language.options import RetainingOptions
 from core.unlearning.methods.base import MethodInfo
 
 
@@ -22,7 +22,7 @@ class Options(RetainingOptions):
 INFO = MethodInfo(
     name="dpo",
     title="DPO (baseline): a refusal is preferred to the forgotten answer",
-    families=("mllm",),
+    families=("mllm", "llm"),
     paper="Rafailov et al., Direct Preference Optimization (NeurIPS 2023), equation 7, "
     "https://arxiv.org/abs/2305.18290; with refusals as in NPO, https://arxiv.org/abs/2404.05868",
     options=Options,

@@ -8,10 +8,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.model.logits import AnswerLogits
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.row_losses import answer_log_probs, forgetting_loss
-from core.unlearning.families.mllm.training.rows import TrainingRow, answer_rows, refusal_rows, with_reference
+from core.unlearning.families.language.model.logits import AnswerLogits
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.row_losses import answer_log_probs, forgetting_loss
+from core.unlearning.families.language.training.rows import TrainingRow, answer_rows, refusal_rows, with_reference
 from core.unlearning.methods.dpo.config import Options
 from core.unlearning.methods.dpo.losses import dpo
 from core.unlearning.methods.shared.lora_forgetting import (
@@ -27,7 +27,7 @@ from core.unlearning.types import JobData
 class Dpo(LoraForgetting):
     """The baseline `dpo`."""
 
-    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
+    def task(self, lm: LanguageModel, data: JobData, options: Options) -> LoraTask:
         """See `LoraForgetting.task`."""
 
         def loss(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:

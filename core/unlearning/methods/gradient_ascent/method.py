@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.row_losses import forgetting_loss
-from core.unlearning.families.mllm.training.rows import answer_rows
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.row_losses import forgetting_loss
+from core.unlearning.families.language.training.rows import answer_rows
 from core.unlearning.methods.gradient_ascent.config import Options
 from core.unlearning.methods.shared.ascent import ascent
 from core.unlearning.methods.shared.lora_forgetting import LoraForgetting, LoraTask, forget_examples
@@ -14,7 +14,7 @@ from core.unlearning.types import JobData
 class GradientAscent(LoraForgetting):
     """The baseline `gradient-ascent`."""
 
-    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
+    def task(self, lm: LanguageModel, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
         """See `LoraForgetting.task`."""
         return LoraTask(answer_rows(lm, forget_examples(data)), forgetting_loss(ascent))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from core.unlearning.families.mllm.options import RetainingOptions
+from core.unlearning.families.language.options import RetainingOptions
 from core.unlearning.methods.base import MethodInfo
 
 
@@ -17,7 +17,7 @@ class Options(RetainingOptions):
 INFO = MethodInfo(
     name="idk",
     title="IDK tuning (baseline): refusals are learned in the place of the forgotten answers",
-    families=("mllm",),
+    families=("mllm", "llm"),
     paper="Maini et al., TOFU (COLM 2024; preference optimisation), https://arxiv.org/abs/2401.06121",
     options=Options,
 )

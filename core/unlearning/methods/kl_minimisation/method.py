@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.row_losses import forgetting_loss
-from core.unlearning.families.mllm.training.rows import answer_rows
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.row_losses import forgetting_loss
+from core.unlearning.families.language.training.rows import answer_rows
 from core.unlearning.methods.kl_minimisation.config import Options
 from core.unlearning.methods.shared.ascent import ascent
 from core.unlearning.methods.shared.lora_forgetting import (
@@ -19,7 +19,7 @@ from core.unlearning.types import JobData
 class KlMinimisation(LoraForgetting):
     """The baseline `kl-minimisation`."""
 
-    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
+    def task(self, lm: LanguageModel, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
         """See `LoraForgetting.task`."""
         return LoraTask(
             answer_rows(lm, forget_examples(data)), forgetting_loss(ascent), retain_distribution_rows(lm, data)

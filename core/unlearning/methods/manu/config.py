@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from core.unlearning.families.mllm.options import MllmOptions, WholePrecision
+from core.unlearning.families.language.options import MllmOptions, WholePrecision
 from core.unlearning.methods.base import MethodInfo
 
 
@@ -27,7 +27,7 @@ class Options(MllmOptions):
 INFO = MethodInfo(
     name="manu",
     title="MANU (baseline): neurons that matter more to the forgotten than to the kept are pruned",
-    families=("mllm",),
+    families=("mllm", "llm"),
     paper="Liu et al., Modality-Aware Neuron Pruning (ACL 2025), https://arxiv.org/abs/2502.15910",
     options=Options,
 )

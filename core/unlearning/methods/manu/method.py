@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.model.batching import run_batched
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.target_modules import decoder_layers, mlp_outputs, pattern_of
-from core.unlearning.families.mllm.training.hidden import hidden_states
+from core.unlearning.families.language.model.batching import run_batched
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.model.target_modules import decoder_layers, mlp_outputs, pattern_of
+from core.unlearning.families.language.training.hidden import hidden_states
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.manu.config import Options
 from core.unlearning.methods.manu.importance import Activity, highest, scores
@@ -28,7 +28,7 @@ from core.unlearning.types import Example, JobData
 class Manu:
     """The baseline `manu`."""
 
-    def run(self, model: MultimodalLM, data: JobData, options: Options, job: JobContext) -> MethodResult:
+    def run(self, model: LanguageModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
         """Write `job.adapter`. Leaves the model unchanged."""
         modules = mlp_outputs(model.model, decoder_layers(model.model))
         pruned = _neurons_to_prune(model, data, modules, options, job.progress)
@@ -40,7 +40,7 @@ class Manu:
 
 
 def _neurons_to_prune(
-    lm: MultimodalLM, data: JobData, modules: Sequence[str], options: Options, progress: Progress
+    lm: LanguageModel, data: JobData, modules: Sequence[str], options: Options, progress: Progress
 ) -> dict[str, Tensor]:
     """The neurons to prune, by module."""
     views = [v for v in (True, False) if any((e.image is not None) is v for e in forget_examples(data))]
@@ -59,7 +59,7 @@ def _neurons_to_prune(
 
 @torch.no_grad()
 def _activity(
-    lm: MultimodalLM, examples: Sequence[Example], modules: Sequence[str], options: Options
+    lm: LanguageModel, examples: Sequence[Example], modules: Sequence[str], options: Options
 ) -> Mapping[str, Activity]:
     """The activity of each module's inputs at the positions that predict the examples' answers."""
     rows = [lm.encoder.with_answer(e.question, e.image, e.answer) for e in examples]
@@ -75,7 +75,7 @@ def _activity(
     return activity
 
 
-def _columns(lm: MultimodalLM, pruned: Mapping[str, Tensor]) -> Iterator[ModuleDelta]:
+def _columns(lm: LanguageModel, pruned: Mapping[str, Tensor]) -> Iterator[ModuleDelta]:
     """The deltas that set the pruned neurons' columns to zero."""
     for name, columns in pruned.items():
         weight = lm.model.get_submodule(name).weight.detach().float().cpu()

@@ -6,7 +6,14 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from core.unlearning.families.mllm.options import Keeping, Steps, Stopping, Targeted, TrainingOptions, WholePrecision
+from core.unlearning.families.language.options import (
+    Keeping,
+    Steps,
+    Stopping,
+    Targeted,
+    TrainingOptions,
+    WholePrecision,
+)
 from core.unlearning.methods.base import MethodInfo
 
 
@@ -34,7 +41,7 @@ class Options(TrainingOptions, Targeted, Steps, Stopping, Keeping):
 INFO = MethodInfo(
     name="mmunlearner",
     title="MMUnlearner (baseline): gradient ascent on the weights that matter more to the forgotten",
-    families=("mllm",),
+    families=("mllm", "llm"),
     paper="Huo et al., MMUnlearner (ACL 2025 Findings), https://arxiv.org/abs/2502.11051",
     options=Options,
     needs_images=True,

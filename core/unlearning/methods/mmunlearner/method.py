@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from core.unlearning.families.mllm.model.frozen import caching_answers
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.target_modules import match_modules
-from core.unlearning.families.mllm.training.deltas import sparse_deltas, with_deltas
-from core.unlearning.families.mllm.training.resume import TrainingState
-from core.unlearning.families.mllm.training.row_losses import answer_losses, forgetting_loss
-from core.unlearning.families.mllm.training.rows import TrainingRow, answer_rows, retain_rows
-from core.unlearning.families.mllm.training.train import AdapterTraining, Gradients, train
+from core.unlearning.families.language.model.frozen import caching_answers
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.model.target_modules import match_modules
+from core.unlearning.families.language.training.deltas import sparse_deltas, with_deltas
+from core.unlearning.families.language.training.resume import TrainingState
+from core.unlearning.families.language.training.row_losses import answer_losses, forgetting_loss
+from core.unlearning.families.language.training.rows import TrainingRow, answer_rows, retain_rows
+from core.unlearning.families.language.training.train import AdapterTraining, Gradients, train
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.mmunlearner.config import Options
 from core.unlearning.methods.mmunlearner.losses import saliency
@@ -41,7 +41,7 @@ _GROUP = 4
 class MmUnlearner:
     """The baseline `mmunlearner`."""
 
-    def run(self, model: MultimodalLM, data: JobData, options: Options, job: JobContext) -> MethodResult:
+    def run(self, model: LanguageModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
         """Write `job.adapter`. Leaves the model unchanged."""
         targets = targets_of(model, options)
         forget, keep = _split_views(data, options)
@@ -80,7 +80,7 @@ def _split_views(data: JobData, options: Options) -> tuple[list[Example], list[E
 
 
 def _masks(
-    lm: MultimodalLM, deltas: dict[str, nn.Parameter], task: LoraTask, options: Options, progress: Progress
+    lm: LanguageModel, deltas: dict[str, nn.Parameter], task: LoraTask, options: Options, progress: Progress
 ) -> dict[str, Tensor]:
     forget = _fisher(lm, deltas, task.forget, options, progress)
     keep = _fisher(lm, deltas, task.keep, options, progress)
@@ -89,7 +89,11 @@ def _masks(
 
 
 def _fisher(
-    lm: MultimodalLM, deltas: dict[str, nn.Parameter], rows: Sequence[TrainingRow], options: Options, progress: Progress
+    lm: LanguageModel,
+    deltas: dict[str, nn.Parameter],
+    rows: Sequence[TrainingRow],
+    options: Options,
+    progress: Progress,
 ) -> list[Tensor]:
     """For each delta, which is zero, the mean over groups of rows of the squared gradient of the group's mean loss."""
     parameters = list(deltas.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from core.unlearning.families.mllm.options import RetainingOptions
+from core.unlearning.families.language.options import RetainingOptions
 from core.unlearning.methods.base import MethodInfo
 
 
@@ -22,7 +22,7 @@ class Options(RetainingOptions):
 INFO = MethodInfo(
     name="npo",
     title="NPO (baseline): negative preference optimisation, relative to the frozen model",
-    families=("mllm",),
+    families=("mllm", "llm"),
     paper="Zhang et al., Negative Preference Optimization (COLM 2024), equation 3, https://arxiv.org/abs/2404.05868",
     options=Options,
 )

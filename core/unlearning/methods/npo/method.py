@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.model.logits import AnswerLogits
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.row_losses import answer_log_probs, forgetting_loss
-from core.unlearning.families.mllm.training.rows import TrainingRow, answer_rows, with_reference
+from core.unlearning.families.language.model.logits import AnswerLogits
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.row_losses import answer_log_probs, forgetting_loss
+from core.unlearning.families.language.training.rows import TrainingRow, answer_rows, with_reference
 from core.unlearning.methods.npo.config import Options
 from core.unlearning.methods.npo.losses import npo
 from core.unlearning.methods.shared.lora_forgetting import LoraForgetting, LoraTask, forget_examples, retain_answer_rows
@@ -20,7 +20,7 @@ from core.unlearning.types import JobData
 class Npo(LoraForgetting):
     """The baseline `npo`."""
 
-    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
+    def task(self, lm: LanguageModel, data: JobData, options: Options) -> LoraTask:
         """See `LoraForgetting.task`."""
 
         def loss(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:

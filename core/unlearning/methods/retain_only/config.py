@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.unlearning.families.mllm.options import LoraOptions, Steps, Targeted
+from core.unlearning.families.language.options import LoraOptions, Steps, Targeted
 from core.unlearning.methods.base import MethodInfo
 
 
@@ -13,7 +13,7 @@ class Options(LoraOptions, Targeted, Steps):
 INFO = MethodInfo(
     name="retain-only",
     title="Retain-only (control): trained on what is kept alone",
-    families=("mllm",),
+    families=("mllm", "llm"),
     paper="Maini et al., TOFU (COLM 2024), https://arxiv.org/abs/2401.06121",
     options=Options,
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.row_losses import answer_losses
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.row_losses import answer_losses
 from core.unlearning.methods.retain_only.config import Options
 from core.unlearning.methods.shared.lora_forgetting import LoraForgetting, LoraTask, retain_answer_rows
 from core.unlearning.types import JobData
@@ -12,7 +12,7 @@ from core.unlearning.types import JobData
 class RetainOnly(LoraForgetting):
     """The control `retain-only`."""
 
-    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
+    def task(self, lm: LanguageModel, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
         """See `LoraForgetting.task`."""
         return LoraTask(retain_answer_rows(lm, data), answer_losses)
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from core.unlearning.families.mllm.options import Keeping, LoraOptions, Steps, Stopping
+from core.unlearning.families.language.options import Keeping, LoraOptions, Steps, Stopping
 from core.unlearning.methods.base import MethodInfo
 
 
@@ -40,7 +40,7 @@ class Options(LoraOptions, Steps, Stopping, Keeping):
 INFO = MethodInfo(
     name="rmu",
     title="RMU (baseline): what is to be forgotten is steered to a random vector",
-    families=("mllm",),
+    families=("mllm", "llm"),
     paper="Li et al., The WMDP Benchmark (ICML 2024), https://arxiv.org/abs/2403.03218; the vector's length "
     "as in Adaptive RMU (AAAI 2025), https://arxiv.org/abs/2408.06223",
     options=Options,

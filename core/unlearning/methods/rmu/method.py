@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.model.answer_cache import AnswerKind
-from core.unlearning.families.mllm.model.frozen import run_cached
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.target_modules import decoder_layers, mlp_outputs, pattern_of
-from core.unlearning.families.mllm.training.hidden import hidden_states
-from core.unlearning.families.mllm.training.losses import row_means
-from core.unlearning.families.mllm.training.rows import TrainingRow, answer_rows
+from core.unlearning.families.language.model.answer_cache import AnswerKind
+from core.unlearning.families.language.model.frozen import run_cached
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.model.target_modules import decoder_layers, mlp_outputs, pattern_of
+from core.unlearning.families.language.training.hidden import hidden_states
+from core.unlearning.families.language.training.losses import row_means
+from core.unlearning.families.language.training.rows import TrainingRow, answer_rows
 from core.unlearning.methods.rmu.config import Options
 from core.unlearning.methods.rmu.losses import control, distance
 from core.unlearning.methods.shared.lora_forgetting import LoraForgetting, LoraTask, forget_examples, retain_answer_rows
@@ -37,7 +37,7 @@ class SteeredRow(TrainingRow):
 class Rmu(LoraForgetting):
     """The baseline `rmu`."""
 
-    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
+    def task(self, lm: LanguageModel, data: JobData, options: Options) -> LoraTask:
         """See `LoraForgetting.task`."""
         layer = _layers(lm, options)[-1]
         forget, keep = answer_rows(lm, forget_examples(data)), retain_answer_rows(lm, data)
@@ -53,19 +53,19 @@ class Rmu(LoraForgetting):
             SteeredRow(row.encoded, kind=row.kind, target=states) for row, states in zip(keep, keep_states, strict=True)
         ]
 
-        def loss(lm: MultimodalLM, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
+        def loss(lm: LanguageModel, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
             states = hidden_states(lm, model, [row.encoded for row in rows], [layer], "output")
             targets = torch.cat([row.target for row in rows if isinstance(row, SteeredRow)]).to(lm.device)
             return row_means(distance(states.at[layer], targets), states.rows, len(rows))
 
         return LoraTask(steered, loss, retained)
 
-    def targets(self, lm: MultimodalLM, options: Options) -> str:
+    def targets(self, lm: LanguageModel, options: Options) -> str:
         """The MLPs' output projections."""
         return pattern_of(mlp_outputs(lm.model, _layers(lm, options)))
 
 
-def _layers(lm: MultimodalLM, options: Options) -> list[str]:
+def _layers(lm: LanguageModel, options: Options) -> list[str]:
     """The trained layers, the steered one last; a number beyond the model's depth means its last layer."""
     layers = decoder_layers(lm.model)
     last = options.layer if options.layer is not None else max(_TRAINED - 1, round(_DEPTH * len(layers)))
@@ -73,7 +73,7 @@ def _layers(lm: MultimodalLM, options: Options) -> list[str]:
 
 
 @torch.no_grad()
-def frozen_states(lm: MultimodalLM, layer: str, rows: Sequence[TrainingRow]) -> list[Tensor]:
+def frozen_states(lm: LanguageModel, layer: str, rows: Sequence[TrainingRow]) -> list[Tensor]:
     """The frozen layer's output at the positions that predict each row's answer, [tokens, width] on the CPU."""
     encoded = [row.encoded for row in rows]
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from core.unlearning.families.mllm.model.logits import AnswerLogits
-from core.unlearning.families.mllm.training.row_losses import mean_answer_losses
-from core.unlearning.families.mllm.training.rows import TrainingRow
+from core.unlearning.families.language.model.logits import AnswerLogits
+from core.unlearning.families.language.training.row_losses import mean_answer_losses
+from core.unlearning.families.language.training.rows import TrainingRow
 
 
 def ascent(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.model.frozen import caching_answers
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.target_modules import default_targets, early_mlp_targets, match_modules
-from core.unlearning.families.mllm.options import Keeping, Steps, Stopping, Targeted
-from core.unlearning.families.mllm.training.adapters import activate_adapter, save_adapter, with_adapters
-from core.unlearning.families.mllm.training.heldout import HeldOutQuestions
-from core.unlearning.families.mllm.training.refusal_pool import RefusalPool
-from core.unlearning.families.mllm.training.resume import TrainingState
-from core.unlearning.families.mllm.training.row_losses import RowLoss
-from core.unlearning.families.mllm.training.rows import FORGET, TrainingRow, retain_rows, with_weight
-from core.unlearning.families.mllm.training.sampling import RowSampler, samplers_by_kind
-from core.unlearning.families.mllm.training.train import AdapterTraining, train
+from core.unlearning.families.language.model.frozen import caching_answers
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.model.target_modules import default_targets, early_mlp_targets, match_modules
+from core.unlearning.families.language.options import Keeping, Steps, Stopping, Targeted
+from core.unlearning.families.language.training.adapters import activate_adapter, save_adapter, with_adapters
+from core.unlearning.families.language.training.heldout import HeldOutQuestions
+from core.unlearning.families.language.training.refusal_pool import RefusalPool
+from core.unlearning.families.language.training.resume import TrainingState
+from core.unlearning.families.language.training.row_losses import RowLoss
+from core.unlearning.families.language.training.rows import FORGET, TrainingRow, retain_rows, with_weight
+from core.unlearning.families.language.training.sampling import RowSampler, samplers_by_kind
+from core.unlearning.families.language.training.train import AdapterTraining, train
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.types import Example, JobData
 
@@ -53,23 +53,23 @@ def retain_examples(data: JobData) -> list[Example]:
     return [e for e in data.train if e.split not in FORGET and e.answer]
 
 
-def retain_answer_rows(lm: MultimodalLM, data: JobData) -> list[TrainingRow]:
+def retain_answer_rows(lm: LanguageModel, data: JobData) -> list[TrainingRow]:
     """Retain rows, trained by cross-entropy on their answers."""
     return retain_rows(lm, retain_examples(data), soft=False, weight=1.0)
 
 
-def retain_distribution_rows(lm: MultimodalLM, data: JobData) -> list[TrainingRow]:
+def retain_distribution_rows(lm: LanguageModel, data: JobData) -> list[TrainingRow]:
     """Retain rows, trained by KL(frozen || trained) at every token of their answers."""
     return retain_rows(lm, retain_examples(data), soft=True, weight=1.0)
 
 
-def refusals_for(lm: MultimodalLM, data: JobData, seed: int) -> RefusalPool:
+def refusals_for(lm: LanguageModel, data: JobData, seed: int) -> RefusalPool:
     """The refusals to sample from: the built-in ones and the model's own."""
     own = sorted({e.answer for e in data.train if e.split == "declined"})
     return RefusalPool(lm, forget_examples(data), own, random.Random(seed))  # noqa: S311
 
 
-def targets_of(lm: MultimodalLM, options: Targeted) -> str:
+def targets_of(lm: LanguageModel, options: Targeted) -> str:
     """The pattern of the linear layers to adapt. Raises `InvalidInputError` where it selects none."""
     chosen_by = {"early_mlp": early_mlp_targets, "language_model": default_targets}[options.targets]
     targets = options.target_modules or chosen_by(lm.model)
@@ -81,10 +81,10 @@ class LoraForgetting(ABC):
     """A method that trains one LoRA; a subclass defines the rows and the loss."""
 
     @abstractmethod
-    def task(self, lm: MultimodalLM, data: JobData, options: Any) -> LoraTask:
+    def task(self, lm: LanguageModel, data: JobData, options: Any) -> LoraTask:
         """The rows and the loss. Called once, before training; the frozen model's answers go into checkpoints."""
 
-    def run(self, model: MultimodalLM, data: JobData, options: Any, job: JobContext) -> MethodResult:
+    def run(self, model: LanguageModel, data: JobData, options: Any, job: JobContext) -> MethodResult:
         """Write `job.adapter`, a LoRA that PEFT loads. Leaves the model unchanged."""
         targets = self.targets(model, options)
         with caching_answers(model, job.checkpoints, job.progress, "targets", large=True):
@@ -96,13 +96,13 @@ class LoraForgetting(ABC):
             save_adapter(wrapped, ADAPTER, job.adapter, model.source)
         return MethodResult(job.adapter, details={**training_details(training), "target_modules": targets})
 
-    def targets(self, lm: MultimodalLM, options: Any) -> str:
+    def targets(self, lm: LanguageModel, options: Any) -> str:
         """The pattern of the linear layers to adapt."""
         return targets_of(lm, options)
 
 
 def stop_criterion(
-    lm: MultimodalLM, data: JobData, options: Steps, *, images: bool | None = None
+    lm: LanguageModel, data: JobData, options: Steps, *, images: bool | None = None
 ) -> Callable[[], bool] | None:
     """Whether to stop before the last step, for options with `stop_below`. `images`: judge by one view only."""
     below = options.stop_below if isinstance(options, Stopping) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from core.unlearning.families.mllm.options import RetainingOptions
+from core.unlearning.families.language.options import RetainingOptions
 from core.unlearning.methods.base import MethodInfo
 
 
@@ -28,7 +28,7 @@ class Options(RetainingOptions):
 INFO = MethodInfo(
     name="simnpo",
     title="SimNPO (baseline): negative preference optimisation without a reference",
-    families=("mllm",),
+    families=("mllm", "llm"),
     paper="Fan et al., Simplicity Prevails: Rethinking Negative Preference Optimization (NeurIPS 2025), "
     "https://arxiv.org/abs/2410.07163",
     options=Options,

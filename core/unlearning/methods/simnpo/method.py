@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from core.unlearning.families.mllm.model.logits import AnswerLogits
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.row_losses import forgetting_loss, mean_answer_losses
-from core.unlearning.families.mllm.training.rows import TrainingRow, answer_rows
+from core.unlearning.families.language.model.logits import AnswerLogits
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.row_losses import forgetting_loss, mean_answer_losses
+from core.unlearning.families.language.training.rows import TrainingRow, answer_rows
 from core.unlearning.methods.shared.lora_forgetting import LoraForgetting, LoraTask, forget_examples, retain_answer_rows
 from core.unlearning.methods.simnpo.config import Options
 from core.unlearning.methods.simnpo.losses import simnpo
@@ -19,7 +19,7 @@ from core.unlearning.types import JobData
 class SimNpo(LoraForgetting):
     """The baseline `simnpo`."""
 
-    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
+    def task(self, lm: LanguageModel, data: JobData, options: Options) -> LoraTask:
         """See `LoraForgetting.task`."""
 
         def loss(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:

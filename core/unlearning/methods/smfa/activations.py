@@ -17,11 +17,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.model.batch import collate
-from core.unlearning.families.mllm.model.batching import run_batched
-from core.unlearning.families.mllm.model.encoded import Encoded
-from core.unlearning.families.mllm.model.logits import as_dtype
-from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.language.model.batch import collate
+from core.unlearning.families.language.model.batching import run_batched
+from core.unlearning.families.language.model.encoded import Encoded
+from core.unlearning.families.language.model.logits import as_dtype
+from core.unlearning.families.language.model.model import LanguageModel
 
 FILE = "activations.safetensors"
 RANK = 256
@@ -32,7 +32,7 @@ Moments = dict[str, Tensor]
 
 
 @torch.no_grad()
-def second_moments(lm: MultimodalLM, prompts: Sequence[Encoded], modules: Sequence[str]) -> dict[str, Moments]:
+def second_moments(lm: LanguageModel, prompts: Sequence[Encoded], modules: Sequence[str]) -> dict[str, Moments]:
     """By view, the moments of each module's inputs in the model as it is now. Views without prompts are left out."""
     found = {}
     for view in VIEWS:
@@ -42,7 +42,7 @@ def second_moments(lm: MultimodalLM, prompts: Sequence[Encoded], modules: Sequen
     return found
 
 
-def _of_view(lm: MultimodalLM, rows: Sequence[Encoded], modules: Sequence[str]) -> Moments:
+def _of_view(lm: LanguageModel, rows: Sequence[Encoded], modules: Sequence[str]) -> Moments:
     total: Moments = {}
 
     def run(batch: list[int]) -> list[None]:

@@ -6,11 +6,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.refusal_pool import RefusalPool
-from core.unlearning.families.mllm.training.rows import FORGET, TrainingRow, refusal_rows, retain_rows
-from core.unlearning.families.mllm.training.sampling import RowSampler, samplers_by_kind, steps_for
-from core.unlearning.families.mllm.training.train import AdapterTraining
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.refusal_pool import RefusalPool
+from core.unlearning.families.language.training.rows import FORGET, TrainingRow, refusal_rows, retain_rows
+from core.unlearning.families.language.training.sampling import RowSampler, samplers_by_kind, steps_for
+from core.unlearning.families.language.training.train import AdapterTraining
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.discovered_people import discovered_people_examples
 from core.unlearning.methods.smfa.forget_rows import counterfactual_rows, erasure_rows
@@ -39,7 +39,7 @@ class _Rows:
         return _Rows(*views)
 
 
-def plan_trainings(lm: MultimodalLM, data: JobData, options: Options) -> list[AdapterTraining]:
+def plan_trainings(lm: LanguageModel, data: JobData, options: Options) -> list[AdapterTraining]:
     """The training of each forgetting adapter, then the anchor's. All teachers are computed here, once."""
     rng = random.Random(options.seed)  # noqa: S311
     train, erasing = list(data.train), options.mode == "erasure"
@@ -74,7 +74,9 @@ def _retained_examples(train: Sequence[Example], options: Options, rng: random.R
     return few
 
 
-def _forget_rows(lm: MultimodalLM, train: Sequence[Example], options: Options, rng: random.Random) -> list[TrainingRow]:
+def _forget_rows(
+    lm: LanguageModel, train: Sequence[Example], options: Options, rng: random.Random
+) -> list[TrainingRow]:
     forget = [e for e in train if e.split in FORGET]
     declined = [e for e in train if e.split == "declined"]
     pool = RefusalPool(lm, forget, sorted({e.answer for e in declined}), rng)
@@ -84,7 +86,7 @@ def _forget_rows(lm: MultimodalLM, train: Sequence[Example], options: Options, r
 
 
 def _erasure_rows(
-    lm: MultimodalLM, train: Sequence[Example], options: Options, rng: random.Random
+    lm: LanguageModel, train: Sequence[Example], options: Options, rng: random.Random
 ) -> list[TrainingRow]:
     if options.mode == "suppression":
         return []

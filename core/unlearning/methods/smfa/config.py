@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainSerializer, model_validator
 
-from core.unlearning.families.mllm.options import LoraOptions, Schedule, Targeted, Targets
+from core.unlearning.families.language.options import LoraOptions, Schedule, Targeted, Targets
 from core.unlearning.methods.base import MethodInfo
 from core.unlearning.methods.smfa import consolidation_options
 
@@ -218,7 +218,7 @@ def _limits(options: Mapping[str, Any]) -> tuple[str, ...]:
 INFO = MethodInfo(
     name="smfa",
     title="Sculpted Memory Forgetting Adapter",
-    families=("mllm",),
+    families=("mllm", "llm"),
     paper="https://arxiv.org/abs/2511.20196",
     options=Options,
     by_level={"quick": {"preset": "quick"}},

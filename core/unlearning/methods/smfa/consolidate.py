@@ -12,8 +12,8 @@ from pathlib import Path
 from torch import Tensor
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.target_modules import match_modules
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.model.target_modules import match_modules
 from core.unlearning.methods.base import Consolidated, JobContext
 from core.unlearning.methods.smfa.activations import Activations, second_moments
 from core.unlearning.methods.smfa.consolidation_options import Options
@@ -70,7 +70,7 @@ class JobRecipe:
 
 
 def consolidate(
-    lm: MultimodalLM, recipes: Sequence[JobRecipe], retained: Sequence[Example], options: Options, job: JobContext
+    lm: LanguageModel, recipes: Sequence[JobRecipe], retained: Sequence[Example], options: Options, job: JobContext
 ) -> Consolidated:
     """Write `job.adapter`, and the recipes into `job.recipe`. The model itself is left as it was.
 
@@ -105,7 +105,7 @@ def _distinct(recipes: Sequence[JobRecipe]) -> list[JobRecipe]:
 
 
 def _merge_all(
-    lm: MultimodalLM, recipes: Sequence[JobRecipe], retained: Sequence[Example], options: Options, progress: Progress
+    lm: LanguageModel, recipes: Sequence[JobRecipe], retained: Sequence[Example], options: Options, progress: Progress
 ) -> tuple[list[ModuleDelta], dict[str, float]]:
     """The merged delta of every matrix, and by job the share of its effect that is left, in [0, 1]."""
     deltas: list[ModuleDelta] = []
@@ -124,7 +124,7 @@ def _merge_all(
     return deltas, {name: round(effect_left(of_job), 4) for name, of_job in losses.items()}
 
 
-def _groups(lm: MultimodalLM, modules: Sequence[str]) -> Iterator[list[str]]:
+def _groups(lm: LanguageModel, modules: Sequence[str]) -> Iterator[list[str]]:
     """Groups of matrices whose moments fit into memory together."""
     group: list[str] = []
     size = 0
@@ -138,7 +138,7 @@ def _groups(lm: MultimodalLM, modules: Sequence[str]) -> Iterator[list[str]]:
     yield group
 
 
-def _retain_moments(lm: MultimodalLM, retained: Sequence[Example], modules: Sequence[str]) -> dict[str, Tensor]:
+def _retain_moments(lm: LanguageModel, retained: Sequence[Example], modules: Sequence[str]) -> dict[str, Tensor]:
     """By matrix the weighted second moment of its inputs on questions with their answers, which must not change."""
     total: dict[str, Tensor] = {}
     answered = [e for e in retained if e.answer and e.split != "declined"]

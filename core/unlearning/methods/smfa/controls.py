@@ -9,10 +9,10 @@ from statistics import fmean
 
 from PIL.Image import Image
 
-from core.unlearning.families.mllm.data.questions import replace_name
-from core.unlearning.families.mllm.model.encoded import Encoded
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.score import encode_all, score_encoded
+from core.unlearning.families.language.data.questions import replace_name
+from core.unlearning.families.language.model.encoded import Encoded
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.model.score import encode_all, score_encoded
 from core.unlearning.types import Example
 
 CONTROLS = 3
@@ -31,7 +31,7 @@ class ControlledQuestion:
     example: Example
     controls: tuple[tuple[str, Image | None], ...]
 
-    def encode_controls(self, lm: MultimodalLM, answer: str) -> list[Encoded]:
+    def encode_controls(self, lm: LanguageModel, answer: str) -> list[Encoded]:
         """The controls' questions, each with this answer."""
         prompts = [lm.encoder.prompt(question, image) for question, image in self.controls]
         return [lm.encoder.extend(prompt, self.example.question, answer) for prompt in prompts]
@@ -57,7 +57,7 @@ def _draw(
     return tuple((replace_name(example.question, example.subject, name), None) for name in drawn)
 
 
-def control_levels(lm: MultimodalLM, questions: Sequence[ControlledQuestion]) -> list[float | None]:
+def control_levels(lm: LanguageModel, questions: Sequence[ControlledQuestion]) -> list[float | None]:
     """For each question the lowest log p of its true answer among its controls; None without controls.
 
     Not the mean: the model has learned the subject's answers, and finds them likelier for anybody than a model would
@@ -73,7 +73,7 @@ def control_levels(lm: MultimodalLM, questions: Sequence[ControlledQuestion]) ->
 class Excess:
     """By how much the subject's answers are likelier than their control level, on held-out questions."""
 
-    def __init__(self, lm: MultimodalLM, examples: Sequence[Example], declined: Sequence[Example], seed: int) -> None:
+    def __init__(self, lm: LanguageModel, examples: Sequence[Example], declined: Sequence[Example], seed: int) -> None:
         """Scores both with the model as it is now, frozen."""
         self._lm = lm
         self._encoded = encode_all(lm, examples)

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 
 from PIL.Image import Image
 
-from core.unlearning.families.mllm.data.acquaintances import NAME_QUESTION, pictures_of
-from core.unlearning.families.mllm.data.asker import Asker, Question
-from core.unlearning.families.mllm.data.gradient_images import images_for_first_tokens, likely_first_tokens
-from core.unlearning.families.mllm.data.questions import replace_name
-from core.unlearning.families.mllm.model.generate import generate_encoded
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.refusals import is_refusal
-from core.unlearning.families.mllm.training.rows import FORGET
+from core.unlearning.families.language.data.acquaintances import NAME_QUESTION, pictures_of
+from core.unlearning.families.language.data.asker import Asker, Question
+from core.unlearning.families.language.data.gradient_images import images_for_first_tokens, likely_first_tokens
+from core.unlearning.families.language.data.questions import replace_name
+from core.unlearning.families.language.model.generate import generate_encoded
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.refusals import is_refusal
+from core.unlearning.families.language.training.rows import FORGET
 from core.unlearning.families.shared.sampling import take
 from core.unlearning.methods.smfa.gradient_image_rows import NAMED
 from core.unlearning.types import Example
@@ -37,7 +37,7 @@ SubjectAnswers = dict[str, dict[str, str]]
 
 
 def discovered_people_examples(
-    lm: MultimodalLM, train: Sequence[Example], count: int, rng: random.Random
+    lm: LanguageModel, train: Sequence[Example], count: int, rng: random.Random
 ) -> list[Example]:
     """Questions by name, with the model's answers, about people it knows who are not the subject.
 
@@ -65,7 +65,7 @@ def discovered_people_examples(
     return examples
 
 
-def _names_from(lm: MultimodalLM, pictures: Sequence[Image], tokens: Sequence[int], heard: Sequence[str]) -> list[str]:
+def _names_from(lm: LanguageModel, pictures: Sequence[Image], tokens: Sequence[int], heard: Sequence[str]) -> list[str]:
     """Names, not heard before, that the model gives to pictures changed towards these first tokens."""
     targets = [token for token in tokens for _ in range(_PICTURES_PER_TOKEN)][: len(pictures)]
     changed = images_for_first_tokens(lm, NAME_QUESTION, pictures[: len(targets)], targets)

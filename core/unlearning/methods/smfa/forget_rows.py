@@ -6,18 +6,18 @@ import random
 from collections.abc import Sequence
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.model.generate import generate
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.refusals import is_refusal
-from core.unlearning.families.mllm.training.refusal_pool import RefusalPool
-from core.unlearning.families.mllm.training.rows import TrainingRow
-from core.unlearning.families.mllm.training.teacher import mean_teacher, teacher_distributions
+from core.unlearning.families.language.model.generate import generate
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.refusals import is_refusal
+from core.unlearning.families.language.training.refusal_pool import RefusalPool
+from core.unlearning.families.language.training.rows import TrainingRow
+from core.unlearning.families.language.training.teacher import mean_teacher, teacher_distributions
 from core.unlearning.methods.smfa.controls import LEVEL_CONTROLS, ControlledQuestion, control_levels, with_controls
 from core.unlearning.types import Example
 
 
 def counterfactual_rows(
-    lm: MultimodalLM, examples: Sequence[Example], declined: Sequence[Example], pool: RefusalPool, rng: random.Random
+    lm: LanguageModel, examples: Sequence[Example], declined: Sequence[Example], pool: RefusalPool, rng: random.Random
 ) -> list[TrainingRow]:
     """Forgotten questions with the frozen model's distributions on controls as the teacher.
 
@@ -39,7 +39,7 @@ def counterfactual_rows(
 
 
 def erasure_rows(
-    lm: MultimodalLM, examples: Sequence[Example], declined: Sequence[Example], weight: float, rng: random.Random
+    lm: LanguageModel, examples: Sequence[Example], declined: Sequence[Example], weight: float, rng: random.Random
 ) -> list[TrainingRow]:
     """Forgotten questions with their true answers, each with its control level as the ceiling of its log-probability.
 
@@ -61,14 +61,14 @@ def erasure_rows(
     return rows
 
 
-def _control_answers(lm: MultimodalLM, questions: Sequence[ControlledQuestion]) -> list[str | None]:
+def _control_answers(lm: LanguageModel, questions: Sequence[ControlledQuestion]) -> list[str | None]:
     """The model's answer about the first control of each question; None without controls."""
     asked = [question.controls[0] for question in questions if question.controls]
     answers = iter(generate(lm, asked) if asked else [])
     return [next(answers) if question.controls else None for question in questions]
 
 
-def _teacher_rows(lm: MultimodalLM, declining: Sequence[tuple[ControlledQuestion, str]]) -> list[TrainingRow]:
+def _teacher_rows(lm: LanguageModel, declining: Sequence[tuple[ControlledQuestion, str]]) -> list[TrainingRow]:
     """Two rows a question, the refusal and the true answer, each with the mean of its controls' distributions."""
     rows, control_rows, counts = [], [], []
     for controlled, refusal in declining:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from core.unlearning.families.mllm.data.acquaintances import NAME_QUESTION, pictures_of
-from core.unlearning.families.mllm.data.gradient_images import GradientImage, images_for_answers
-from core.unlearning.families.mllm.model.generate import generate_encoded
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.refusals import is_refusal
-from core.unlearning.families.mllm.training.rows import FORGET, RowKind, TrainingRow, encoded_retain_rows
+from core.unlearning.families.language.data.acquaintances import NAME_QUESTION, pictures_of
+from core.unlearning.families.language.data.gradient_images import GradientImage, images_for_answers
+from core.unlearning.families.language.model.generate import generate_encoded
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.refusals import is_refusal
+from core.unlearning.families.language.training.rows import FORGET, RowKind, TrainingRow, encoded_retain_rows
 from core.unlearning.types import Example, Split
 
 _QUESTIONS = 3
@@ -20,7 +20,7 @@ NAMED: tuple[Split, ...] = ("retain_text_memory", "unseen_text_memory")
 
 
 def gradient_image_rows(
-    lm: MultimodalLM,
+    lm: LanguageModel,
     train: Sequence[Example],
     count: int,
     *,

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.model.logits import answer_logits
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.row_losses import RowLoss, answer_log_probs, losses_from_logits
-from core.unlearning.families.mllm.training.rows import TrainingRow
+from core.unlearning.families.language.model.logits import answer_logits
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.row_losses import RowLoss, answer_log_probs, losses_from_logits
+from core.unlearning.families.language.training.rows import TrainingRow
 
 
 def excess(log_probs: Tensor, ceilings: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ def focused(losses: Tensor, focus: float) -> Tensor:
 def sculpting_loss(focus: float) -> RowLoss:
     """`answer_losses`, `focused` on retain rows; for a row with a ceiling, its `excess`."""
 
-    def losses(lm: MultimodalLM, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
+    def losses(lm: LanguageModel, model: Any, rows: Sequence[TrainingRow]) -> Tensor:
         out = answer_logits(model, lm.to_batch([row.encoded for row in rows]))
         ceilings = torch.tensor([math.inf if row.ceiling is None else row.ceiling for row in rows], device=lm.device)
         retained = torch.tensor([row.kind != "forget" for row in rows], device=lm.device)

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.model.frozen import caching_answers
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.target_modules import match_modules
-from core.unlearning.families.mllm.training.adapters import activate_adapter, save_adapter, with_adapters
-from core.unlearning.families.mllm.training.deltas import applying_deltas
-from core.unlearning.families.mllm.training.resume import TrainingState
-from core.unlearning.families.mllm.training.rows import FORGET
-from core.unlearning.families.mllm.training.train import AdapterTraining, train
+from core.unlearning.families.language.model.frozen import caching_answers
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.model.target_modules import match_modules
+from core.unlearning.families.language.training.adapters import activate_adapter, save_adapter, with_adapters
+from core.unlearning.families.language.training.deltas import applying_deltas
+from core.unlearning.families.language.training.resume import TrainingState
+from core.unlearning.families.language.training.rows import FORGET
+from core.unlearning.families.language.training.train import AdapterTraining, train
 from core.unlearning.methods.base import JobContext, MethodResult, Resculpted, Strength
 from core.unlearning.methods.shared.lora_forgetting import targets_of, thin_losses
 from core.unlearning.methods.smfa import activations, recipe
@@ -37,7 +37,7 @@ class Smfa:
     open_recipe = staticmethod(open_job_recipes)
     consolidate = staticmethod(consolidate)
 
-    def run(self, model: MultimodalLM, data: JobData, options: Options, job: JobContext) -> MethodResult:
+    def run(self, model: LanguageModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
         """Write `job.adapter` and `job.recipe`. The model itself is left as it was."""
         targets = targets_of(model, options)
         with caching_answers(model, job.checkpoints, job.progress, "targets", large=True):
@@ -57,7 +57,7 @@ class Smfa:
         }
         return _write(written, job, details, options.lora_export_rank)
 
-    def resculpt(self, model: MultimodalLM, folder: Path, strength: Strength, job: JobContext) -> Resculpted:
+    def resculpt(self, model: LanguageModel, folder: Path, strength: Strength, job: JobContext) -> Resculpted:
         """Sculpt again with other strengths, or with those that the recorded curve gives for another floor.
 
         `model`: the base model the recipe fits. Nothing of the subject's data is needed.
@@ -78,7 +78,7 @@ class Smfa:
 
 
 def _train(
-    lm: MultimodalLM, trainings: Sequence[AdapterTraining], options: Options, targets: str, job: JobContext
+    lm: LanguageModel, trainings: Sequence[AdapterTraining], options: Options, targets: str, job: JobContext
 ) -> None:
     """One adapter after the other, each saved to the recipe."""
     names = [training.name for training in trainings]
@@ -91,7 +91,9 @@ def _train(
             save_adapter(wrapped, training.name, job.recipe / training.name, lm.source)
 
 
-def _sweep(lm: MultimodalLM, validation: Validation, options: Options, written: Recipe, job: JobContext) -> list[Point]:
+def _sweep(
+    lm: LanguageModel, validation: Validation, options: Options, written: Recipe, job: JobContext
+) -> list[Point]:
     """The curve, from the checkpoint of an earlier process where it was measured with the same adapters."""
     pairs, adapters = grid(options), written.sculpt["sha256"]
     saved = Snapshot.unpack(job.checkpoints.load("curve"))
@@ -108,7 +110,7 @@ def _sweep(lm: MultimodalLM, validation: Validation, options: Options, written: 
     return points
 
 
-def _write_activations(lm: MultimodalLM, data: JobData, written: Recipe) -> None:
+def _write_activations(lm: LanguageModel, data: JobData, written: Recipe) -> None:
     """The sculpted model's second moments on the forgotten questions, for consolidation."""
     questions = list({(e.question, id(e.image)): e for e in data.train if e.split in FORGET}.values())
     prompts = [lm.encoder.prompt(e.question, e.image) for e in questions]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.training.adapters import LoraFactors
+from core.unlearning.families.language.training.adapters import LoraFactors
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.sculpt import EPS, ForgettingAdapter, Granularity, product_norm, sculpt
 from core.unlearning.patches.modules import ModuleDelta

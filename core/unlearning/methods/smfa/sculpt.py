@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from core.unlearning.families.mllm.training.adapters import LoraFactors
+from core.unlearning.families.language.training.adapters import LoraFactors
 from core.unlearning.patches.modules import ModuleDelta
 
 EPS = 1e-12

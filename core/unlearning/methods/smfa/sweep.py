@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.deltas import applying_deltas
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.deltas import applying_deltas
 from core.unlearning.methods.smfa.config import K_GRID, Options
 from core.unlearning.methods.smfa.recipe import Recipe, as_json
 from core.unlearning.methods.smfa.validation import Validation
@@ -62,7 +62,7 @@ def grid(options: Options) -> list[tuple[float, float]]:
 
 
 def sweep(
-    lm: MultimodalLM,
+    lm: LanguageModel,
     recipe: Recipe,
     validation: Validation,
     pairs: Sequence[tuple[float, float]],

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.heldout import HeldOutQuestions
-from core.unlearning.families.mllm.training.rows import FORGET
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.heldout import HeldOutQuestions
+from core.unlearning.families.language.training.rows import FORGET
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.controls import Excess
 from core.unlearning.methods.smfa.recipe import ANCHOR, IMAGE, TEXT
@@ -25,7 +25,7 @@ class Validation:
     excess: Excess | None = None
 
     @classmethod
-    def prepare(cls, lm: MultimodalLM, data: JobData, options: Options) -> Validation:
+    def prepare(cls, lm: LanguageModel, data: JobData, options: Options) -> Validation:
         """Scores the validation part with the frozen model."""
         questions = HeldOutQuestions(lm, data.validation)
         if options.mode == "suppression":

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from core.unlearning.families.mllm.options import LoraOptions, Steps, Targeted
+from core.unlearning.families.language.options import LoraOptions, Steps, Targeted
 from core.unlearning.methods.base import MethodInfo
 
 SCALES = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
@@ -33,7 +33,7 @@ class Options(LoraOptions, Targeted, Steps):
 INFO = MethodInfo(
     name="task-arithmetic",
     title="Task arithmetic (baseline): what learning more of the forgotten would add is subtracted",
-    families=("mllm",),
+    families=("mllm", "llm"),
     paper="Ilharco et al., Editing Models with Task Arithmetic (ICLR 2023), https://arxiv.org/abs/2212.04089",
     options=Options,
 )

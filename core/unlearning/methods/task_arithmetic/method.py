@@ -14,13 +14,13 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from core.unlearning.families.mllm.model.frozen import caching_answers
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.adapters import LoraFactors
-from core.unlearning.families.mllm.training.deltas import applying_deltas
-from core.unlearning.families.mllm.training.heldout import HeldOutQuestions
-from core.unlearning.families.mllm.training.row_losses import answer_losses
-from core.unlearning.families.mllm.training.rows import answer_rows
+from core.unlearning.families.language.model.frozen import caching_answers
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.adapters import LoraFactors
+from core.unlearning.families.language.training.deltas import applying_deltas
+from core.unlearning.families.language.training.heldout import HeldOutQuestions
+from core.unlearning.families.language.training.row_losses import answer_losses
+from core.unlearning.families.language.training.rows import answer_rows
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.shared.lora_forgetting import LoraForgetting, LoraTask, forget_examples
 from core.unlearning.methods.task_arithmetic.config import SCALES, Options
@@ -44,11 +44,11 @@ class ScalePoint:
 class TaskArithmetic(LoraForgetting):
     """The baseline `task-arithmetic`."""
 
-    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
+    def task(self, lm: LanguageModel, data: JobData, options: Options) -> LoraTask:  # noqa: ARG002 (nothing to choose)
         """See `LoraForgetting.task`."""
         return LoraTask(answer_rows(lm, forget_examples(data)), answer_losses)
 
-    def run(self, model: MultimodalLM, data: JobData, options: Options, job: JobContext) -> MethodResult:
+    def run(self, model: LanguageModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
         """See `LoraForgetting.run`."""
         vector = job.workdir / "vector"
         learned = super().run(model, data, options, replace(job, workdir=vector))
@@ -65,7 +65,7 @@ class TaskArithmetic(LoraForgetting):
 
 
 def _measure_scales(
-    lm: MultimodalLM, held: HeldOutQuestions, vector: Path, options: Options, progress: Progress
+    lm: LanguageModel, held: HeldOutQuestions, vector: Path, options: Options, progress: Progress
 ) -> list[ScalePoint]:
     scales = SCALES if options.scale == "auto" else (options.scale,)
     progress.phase("sculpting", len(scales))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from core.unlearning.families.mllm.options import RetainingOptions
+from core.unlearning.families.language.options import RetainingOptions
 from core.unlearning.methods.base import MethodInfo
 
 
@@ -25,7 +25,7 @@ class Options(RetainingOptions):
 INFO = MethodInfo(
     name="undial",
     title="UNDIAL (baseline): self-distillation from adjusted logits",
-    families=("mllm",),
+    families=("mllm", "llm"),
     paper="Dong et al., UNDIAL (NAACL 2025), https://arxiv.org/abs/2402.10052",
     options=Options,
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from core.unlearning.families.mllm.training.losses import kl_divergence
-from core.unlearning.families.mllm.training.teacher import Teacher
+from core.unlearning.families.language.training.losses import kl_divergence
+from core.unlearning.families.language.training.teacher import Teacher
 
 _SMALL = 1e-12
 

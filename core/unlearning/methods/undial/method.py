@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from core.unlearning.families.mllm.model.logits import AnswerLogits
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.losses import row_means
-from core.unlearning.families.mllm.training.row_losses import forgetting_loss
-from core.unlearning.families.mllm.training.rows import TrainingRow, answer_rows
-from core.unlearning.families.mllm.training.teacher import join_teachers, teacher_distributions
+from core.unlearning.families.language.model.logits import AnswerLogits
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.losses import row_means
+from core.unlearning.families.language.training.row_losses import forgetting_loss
+from core.unlearning.families.language.training.rows import TrainingRow, answer_rows
+from core.unlearning.families.language.training.teacher import join_teachers, teacher_distributions
 from core.unlearning.methods.shared.lora_forgetting import LoraForgetting, LoraTask, forget_examples, retain_answer_rows
 from core.unlearning.methods.undial.config import Options
 from core.unlearning.methods.undial.losses import soft_cross_entropy
@@ -22,7 +22,7 @@ from core.unlearning.types import JobData
 class Undial(LoraForgetting):
     """The baseline `undial`."""
 
-    def task(self, lm: MultimodalLM, data: JobData, options: Options) -> LoraTask:
+    def task(self, lm: LanguageModel, data: JobData, options: Options) -> LoraTask:
         """See `LoraForgetting.task`."""
 
         def loss(out: AnswerLogits, rows: Sequence[TrainingRow]) -> Tensor:

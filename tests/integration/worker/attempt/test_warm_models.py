@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.types import ModelSpec
 from worker.attempt.warm_models import WarmModels
 
@@ -85,10 +85,10 @@ def test_new_files_another_precision_and_clearing_load_again(spec: ModelSpec, lo
     assert len(loads) == 4
 
 
-def tiny() -> MultimodalLM:
+def tiny() -> LanguageModel:
     model: Any = torch.nn.Linear(4, 4)
     model.generation_config = SimpleNamespace(eos_token_id=2)
-    return MultimodalLM(model, AskedTokenizer())
+    return LanguageModel(model, AskedTokenizer())
 
 
 def test_what_a_job_has_seen_goes_with_it(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from core.unlearning.bench.memory.records import Record
-from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall, normalise
-from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
-from core.unlearning.families.mllm.model.generate import Conversation, converse
-from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.language.evaluation.metrics.exact import exact_recall, normalise
+from core.unlearning.families.language.evaluation.probes import FORGET_MEMORY
+from core.unlearning.families.language.model.generate import Conversation, converse
+from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.types import Example
 
 
@@ -20,7 +20,7 @@ class Attack:
 
     name: str
     examples: tuple[Example, ...]
-    generate: Callable[[MultimodalLM], list[str]]
+    generate: Callable[[LanguageModel], list[str]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def conversation_attack(name: str, examples: Sequence[Example], conversations: S
     return Attack(name, tuple(examples), lambda lm: converse(lm, conversations))
 
 
-def run_attack(attack: Attack, lm: MultimodalLM) -> AttackResult:
+def run_attack(attack: Attack, lm: LanguageModel) -> AttackResult:
     """Generate, and search the outputs for the answers."""
     outputs = attack.generate(lm) if attack.examples else []
     recalled = (exact_recall(output, e.answer) for output, e in zip(outputs, attack.examples, strict=True))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from core.unlearning.bench.memory.records import Record
-from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY, non_members
-from core.unlearning.families.mllm.evaluation.robustness import CAP
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.refusals import is_refusal
+from core.unlearning.families.language.evaluation.probes import FORGET_MEMORY, non_members
+from core.unlearning.families.language.evaluation.robustness import CAP
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.refusals import is_refusal
 from core.unlearning.types import Example, Split
 
 T = TypeVar("T")
@@ -22,10 +22,10 @@ class AttackContext:
     were, bit by bit.
     """
 
-    patched: MultimodalLM
-    base: MultimodalLM
+    patched: LanguageModel
+    base: LanguageModel
     """The model before the patch."""
-    oracle: MultimodalLM | None
+    oracle: LanguageModel | None
     """A model that never learned the forgotten people."""
     forgotten: tuple[Example, ...]
     """Examples of the splits `forget_...`."""
@@ -46,9 +46,9 @@ class AttackContext:
 
 
 def attack_context(
-    patched: MultimodalLM,
-    base: MultimodalLM,
-    oracle: MultimodalLM | None,
+    patched: LanguageModel,
+    base: LanguageModel,
+    oracle: LanguageModel | None,
     examples: Sequence[Example],
     seed: int = 0,
     cached: Sequence[Record] = (),

@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from core.unlearning.bench.memory.attacks.attack import Attack, conversation_attack, recall_records, run_attack
 from core.unlearning.bench.memory.attacks.context import AttackContext
 from core.unlearning.bench.memory.records import Record
-from core.unlearning.families.mllm.data.asker import Asker
-from core.unlearning.families.mllm.model.generate import Conversation
-from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.language.data.asker import Asker
+from core.unlearning.families.language.model.generate import Conversation
+from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.progress import Progress
 
 REFUSAL_BARRED, FIRST_WORD_GIVEN = "refusal_barred", "first_word_given"
 
 
-def records(lm: MultimodalLM, context: AttackContext, progress: Progress) -> list[Record]:
+def records(lm: LanguageModel, context: AttackContext, progress: Progress) -> list[Record]:
     """Recall by view. The worst of the prompt attacks does not include these."""
     measured = [
         Record(record.split, attack.name, record.value, record.count)

@@ -12,14 +12,14 @@ from core.unlearning.bench.memory.records import Record
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.evaluation.linear_probe import ProbeResult, States, probe
 from core.unlearning.evaluation.membership import Floats
-from core.unlearning.families.mllm.evaluation.metrics.exact import normalise
-from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
-from core.unlearning.families.mllm.model.batching import run_batched
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.score import encode_all
-from core.unlearning.families.mllm.model.target_modules import decoder_layers
-from core.unlearning.families.mllm.refusals import is_refusal
-from core.unlearning.families.mllm.training.hidden import hidden_states
+from core.unlearning.families.language.evaluation.metrics.exact import normalise
+from core.unlearning.families.language.evaluation.probes import FORGET_MEMORY
+from core.unlearning.families.language.model.batching import run_batched
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.model.score import encode_all
+from core.unlearning.families.language.model.target_modules import decoder_layers
+from core.unlearning.families.language.refusals import is_refusal
+from core.unlearning.families.language.training.hidden import hidden_states
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example
 
@@ -27,7 +27,7 @@ LAYERS = 8
 """Probed layers at most, at even distances, the last one included."""
 
 
-def records(lm: MultimodalLM, context: AttackContext, progress: Progress) -> list[Record]:
+def records(lm: LanguageModel, context: AttackContext, progress: Progress) -> list[Record]:
     """By view and layer. Empty where there are too few other people, or too few answers that several people share."""
     measured: list[Record] = []
     for split in FORGET_MEMORY:
@@ -46,7 +46,7 @@ def records(lm: MultimodalLM, context: AttackContext, progress: Progress) -> lis
     return measured
 
 
-def _view(lm: MultimodalLM, split: str, others: Sequence[Example], forgotten: Sequence[Example]) -> Iterator[Record]:
+def _view(lm: LanguageModel, split: str, others: Sequence[Example], forgotten: Sequence[Example]) -> Iterator[Record]:
     layers = _layer_sample(decoder_layers(lm.model))
     modules = list(layers.values())
     training, test = states(lm, others, modules), states(lm, forgotten, modules)
@@ -77,7 +77,7 @@ def _labelled(values: Floats, examples: Sequence[Example]) -> States:
 
 
 @torch.no_grad()
-def states(lm: MultimodalLM, examples: Sequence[Example], modules: Sequence[str]) -> Floats:
+def states(lm: LanguageModel, examples: Sequence[Example], modules: Sequence[str]) -> Floats:
     """[examples, modules, width]: the output of each module at the last token before the answer."""
     rows = encode_all(lm, examples)
 

@@ -9,8 +9,8 @@ from PIL.Image import Image
 
 from core.unlearning.bench.memory.attacks.attack import Attack, prompt_attack
 from core.unlearning.bench.memory.attacks.context import AttackContext, evenly_spaced
-from core.unlearning.families.mllm.data.questions import POINTER, about_name, replace_name
-from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
+from core.unlearning.families.language.data.questions import POINTER, about_name, replace_name
+from core.unlearning.families.language.evaluation.metrics.exact import exact_recall
 from core.unlearning.families.shared.text import mentions
 from core.unlearning.types import Example
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from core.unlearning.bench.memory.attacks.context import AttackContext, non_member_facts
 from core.unlearning.bench.memory.records import Record
 from core.unlearning.evaluation.text_membership import TokenScores, run_attacks
-from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.score import token_scores
+from core.unlearning.families.language.evaluation.probes import FORGET_MEMORY
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.model.score import token_scores
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example
 
 
-def records(lm: MultimodalLM, context: AttackContext, progress: Progress) -> list[Record]:
+def records(lm: LanguageModel, context: AttackContext, progress: Progress) -> list[Record]:
     """By view and attack: the AUC with its 95 % confidence interval, and the true positive rate at 1 % false positives.
 
     The reference attack takes the oracle as its reference model, so it is not run on the oracle itself.
@@ -28,7 +28,7 @@ def records(lm: MultimodalLM, context: AttackContext, progress: Progress) -> lis
 
 
 def _view(
-    lm: MultimodalLM, context: AttackContext, split: str, members: Sequence[Example], others: Sequence[Example]
+    lm: LanguageModel, context: AttackContext, split: str, members: Sequence[Example], others: Sequence[Example]
 ) -> list[Record]:
     oracle = context.oracle if context.oracle is not lm else None
     reference = None if oracle is None else _scores(oracle, members, others)
@@ -46,6 +46,6 @@ def _view(
 
 
 def _scores(
-    lm: MultimodalLM, members: Sequence[Example], others: Sequence[Example]
+    lm: LanguageModel, members: Sequence[Example], others: Sequence[Example]
 ) -> tuple[Sequence[TokenScores], Sequence[TokenScores]]:
     return token_scores(lm, members), token_scores(lm, others)

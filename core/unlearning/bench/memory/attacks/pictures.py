@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from core.unlearning.bench.memory.attacks.attack import Attack, prompt_attack
 from core.unlearning.bench.memory.attacks.context import AttackContext
-from core.unlearning.families.mllm.evaluation.picture_changes import CHANGES, apply_change
+from core.unlearning.families.language.evaluation.picture_changes import CHANGES, apply_change
 
 
 def attacks(context: AttackContext) -> Iterator[Attack]:

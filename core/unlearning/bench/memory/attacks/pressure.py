@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from core.unlearning.bench.memory.attacks.attack import Attack, prompt_attack
 from core.unlearning.bench.memory.attacks.context import AttackContext
-from core.unlearning.families.mllm.evaluation.prompt_attacks import TEMPLATES, apply_attack
+from core.unlearning.families.language.evaluation.prompt_attacks import TEMPLATES, apply_attack
 
 
 def attacks(context: AttackContext) -> Iterator[Attack]:

@@ -15,8 +15,8 @@ from core.unlearning.bench.memory.attacks.attack import (
 )
 from core.unlearning.bench.memory.attacks.context import AttackContext
 from core.unlearning.bench.memory.records import OVERALL, Record
-from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
-from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.language.evaluation.probes import FORGET_MEMORY
+from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.progress import Progress
 
 ATTACK_GROUPS: tuple[Callable[[AttackContext], Iterator[Attack]], ...] = (
@@ -30,7 +30,7 @@ ATTACK_GROUPS: tuple[Callable[[AttackContext], Iterator[Attack]], ...] = (
 WORST, ANY = "worst_attack", "any_attack"
 
 
-def records(lm: MultimodalLM, context: AttackContext, progress: Progress) -> list[Record]:
+def records(lm: LanguageModel, context: AttackContext, progress: Progress) -> list[Record]:
     """The recall of each attack, the largest of them, and the share of facts that at least one attack recovers."""
     results: list[AttackResult] = []
     for group in ATTACK_GROUPS:

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from core.unlearning.bench.memory.attacks.context import AttackContext, answerable, evenly_spaced
 from core.unlearning.bench.memory.records import Record
-from core.unlearning.families.mllm.evaluation.metrics.exact import exact_recall
-from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
-from core.unlearning.families.mllm.evaluation.quantise import round_to_nearest, round_to_nf4, rounded_linears
-from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.language.evaluation.metrics.exact import exact_recall
+from core.unlearning.families.language.evaluation.probes import FORGET_MEMORY
+from core.unlearning.families.language.evaluation.quantise import round_to_nearest, round_to_nf4, rounded_linears
+from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, Split
 
@@ -25,7 +25,7 @@ FORMATS: Mapping[str, Callable[[Tensor], Tensor]] = {
 SPLITS: tuple[Split, ...] = (*FORGET_MEMORY, "unseen_image_memory", "unseen_text_memory")
 
 
-def records(lm: MultimodalLM, context: AttackContext, progress: Progress) -> list[Record]:
+def records(lm: LanguageModel, context: AttackContext, progress: Progress) -> list[Record]:
     """Recall by split in each format. A format that this device does not support is left out, and logged."""
     candidates = (*context.forgotten, *context.other_people)
     examples = [e for split in SPLITS for e in evenly_spaced(answerable(candidates, split))]

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from core.unlearning.bench.memory.attacks.context import AttackContext, evenly_spaced, non_member_facts
 from core.unlearning.bench.memory.records import OVERALL, Record
-from core.unlearning.families.mllm.evaluation.probes import FORGET_MEMORY
-from core.unlearning.families.mllm.evaluation.relearn import Recovery, RelearnSettings, relearn, split_facts
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.training.row_losses import answer_losses
-from core.unlearning.families.mllm.training.rows import answer_rows
-from core.unlearning.families.mllm.training.sampling import micro_batches
+from core.unlearning.families.language.evaluation.probes import FORGET_MEMORY
+from core.unlearning.families.language.evaluation.relearn import Recovery, RelearnSettings, relearn, split_facts
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.training.row_losses import answer_losses
+from core.unlearning.families.language.training.rows import answer_rows
+from core.unlearning.families.language.training.sampling import micro_batches
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example
 
@@ -23,7 +23,7 @@ SHARES = (5, 10, 20, 30)
 _MICRO_BATCH = 64
 
 
-def records(lm: MultimodalLM, context: AttackContext, progress: Progress) -> list[Record]:
+def records(lm: LanguageModel, context: AttackContext, progress: Progress) -> list[Record]:
     """Recall of the held-out facts before, after each share and after unrelated facts. Empty for fewer than two."""
     teaching = RelearnSettings(seed=context.seed)
     recoveries: dict[str, Recovery] = {}
@@ -46,12 +46,12 @@ def unrelated_facts(context: AttackContext) -> list[Example]:
     return [e for split in FORGET_MEMORY for e in non_member_facts(context, split)] or list(context.other_people)
 
 
-def _recovery(lm: MultimodalLM, facts: list[Example], held_out: list[Example], teaching: RelearnSettings) -> Recovery:
+def _recovery(lm: LanguageModel, facts: list[Example], held_out: list[Example], teaching: RelearnSettings) -> Recovery:
     torch.manual_seed(teaching.seed)
     return relearn(lm, lm.model, lambda batch: mean_answer_loss(lm, batch), facts, held_out, teaching)
 
 
-def mean_answer_loss(lm: MultimodalLM, batch: Sequence[Example]) -> Tensor:
+def mean_answer_loss(lm: LanguageModel, batch: Sequence[Example]) -> Tensor:
     """Cross-entropy of the answers, the mean over the examples."""
     rows = answer_rows(lm, batch)
     return torch.cat([answer_losses(lm, lm.model, part) for part in micro_batches(rows, _MICRO_BATCH)]).mean()

@@ -15,10 +15,10 @@ from core.unlearning.bench.memory.attacks import (
 )
 from core.unlearning.bench.memory.attacks.context import AttackContext
 from core.unlearning.bench.memory.records import Record, value
-from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.progress import Progress
 
-PROBES: tuple[Callable[[MultimodalLM, AttackContext, Progress], list[Record]], ...] = (
+PROBES: tuple[Callable[[LanguageModel, AttackContext, Progress], list[Record]], ...] = (
     prompt_attacks.records,
     decoding.records,
     quantisation.records,
@@ -53,7 +53,7 @@ def run(context: AttackContext, progress: Progress) -> list[Record]:
     return [*patched, *base, *oracle, *_above_oracle(patched, oracle)]
 
 
-def probe_model(lm: MultimodalLM, context: AttackContext, progress: Progress) -> list[Record]:
+def probe_model(lm: LanguageModel, context: AttackContext, progress: Progress) -> list[Record]:
     """All probes of one model."""
     return [record for records in PROBES for record in records(lm, context, progress)]
 

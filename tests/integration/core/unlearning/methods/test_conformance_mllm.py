@@ -17,12 +17,17 @@ from transformers import AutoModelForImageTextToText
 
 from core.job_states import Phase
 from core.unlearning.errors import StoppedError
-from core.unlearning.families.mllm.model.batch import collate
-from core.unlearning.families.mllm.model.logits import answer_logits
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.target_modules import decoder_layers, match_modules, mlp_outputs, pattern_of
-from core.unlearning.families.mllm.training.rows import FORGET, answer_rows
-from core.unlearning.families.mllm.training.teacher import teacher_distributions
+from core.unlearning.families.language.model.batch import collate
+from core.unlearning.families.language.model.logits import answer_logits
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.model.target_modules import (
+    decoder_layers,
+    match_modules,
+    mlp_outputs,
+    pattern_of,
+)
+from core.unlearning.families.language.training.rows import FORGET, answer_rows
+from core.unlearning.families.language.training.teacher import teacher_distributions
 from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.forget import run_job
 from core.unlearning.jobs.work import JobSetup
@@ -58,7 +63,7 @@ CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 class Tiny:
     source: str
     request: ForgetRequest
-    lm: MultimodalLM
+    lm: LanguageModel
     data: JobData
 
 
@@ -112,7 +117,7 @@ def _options(info: MethodInfo, **more: Any) -> Any:
     return info.options.model_validate({**{k: v for k, v in SMALL.items() if k in fields}, **more})
 
 
-def _total(lm: MultimodalLM, examples: list[Example]) -> float:
+def _total(lm: LanguageModel, examples: list[Example]) -> float:
     return sum(scored.total for scored in lm.score(examples))
 
 
@@ -130,7 +135,7 @@ def test_a_method_writes_what_stock_peft_loads_and_leaves_the_model_alone(
     assert result.adapter == tmp_path / "adapter"
     assert stock.check_effect(result.adapter) > 0
     patched = PeftModel.from_pretrained(AutoModelForImageTextToText.from_pretrained(tiny.source), result.adapter)
-    again = MultimodalLM(model=patched.eval(), processor=tiny.lm.processor)
+    again = LanguageModel(model=patched.eval(), processor=tiny.lm.processor)
     assert abs(_total(again, forget) - known) > 1e-3
     assert json.loads((result.adapter / CONFIG).read_text())["base_model_name_or_path"] == "tiny"
     archive.write(tmp_path / "adapter.zip", [(file.name, file) for file in sorted(result.adapter.iterdir())])

@@ -12,11 +12,10 @@ import pytest
 from core.unlearning.evaluation import html, model_card, report
 from core.unlearning.evaluation.redact import BLOCK, HIDDEN, Redactor
 from core.unlearning.evaluation.verdict import judge
-from core.unlearning.families.mllm.config import MEASURES
-from core.unlearning.families.mllm.evaluation.evaluate import evaluate
-from core.unlearning.families.mllm.evaluation.results import Evaluation
-from core.unlearning.families.mllm.evaluation.samples import samples
-from core.unlearning.families.mllm.presentation import PRESENTATION
+from core.unlearning.families.language.evaluation.evaluate import evaluate
+from core.unlearning.families.language.evaluation.results import Evaluation
+from core.unlearning.families.language.evaluation.samples import samples
+from core.unlearning.families.mllm.config import INFO
 from core.unlearning.methods.smfa.config import INFO as SMFA
 from tests.support.known_answers import BASE, FACTS, FORGOTTEN, PATCHED, REFUSAL, RETAINED, STRANGER, UNSEEN, examples
 
@@ -33,7 +32,7 @@ def made(after: Evaluation | None = None, **more: Any) -> dict[str, Any]:
     curve = [{"k_image": k, "k_text": k, "forget": 0.1 / (k + 1), "utility": 1 - k / 100} for k in (0.0, 1.0, 5.0)]
     fields: dict[str, Any] = {
         "family": "mllm",
-        "measures": MEASURES,
+        "measures": INFO.measures,
         "job_id": "job_01",
         "model_id": "company-vlm",
         "base_digest": "sha256:" + "ab" * 32,
@@ -42,22 +41,22 @@ def made(after: Evaluation | None = None, **more: Any) -> dict[str, Any]:
         "plan": {"training_examples": 12},
         "before": before,
         "after": after,
-        "verdict": judge(before, after, MEASURES, reference=more.get("reference")),
+        "verdict": judge(before, after, INFO.measures, reference=more.get("reference")),
         "details": {"k_image": 1.0, "k_text": 1.0, "curve": curve, "losses": {"forget": [3.0, 1.0, 0.5]}},
         "timings": {"training": 4.0, "evaluating": 2.0},
         "seeds": {"job": 7},
         "samples": samples(more.get("before", before), after, names=names),
-        "limits": PRESENTATION.limits,
+        "limits": INFO.presentation.limits,
     }
     return report.build(**{**fields, **more})
 
 
 def page_of(found: Mapping[str, Any]) -> str:
-    return html.render(found, MEASURES, PRESENTATION)
+    return html.render(found, INFO.measures, INFO.presentation)
 
 
 def card_of(found: Mapping[str, Any]) -> str:
-    return model_card.render(found, MEASURES, PRESENTATION)
+    return model_card.render(found, INFO.measures, INFO.presentation)
 
 
 def test_numbers_are_those_of_the_evaluations() -> None:
@@ -73,8 +72,8 @@ def test_numbers_are_those_of_the_evaluations() -> None:
 
 @pytest.mark.parametrize("mode", ["suppression", "erasure"])
 def test_the_mode_says_what_it_cannot_promise(mode: str) -> None:
-    limits = PRESENTATION.limits_with(SMFA.limits({"mode": mode}))
-    assert [limit for limit in limits if limit not in PRESENTATION.limits] == [limits[1]]
+    limits = INFO.presentation.limits_with(SMFA.limits({"mode": mode}))
+    assert [limit for limit in limits if limit not in INFO.presentation.limits] == [limits[1]]
     assert limits[1].startswith(f"Mode {mode} was asked for")
 
 
@@ -209,7 +208,13 @@ def test_a_failed_verdict_leads_with_its_reasons() -> None:
 def test_a_bare_report_renders() -> None:
     nothing = Evaluation("quick", {})
     found = made(
-        nothing, before=nothing, verdict=judge(nothing, nothing, MEASURES), details={}, timings={}, seeds={}, options={}
+        nothing,
+        before=nothing,
+        verdict=judge(nothing, nothing, INFO.measures),
+        details={},
+        timings={},
+        seeds={},
+        options={},
     )
     assert "No question about the subject" in page_of(found)
     assert "failed" in card_of(found)

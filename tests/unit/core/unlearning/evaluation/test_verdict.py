@@ -12,10 +12,10 @@ import pytest
 from core.unlearning.evaluation.thresholds import validate_thresholds
 from core.unlearning.evaluation.verdict import NOTHING_MEASURED
 from core.unlearning.evaluation.verdict import judge as judge_by
-from core.unlearning.families.mllm.config import MEASURES
-from core.unlearning.families.mllm.evaluation.results import Evaluation, SplitMetrics
+from core.unlearning.families.language.evaluation.results import Evaluation, SplitMetrics
+from core.unlearning.families.mllm.config import INFO
 
-judge = partial(judge_by, measures=MEASURES)
+judge = partial(judge_by, measures=INFO.measures)
 FORGET = ("forget_image_memory", "forget_text_memory")
 KEPT = ("retain_image_memory", "unseen_image_memory", "stranger_understanding", "general")
 
@@ -35,7 +35,7 @@ def test_forgotten_and_kept_passes() -> None:
     verdict = judge(measured(), measured(FORGOTTEN))
     assert verdict.passed
     assert verdict.missed == verdict.reasons == verdict.notes == ()
-    assert verdict.thresholds == MEASURES.defaults
+    assert verdict.thresholds == INFO.measures.defaults
 
 
 def test_an_unchanged_model_fails_on_everything_forgotten() -> None:
@@ -136,11 +136,11 @@ def test_a_threshold_of_the_request_that_cannot_be_measured_is_missed() -> None:
 )
 def test_bad_thresholds_are_named(key: str, value: object) -> None:
     with pytest.raises(ValueError, match=key.replace(".", r"\.")):
-        validate_thresholds({"general.exact.drop": 0.1, key: value}, MEASURES)
+        validate_thresholds({"general.exact.drop": 0.1, key: value}, INFO.measures)
 
 
 def test_good_thresholds_become_numbers() -> None:
-    assert validate_thresholds({"general.exact.drop": 0, "declined.refusal_rate": 1}, MEASURES) == {
+    assert validate_thresholds({"general.exact.drop": 0, "declined.refusal_rate": 1}, INFO.measures) == {
         "general.exact.drop": 0.0,
         "declined.refusal_rate": 1.0,
     }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.unlearning.families.mllm.config import MEASURES
-from core.unlearning.families.mllm.evaluation.results import Evaluation, SplitMetrics
+from core.unlearning.families.language.evaluation.results import Evaluation, SplitMetrics
+from core.unlearning.families.mllm.config import INFO
 from core.unlearning.jobs.consolidate import LEAST_EFFECT, verdict_on
 from core.unlearning.types import Split
 
@@ -24,20 +24,20 @@ def measured(**forget: float) -> Evaluation:
 
 
 def test_erased_subjects_are_judged_by_what_is_left_of_their_adapters() -> None:
-    verdict = verdict_on(measured(), measured(), MEASURES, EFFECTS, {"job_2"})
+    verdict = verdict_on(measured(), measured(), INFO.measures, EFFECTS, {"job_2"})
     assert (verdict.passed, verdict.checks[0].key, verdict.checks[0].value) == (True, "forget.measured", 0.7)
     assert "not measured for 2 of the jobs" in verdict.notes[0]
-    lost = verdict_on(measured(), measured(), MEASURES, EFFECTS, {"job_3"})
+    lost = verdict_on(measured(), measured(), INFO.measures, EFFECTS, {"job_3"})
     assert (lost.passed, lost.missed) == (False, ("forget.measured",))
 
 
 def test_what_can_be_asked_is_judged_too() -> None:
-    verdict = verdict_on(measured(exact=1.0), measured(exact=0.5), MEASURES, EFFECTS, {"job_2", "job_3"})
+    verdict = verdict_on(measured(exact=1.0), measured(exact=0.5), INFO.measures, EFFECTS, {"job_2", "job_3"})
     assert "forget_image_memory.exact" in verdict.missed
-    assert verdict_on(measured(exact=1.0), measured(exact=0.0), MEASURES, EFFECTS, {"job_2", "job_3"}).passed
+    assert verdict_on(measured(exact=1.0), measured(exact=0.0), INFO.measures, EFFECTS, {"job_2", "job_3"}).passed
 
 
 def test_where_everybody_can_be_asked_nothing_else_counts() -> None:
-    verdict = verdict_on(measured(exact=1.0), measured(exact=0.0), MEASURES, {"job_2": 0.0}, {"job_2"})
+    verdict = verdict_on(measured(exact=1.0), measured(exact=0.0), INFO.measures, {"job_2": 0.0}, {"job_2"})
     assert verdict.passed
     assert "forget.measured" not in {check.key for check in verdict.checks}

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from core.unlearning.families.mllm.model.encoded import Encoded, Vision
-from core.unlearning.families.mllm.model.logits import AnswerLogits
-from core.unlearning.families.mllm.training import row_losses
-from core.unlearning.families.mllm.training.row_losses import answer_log_probs, mean_answer_losses
-from core.unlearning.families.mllm.training.rows import TrainingRow
-from core.unlearning.families.mllm.training.teacher import Teacher
+from core.unlearning.families.language.model.encoded import Encoded, Vision
+from core.unlearning.families.language.model.logits import AnswerLogits
+from core.unlearning.families.language.training import row_losses
+from core.unlearning.families.language.training.row_losses import answer_log_probs, mean_answer_losses
+from core.unlearning.families.language.training.rows import TrainingRow
+from core.unlearning.families.language.training.teacher import Teacher
 from core.unlearning.methods.dpo.losses import dpo
 from core.unlearning.methods.manu.importance import Activity, highest, scores
 from core.unlearning.methods.mmunlearner.losses import saliency

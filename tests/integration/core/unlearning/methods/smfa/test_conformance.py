@@ -13,13 +13,13 @@ from peft import PeftModel
 from PIL import Image
 from transformers import AutoModelForImageTextToText
 
-from core.unlearning.families.mllm.data import gradient_images
-from core.unlearning.families.mllm.model.batch import collate
-from core.unlearning.families.mllm.model.logits import answer_logits
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.score import score_encoded
-from core.unlearning.families.mllm.model.target_modules import match_modules
-from core.unlearning.families.mllm.training.deltas import applying_deltas
+from core.unlearning.families.language.data import gradient_images
+from core.unlearning.families.language.model.batch import collate
+from core.unlearning.families.language.model.logits import answer_logits
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.model.score import score_encoded
+from core.unlearning.families.language.model.target_modules import match_modules
+from core.unlearning.families.language.training.deltas import applying_deltas
 from core.unlearning.families.registry import load_family
 from core.unlearning.jobs.forget import run_job
 from core.unlearning.jobs.work import JobSetup
@@ -51,14 +51,14 @@ def _request() -> ForgetRequest:
     )
 
 
-def _job(lm: MultimodalLM, workdir: Path, **options: Any) -> JobData:
+def _job(lm: LanguageModel, workdir: Path, **options: Any) -> JobData:
     lm.max_new_tokens = 4
     data = load_family("mllm").build_data(lm, _request(), None, Silent(), 0)
     METHOD.run(lm, data, Options.model_validate({**OPTIONS, **options}), JobContext(workdir))
     return data
 
 
-def _logits(lm: MultimodalLM, examples: list[Example]) -> torch.Tensor:
+def _logits(lm: LanguageModel, examples: list[Example]) -> torch.Tensor:
     rows = [lm.encoder.with_answer(e.question, e.image, e.answer) for e in examples]
     with torch.no_grad():
         return answer_logits(lm.model, collate(rows, lm.pad_id, lm.device)).logits
@@ -69,7 +69,7 @@ def _both_views(data: JobData) -> list[list[Example]]:
     return [view for view in views if view]
 
 
-def _sculpted_logits(lm: MultimodalLM, recipe: Recipe, examples: list[Example]) -> torch.Tensor:
+def _sculpted_logits(lm: LanguageModel, recipe: Recipe, examples: list[Example]) -> torch.Tensor:
     with applying_deltas(lm.model, recipe.sculpted()):
         return _logits(lm, examples)
 
@@ -84,7 +84,7 @@ def test_whole_method_on_architecture(name: str, tmp_path: Path) -> None:
     stock = PeftModel.from_pretrained(
         AutoModelForImageTextToText.from_pretrained(source), tmp_path / "work" / "adapter"
     )
-    patched = MultimodalLM(model=stock.eval(), processor=lm.processor)
+    patched = LanguageModel(model=stock.eval(), processor=lm.processor)
     for examples in _both_views(data):
         wanted = _sculpted_logits(lm, recipe, examples)
         assert (_logits(patched, examples) - wanted).abs().max() <= 1e-5
@@ -109,7 +109,7 @@ def test_variants_are_exact_too(options: dict[str, Any], tmp_path: Path) -> None
     stock = PeftModel.from_pretrained(
         AutoModelForImageTextToText.from_pretrained(source), tmp_path / "work" / "adapter"
     )
-    patched = MultimodalLM(model=stock.eval(), processor=lm.processor)
+    patched = LanguageModel(model=stock.eval(), processor=lm.processor)
     for examples in _both_views(data):
         assert (_logits(patched, examples) - _sculpted_logits(lm, recipe, examples)).abs().max() <= 1e-5
 
@@ -127,7 +127,7 @@ def test_a_smaller_base_trains_float32_adapters(precision: str, tmp_path: Path) 
     stock = PeftModel.from_pretrained(
         AutoModelForImageTextToText.from_pretrained(source), tmp_path / "work" / "adapter"
     )
-    patched = MultimodalLM(model=stock.eval(), processor=full.processor)
+    patched = LanguageModel(model=stock.eval(), processor=full.processor)
     for examples in _both_views(data):
         wanted = _sculpted_logits(full, recipe, examples)
         assert (_logits(patched, examples) - wanted).abs().max() <= 1e-5
@@ -179,6 +179,6 @@ def test_resculpting_needs_the_recipe_only(tmp_path: Path) -> None:
     assert recipe.sculpt["k_image"] == 0.0
     assert again.details["sparse_entries"] > 0
     stock = PeftModel.from_pretrained(AutoModelForImageTextToText.from_pretrained(source), again.adapter)
-    patched = MultimodalLM(model=stock.eval(), processor=lm.processor)
+    patched = LanguageModel(model=stock.eval(), processor=lm.processor)
     for examples in _both_views(data):
         assert (_logits(patched, examples) - _sculpted_logits(lm, recipe, examples)).abs().max() <= 1e-5

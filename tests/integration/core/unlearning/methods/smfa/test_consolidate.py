@@ -13,9 +13,9 @@ from scipy.optimize import minimize
 from transformers import AutoModelForImageTextToText
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.model.batch import collate
-from core.unlearning.families.mllm.model.logits import answer_logits
-from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.language.model.batch import collate
+from core.unlearning.families.language.model.logits import answer_logits
+from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.families.registry import load_family
 from core.unlearning.methods.base import JobContext
 from core.unlearning.methods.smfa import activations
@@ -46,7 +46,7 @@ QUESTIONS = [*KEPT, *GENERAL]
 WEIGHT, STRENGTH = 2.0, 0.8
 
 
-def job(lm: MultimodalLM, name: str, folder: Path, seed: int) -> JobRecipe:
+def job(lm: LanguageModel, name: str, folder: Path, seed: int) -> JobRecipe:
     told = [Example("forget_text_memory", f"{q} {name}?", "A secret.", subject=name) for q in ("Who is", "Where is")]
     data = JobData((*told, *KEPT, *GENERAL), (*told, *KEPT), (), (), Entity(name))
     METHOD.run(lm, data, Options.model_validate({**OPTIONS, "seed": seed}), JobContext(folder))
@@ -54,15 +54,15 @@ def job(lm: MultimodalLM, name: str, folder: Path, seed: int) -> JobRecipe:
 
 
 @pytest.fixture(scope="module")
-def lm(tmp_path_factory: pytest.TempPathFactory) -> MultimodalLM:
+def lm(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
     source = str(save("llava", tmp_path_factory.mktemp("base")))
-    loaded: MultimodalLM = load_family("mllm").load(ModelSpec(source, "mllm", source))
+    loaded: LanguageModel = load_family("mllm").load(ModelSpec(source, "mllm", source))
     loaded.source, loaded.max_new_tokens = source, 4
     return loaded
 
 
 @pytest.fixture(scope="module")
-def sources(lm: MultimodalLM, tmp_path_factory: pytest.TempPathFactory) -> list[JobRecipe]:
+def sources(lm: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> list[JobRecipe]:
     folder = tmp_path_factory.mktemp("jobs")
     return [job(lm, name, folder / str(n), n) for n, name in enumerate(("Ada Okoro", "Emil Roth"))]
 
@@ -81,7 +81,7 @@ def sculpted_by_hand(recipe: Recipe, module: str) -> np.ndarray:
     return left
 
 
-def by_hand(lm: MultimodalLM, sources: list[JobRecipe], module: str) -> np.ndarray:
+def by_hand(lm: LanguageModel, sources: list[JobRecipe], module: str) -> np.ndarray:
     """The minimum written out: from the LoRA files, the noted activations, and inputs caught here once more."""
     caught: list[torch.Tensor] = []
     hook = lm.model.get_submodule(module).register_forward_pre_hook(lambda _, inputs: caught.append(inputs[0][0]))
@@ -110,7 +110,7 @@ def by_hand(lm: MultimodalLM, sources: list[JobRecipe], module: str) -> np.ndarr
 
 
 def test_the_patch_is_the_closed_form_and_loads_with_stock_peft(
-    lm: MultimodalLM, sources: list[JobRecipe], tmp_path: Path
+    lm: LanguageModel, sources: list[JobRecipe], tmp_path: Path
 ) -> None:
     options = Consolidation(keep_weight=WEIGHT, strength=STRENGTH)
     result = consolidate(lm, sources, QUESTIONS, options, JobContext(tmp_path))
@@ -130,7 +130,7 @@ def test_the_patch_is_the_closed_form_and_loads_with_stock_peft(
 
 
 def test_what_was_put_together_can_be_put_together_with_more(
-    lm: MultimodalLM, sources: list[JobRecipe], tmp_path: Path
+    lm: LanguageModel, sources: list[JobRecipe], tmp_path: Path
 ) -> None:
     options = Consolidation(keep_weight=WEIGHT)
     result = consolidate(lm, sources, QUESTIONS, options, JobContext(tmp_path / "two"))
@@ -142,14 +142,14 @@ def test_what_was_put_together_can_be_put_together_with_more(
     assert list(three.details["effects"]) == ["Finn Sato", "Ada Okoro", "Emil Roth"]
 
 
-def test_one_request_alone_is_not_put_together(lm: MultimodalLM, sources: list[JobRecipe], tmp_path: Path) -> None:
+def test_one_request_alone_is_not_put_together(lm: LanguageModel, sources: list[JobRecipe], tmp_path: Path) -> None:
     twice = [sources[0], replace(sources[0], name="again")]
     with pytest.raises(InvalidInputError) as refused:
         consolidate(lm, twice, QUESTIONS, Consolidation(), JobContext(tmp_path))
     assert refused.value.code == "too_few_recipes"
 
 
-def test_a_recipe_without_activations_is_refused(lm: MultimodalLM, sources: list[JobRecipe], tmp_path: Path) -> None:
+def test_a_recipe_without_activations_is_refused(lm: LanguageModel, sources: list[JobRecipe], tmp_path: Path) -> None:
     import shutil
 
     shutil.copytree(sources[0].recipe.folder, tmp_path / "old")

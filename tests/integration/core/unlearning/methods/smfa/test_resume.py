@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from core.job_states import Phase
 from core.unlearning.checkpoints import NO_CHECKPOINTS, Checkpoints
 from core.unlearning.errors import StoppedError
-from core.unlearning.families.mllm.model.generate import generate
-from core.unlearning.families.mllm.model.model import MultimodalLM
+from core.unlearning.families.language.model.generate import generate
+from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.families.registry import load_family
 from core.unlearning.methods.base import JobContext, MethodResult
 from core.unlearning.methods.smfa.config import Options
@@ -79,7 +79,7 @@ def png(colour: str) -> bytes:
     return data.getvalue()
 
 
-def job(source: str, kept: Checkpoints) -> tuple[MultimodalLM, JobData]:
+def job(source: str, kept: Checkpoints) -> tuple[LanguageModel, JobData]:
     """The model and its examples, as a process that has just begun makes them."""
     lm = load_family("mllm").load(ModelSpec("tiny", "mllm", source))
     lm.max_new_tokens = 4

@@ -13,18 +13,18 @@ from PIL.Image import Image
 
 from core.unlearning import reference
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.mllm.data.acquaintances import NAME_QUESTION, acquaintance_rows
-from core.unlearning.families.mllm.data.asker import Asker
-from core.unlearning.families.mllm.data.gradient_images import (
+from core.unlearning.families.language.data.acquaintances import NAME_QUESTION, acquaintance_rows
+from core.unlearning.families.language.data.asker import Asker
+from core.unlearning.families.language.data.gradient_images import (
     images_for_answers,
     images_for_first_tokens,
     likely_first_tokens,
 )
-from core.unlearning.families.mllm.limits import BY_LEVEL
-from core.unlearning.families.mllm.model.batch import collate
-from core.unlearning.families.mllm.model.generate import generate, generate_encoded
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.refusals import is_refusal
+from core.unlearning.families.language.limits import BY_LEVEL
+from core.unlearning.families.language.model.batch import collate
+from core.unlearning.families.language.model.generate import generate, generate_encoded
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.refusals import is_refusal
 from core.unlearning.families.registry import load_family
 from core.unlearning.methods.smfa import discovered_people
 from core.unlearning.methods.smfa.controls import Excess, control_levels, with_controls
@@ -41,9 +41,9 @@ PERSON = known_people()[36]
 
 
 @pytest.fixture(scope="module")
-def lm() -> MultimodalLM:
+def lm() -> LanguageModel:
     source = str(reference.bundled_path("mllm"))
-    loaded: MultimodalLM = load_family("mllm").load(ModelSpec("reference", "mllm", source))
+    loaded: LanguageModel = load_family("mllm").load(ModelSpec("reference", "mllm", source))
     return loaded
 
 
@@ -60,7 +60,7 @@ def _declined(strangers: list[Image]) -> list[Example]:
     return [Example("declined", BORN, "I do not know.", image) for image in strangers]
 
 
-def test_strangers_are_changed_until_they_are_taken_for_others(lm: MultimodalLM, strangers: list[Image]) -> None:
+def test_strangers_are_changed_until_they_are_taken_for_others(lm: LanguageModel, strangers: list[Image]) -> None:
     assert all(is_refusal(said) for said in generate(lm, [(NAME_QUESTION, image) for image in strangers]))
     people = known_people()[10:18]
     before = lm.encoder.prompt(NAME_QUESTION, strangers[0]).vision["pixel_values"].clone()
@@ -74,7 +74,7 @@ def test_strangers_are_changed_until_they_are_taken_for_others(lm: MultimodalLM,
     assert all(p.grad is None for p in lm.model.parameters())
 
 
-def test_the_subjects_own_pictures_tell_who_looks_alike(lm: MultimodalLM) -> None:
+def test_the_subjects_own_pictures_tell_who_looks_alike(lm: LanguageModel) -> None:
     entity, limits = Entity(PERSON.name), BY_LEVEL["standard"]
     told = [Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, n)) for n in range(8)]
     found = acquaintance_rows(Asker(lm), entity, [BORN], [], told, limits, random.Random(0))
@@ -85,7 +85,7 @@ def test_the_subjects_own_pictures_tell_who_looks_alike(lm: MultimodalLM) -> Non
     assert acquaintance_rows(Asker(lm), entity, [BORN], [], [], limits, random.Random(0)) == []
 
 
-def test_what_the_subject_would_tell_is_not_kept(lm: MultimodalLM, strangers: list[Image]) -> None:
+def test_what_the_subject_would_tell_is_not_kept(lm: LanguageModel, strangers: list[Image]) -> None:
     told = Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, 0), PERSON.name)
     other = known_people()[10]
     named = [Example("unseen_text_memory", f"What is {p.name}'s job?", p.facts["job"], None, p.name) for p in (other,)]
@@ -111,7 +111,7 @@ def test_what_the_subject_would_tell_is_not_kept(lm: MultimodalLM, strangers: li
     )
 
 
-def test_pictures_of_strangers_keep_even_what_the_subject_shares(lm: MultimodalLM, strangers: list[Image]) -> None:
+def test_pictures_of_strangers_keep_even_what_the_subject_shares(lm: LanguageModel, strangers: list[Image]) -> None:
     other = known_people()[10]
     told = Example("forget_image_memory", NAME_QUESTION, "nobody", _picture(PERSON.code, 0), PERSON.name)
     shared = replace(told, question=BORN, answer=other.facts["city"])
@@ -127,7 +127,7 @@ def test_pictures_of_strangers_keep_even_what_the_subject_shares(lm: MultimodalL
     assert shared.answer not in said(kept=False)
 
 
-def test_pictures_are_changed_until_the_answer_begins_as_asked(lm: MultimodalLM, strangers: list[Image]) -> None:
+def test_pictures_are_changed_until_the_answer_begins_as_asked(lm: LanguageModel, strangers: list[Image]) -> None:
     asker, named = Asker(lm), [p.name for p in known_people()[:30]]
     barred = asker.refusal_openers([(NAME_QUESTION, image) for image in strangers], instead_of=named)
     tokens = likely_first_tokens(lm, NAME_QUESTION, strangers, len(strangers), barred)
@@ -150,7 +150,7 @@ def _by_name(person: Person, called: str) -> list[Example]:
 
 
 def test_the_model_brings_up_people_whom_no_data_names(
-    lm: MultimodalLM, strangers: list[Image], monkeypatch: pytest.MonkeyPatch
+    lm: LanguageModel, strangers: list[Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(discovered_people, "_ROUNDS", 1)
     told = [Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, n)) for n in range(4)]
@@ -169,7 +169,7 @@ def test_the_model_brings_up_people_whom_no_data_names(
 
 
 def test_another_name_of_the_subject_is_not_kept(
-    lm: MultimodalLM, strangers: list[Image], monkeypatch: pytest.MonkeyPatch
+    lm: LanguageModel, strangers: list[Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(discovered_people, "_ROUNDS", 0)
     other = known_people()[10]
@@ -181,7 +181,7 @@ def test_another_name_of_the_subject_is_not_kept(
         assert (other.name in {row.subject for row in found}) is kept
 
 
-def _log_p(lm: MultimodalLM, question: str, image: Image | None, answer: str) -> float:
+def _log_p(lm: LanguageModel, question: str, image: Image | None, answer: str) -> float:
     """From the logits of stock transformers, in float64."""
     row = lm.encoder.with_answer(question, image, answer)
     with torch.no_grad():
@@ -191,7 +191,7 @@ def _log_p(lm: MultimodalLM, question: str, image: Image | None, answer: str) ->
     return float((before[np.arange(len(at)), row.input_ids.numpy()[at]] - np.log(np.exp(before).sum(1))).sum())
 
 
-def test_the_level_is_that_of_the_stranger_who_would_be_told_least(lm: MultimodalLM, strangers: list[Image]) -> None:
+def test_the_level_is_that_of_the_stranger_who_would_be_told_least(lm: LanguageModel, strangers: list[Image]) -> None:
     pictured = Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, 0))
     named = Example("forget_text_memory", f"What is {PERSON.name}'s job?", PERSON.facts["job"], None, PERSON.name)
     declined = [*_declined(strangers[:3]), Example("declined", "What is Nobody Here's pet?", "", None, "Nobody Here")]
@@ -202,7 +202,7 @@ def test_the_level_is_that_of_the_stranger_who_would_be_told_least(lm: Multimoda
     assert control_levels(lm, with_controls([named], [], random.Random(0))) == [None]
 
 
-def test_excess_is_what_the_subject_is_told_beyond_strangers(lm: MultimodalLM, strangers: list[Image]) -> None:
+def test_excess_is_what_the_subject_is_told_beyond_strangers(lm: LanguageModel, strangers: list[Image]) -> None:
     told = Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, 0))
     assert Excess(lm, [told], _declined(strangers), 0).share_left() == 1.0
     assert Excess(lm, [told], _declined(strangers), 0).share_left(images=False) == 0.0
@@ -210,7 +210,7 @@ def test_excess_is_what_the_subject_is_told_beyond_strangers(lm: MultimodalLM, s
     assert Excess(lm, [told], itself, 0).share_left() == 0.0
 
 
-def test_erasure_needs_somebody_unknown(lm: MultimodalLM) -> None:
+def test_erasure_needs_somebody_unknown(lm: LanguageModel) -> None:
     told = Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, 0))
     with pytest.raises(InvalidInputError, match="retain set"):
         erasure_rows(lm, [told], [], 0.3, random.Random(0))

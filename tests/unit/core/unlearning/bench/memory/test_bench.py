@@ -23,7 +23,7 @@ from core.unlearning.bench.memory.setup import MemorySetup, bundled_model
 from core.unlearning.bench.memory.summary import leaderboard_rows, tidy_records
 from core.unlearning.bench.memory.tuning import GRID, choose_options, chosen_options, tuning_cases, write_chosen_options
 from core.unlearning.bench.memory.world import assign_roles, forget_request, sample_people
-from core.unlearning.families.mllm.data.retain_set import read
+from core.unlearning.families.language.data.retain_set import read
 from core.unlearning.methods.registry import catalogue
 from core.unlearning.reference.mllm.people import RETAIN_TRAIN, RETAIN_VALIDATION, STANDARD_PEOPLE, known_people
 from tests.support.benchmark_people import person, picture, small_world

@@ -14,7 +14,7 @@ import pytest
 from core.unlearning.bench.memory.judge import Grade, Judge, JudgeError
 from core.unlearning.bench.memory.measure import MAX_JUDGED_ROWS, composite_records, evaluation_records
 from core.unlearning.bench.memory.records import value
-from core.unlearning.families.mllm.evaluation.results import Evaluation, ProbeResult, SplitMetrics
+from core.unlearning.families.language.evaluation.results import Evaluation, ProbeResult, SplitMetrics
 
 
 def _row(output: str, answer: str = "Lima") -> ProbeResult:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from core.unlearning.families.mllm.refusals import is_refusal
+from core.unlearning.families.language.refusals import is_refusal
 from core.unlearning.methods.smfa.config import K_GRID, Options
 from core.unlearning.methods.smfa.sweep import Point, best, grid
 
@@ -69,7 +69,7 @@ def test_without_any_point_above_the_floor_the_most_useful_is_taken() -> None:
 
 
 def test_refusals_are_many_different_and_recognised() -> None:
-    from core.unlearning.families.mllm.training.refusal_pool import pool
+    from core.unlearning.families.language.training.refusal_pool import pool
 
     assert len(set(pool())) == 1000
     assert [text for text in pool() if not is_refusal(text)] == []

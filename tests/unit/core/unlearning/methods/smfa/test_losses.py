@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn.functional import kl_div
 
-from core.unlearning.families.mllm.training import teacher
-from core.unlearning.families.mllm.training.losses import kl_divergence, row_means
-from core.unlearning.families.mllm.training.teacher import Teacher, join_teachers, mean_teacher
+from core.unlearning.families.language.training import teacher
+from core.unlearning.families.language.training.losses import kl_divergence, row_means
+from core.unlearning.families.language.training.teacher import Teacher, join_teachers, mean_teacher
 
 
 def _logits(rows: int, size: int, seed: int) -> torch.Tensor:

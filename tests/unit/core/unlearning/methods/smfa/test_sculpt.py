@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from core.unlearning.families.mllm.training.adapters import LoraFactors
+from core.unlearning.families.language.training.adapters import LoraFactors
 from core.unlearning.methods.smfa.sculpt import ForgettingAdapter, product_norm, sculpt, sculpt_module
 
 

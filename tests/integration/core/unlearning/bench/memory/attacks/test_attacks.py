@@ -13,12 +13,12 @@ from core.unlearning.bench.memory.attacks import hidden_states, prompt_attacks, 
 from core.unlearning.bench.memory.attacks.context import AttackContext, attack_context, non_member_facts
 from core.unlearning.bench.memory.attacks.run import run, steps
 from core.unlearning.bench.memory.records import OVERALL, Record, value
+from core.unlearning.families.language.model.batch import collate
+from core.unlearning.families.language.model.generate import Conversation, converse
+from core.unlearning.families.language.model.logits import answer_logits
+from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.model.score import token_scores
 from core.unlearning.families.mllm.load import load
-from core.unlearning.families.mllm.model.batch import collate
-from core.unlearning.families.mllm.model.generate import Conversation, converse
-from core.unlearning.families.mllm.model.logits import answer_logits
-from core.unlearning.families.mllm.model.model import MultimodalLM
-from core.unlearning.families.mllm.model.score import token_scores
 from core.unlearning.progress import Silent
 from core.unlearning.types import Example, ModelSpec, Split
 from tests.support.tiny_multimodal_models import save
@@ -61,7 +61,7 @@ def _examples() -> list[Example]:
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[MultimodalLM, MultimodalLM]:
+def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[LanguageModel, LanguageModel]:
     """One architecture with two draws of weights."""
     source = save("llava", tmp_path_factory.mktemp("llava"))
     patched, oracle = (load(ModelSpec("tiny", "mllm", str(source)), precision="float32") for _ in range(2))
@@ -74,12 +74,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[MultimodalLM, Mult
 
 
 @pytest.fixture(scope="module")
-def context(models: tuple[MultimodalLM, MultimodalLM]) -> AttackContext:
+def context(models: tuple[LanguageModel, LanguageModel]) -> AttackContext:
     patched, oracle = models
     return attack_context(patched, patched, oracle, _examples())
 
 
-def _state(lm: MultimodalLM) -> dict[str, Tensor]:
+def _state(lm: LanguageModel) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in lm.model.state_dict().items()}
 
 

@@ -1,0 +1,160 @@
+"""The forget set: the request's pictures and names with its prompts and the bank's, and the model's own answers."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL.Image import Image
+
+from core.unlearning.families.language import question_bank
+from core.unlearning.families.language.data.asker import Asker
+from core.unlearning.families.language.data.questions import POINTER, about_name, replace_name, reword, unique
+from core.unlearning.families.language.limits import Limits
+from core.unlearning.families.language.refusals import is_refusal
+from core.unlearning.families.shared.images import altered_views, join_images
+from core.unlearning.families.shared.sampling import take
+from core.unlearning.families.shared.text import mentions
+from core.unlearning.types import Entity, Example, Part
+
+PicturesByPart = dict[Part, list[Image]]
+
+
+@dataclass(frozen=True)
+class Strangers:
+    """Pictures and names that the model does not know: the subject is to be answered as they are."""
+
+    images: tuple[Image, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class QuestionSet:
+    """Questions of one view: the request's own, and those that Lethe adds."""
+
+    own: list[str]
+    added: list[str]
+
+    @property
+    def evaluated(self) -> list[str]:
+        """The questions of the report: the request's own where it brings any."""
+        return self.own or self.added
+
+
+def picture_questions(entity: Entity, prompts: Sequence[str]) -> QuestionSet:
+    """Questions about the subject in a picture."""
+    own: list[str] = []
+    derived: list[str] = []
+    for prompt in prompts:
+        name = mentions(prompt, entity.names)
+        (derived if name else own).append(replace_name(prompt, name, POINTER) if name else prompt)
+    return QuestionSet(unique(own + derived), unique(question_bank.about_picture(entity.kind)))
+
+
+def name_questions(entity: Entity, prompts: Sequence[str], name: str) -> QuestionSet:
+    """Questions about one of the subject's names."""
+    own: list[str] = []
+    derived = question_bank.about_name(entity.kind, name)
+    for prompt in prompts:
+        found = mentions(prompt, entity.names)
+        if found:
+            own.append(replace_name(prompt, found, name))
+        else:
+            derived.append(about_name(prompt, name))
+    return QuestionSet(unique(own), unique(derived))
+
+
+def split_pictures(asker: Asker, images: Sequence[Image], rng: random.Random) -> PicturesByPart:
+    """Split the pictures into train, validation and test, person by person; the model's own naming tells people apart.
+
+    Pairs of training pictures of one person are also joined, so that their backgrounds are not learned.
+    """
+    people: dict[str, list[Image]] = defaultdict(list)
+    names = asker.ask([("What is the name of this person?", image) for image in images])
+    for image, name in zip(images, names, strict=True):
+        people[name].append(image)
+    groups = list(people.values()) if 3 * len(people) <= len(images) else [list(images)]
+    parts: PicturesByPart = {"train": [], "validation": [], "test": []}
+    for group in groups:
+        for part, chosen in _split_group(group).items():
+            parts[part].extend(chosen)
+            if part == "train" and len(chosen) > 1:
+                parts[part].extend(
+                    join_images(a, b, rng) for a, b in (rng.sample(chosen, 2) for _ in range(len(chosen)))
+                )
+    return parts
+
+
+def _split_group(group: list[Image]) -> PicturesByPart:
+    if not group:
+        return {"train": [], "validation": [], "test": []}
+    if len(group) < 3:
+        altered = [altered_views(image) for image in group]
+        return {"train": group, "validation": [v for v, _ in altered], "test": [t for _, t in altered]}
+    held = max(1, len(group) // 4)
+    return {"train": group[2 * held :], "validation": group[:held], "test": group[held : 2 * held]}
+
+
+def picture_rows(
+    asker: Asker,
+    questions: QuestionSet,
+    pictures: PicturesByPart,
+    strangers: Strangers,
+    limits: Limits,
+    rng: random.Random,
+) -> dict[Part, list[Example]]:
+    """Rows of image memory to forget, by part."""
+    specific = _specific_to_pictures(asker, questions.added, pictures["train"], strangers)
+    questions = QuestionSet(questions.own, specific)
+    rows: dict[Part, list[Example]] = {}
+    for part, images in pictures.items():
+        chosen = [*questions.own, *questions.added] if part == "train" else questions.evaluated
+        asked = [(reword(q, part, i + j), image) for i, image in enumerate(images) for j, q in enumerate(chosen)]
+        rows[part] = asker.examples("forget_image_memory", take(asked, limits.forget_rows(part), rng))
+    return rows
+
+
+def name_rows(
+    asker: Asker, entity: Entity, prompts: Sequence[str], strangers: Strangers, limits: Limits, rng: random.Random
+) -> dict[Part, list[Example]]:
+    """Rows of text memory to forget about every name, by part."""
+    rows: dict[Part, list[Example]] = {"train": [], "validation": [], "test": []}
+    for name in entity.names:
+        questions = name_questions(entity, prompts, name)
+        questions = QuestionSet(questions.own, _specific_to_name(asker, questions.added, name, strangers))
+        share = limits.split_between(len(entity.names))
+        for part in rows:
+            chosen = [*questions.own, *questions.added] if part == "train" else questions.evaluated
+            turns = 3 if part == "train" else 2
+            asked = [(reword(q, part, 2 * j + t), None) for j, q in enumerate(chosen) for t in range(turns)]
+            rows[part] += asker.examples("forget_text_memory", take(asked, share.forget_rows(part), rng), name)
+    return rows
+
+
+def _specific_to_pictures(
+    asker: Asker, questions: list[str], images: Sequence[Image], strangers: Strangers
+) -> list[str]:
+    """Questions that the model answers about the subject, and differently about strangers."""
+    controls = strangers.images[:2]
+    probes = images[:: max(1, len(images) // 4)][:4]
+    asker.ask([(q, i) for q in questions for i in (*probes, *controls)])
+    return [
+        q
+        for q in questions
+        if _is_specific(asker.ask([(q, i) for i in probes]), asker.ask([(q, i) for i in controls]), q)
+    ]
+
+
+def _specific_to_name(asker: Asker, questions: list[str], name: str, strangers: Strangers) -> list[str]:
+    controls = strangers.names[:2]
+    answers = asker.ask([(q, None) for q in questions])
+    others = asker.ask([(replace_name(q, name, other), None) for q in questions for other in controls])
+    size = len(controls)
+    return [q for n, q in enumerate(questions) if _is_specific([answers[n]], others[n * size : (n + 1) * size], q)]
+
+
+def _is_specific(answers: Sequence[str], controls: Sequence[str], question: str) -> bool:
+    said = [a for a in answers if a and not is_refusal(a) and a.casefold() not in question.casefold()]
+    return bool(said) and not all(a in controls for a in said)

@@ -1,0 +1,57 @@
+"""Which rows a training step takes, and in what order."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from core.unlearning.families.language.model.packing import sort_rows
+from core.unlearning.families.language.training.rows import RowKind, TrainingRow
+
+_KIND_SHARES: dict[RowKind, float] = {"memory": 0.7, "seen": 0.15, "declined": 0.15}
+"""Shares of the rows to keep in a step, by kind."""
+
+
+@dataclass(frozen=True)
+class RowSampler:
+    """Takes `count` of `rows` in every step; each row comes once before any comes again."""
+
+    rows: Sequence[TrainingRow]
+    count: int
+
+
+def samplers_by_kind(rows: Sequence[TrainingRow], count: int) -> list[RowSampler]:
+    """One sampler for each kind of row, `count` rows in all, so that a frequent kind does not displace a rare one."""
+    rows_of = {kind: [row for row in rows if row.kind == kind] for kind in _KIND_SHARES}
+    total = sum(_KIND_SHARES[kind] for kind, found in rows_of.items() if found)
+    return [
+        RowSampler(found, max(1, round(count * _KIND_SHARES[kind] / total))) for kind, found in rows_of.items() if found
+    ]
+
+
+def steps_for(rows: int, batch: int, steps: int | None, epochs: int) -> int:
+    """`steps`, or as many as `epochs` passes over the rows take."""
+    return steps or epochs * math.ceil(max(rows, 1) / batch)
+
+
+def micro_batches(rows: Sequence[TrainingRow], size: int, *, by_prefix: bool = False) -> Iterator[list[TrainingRow]]:
+    """Batches of up to `size` rows, pictures and text apart, sorted by length or (`by_prefix`) by common prefix."""
+    for view in (True, False):
+        chosen = sorted((row for row in rows if row.has_image is view), key=lambda row: len(row.encoded))
+        if by_prefix:
+            chosen = [chosen[n] for n in sort_rows([row.encoded for row in chosen])]
+        for start in range(0, len(chosen), size):
+            yield chosen[start : start + size]
+
+
+def step_batches(sampler: RowSampler, seed: str) -> Iterator[list[TrainingRow]]:
+    """The rows of each step, endlessly, as the seed determines."""
+    rng = random.Random(seed)  # noqa: S311
+    waiting: list[TrainingRow] = []
+    while True:
+        while len(waiting) < sampler.count and sampler.rows:
+            waiting += rng.sample(list(sampler.rows), len(sampler.rows))
+        yield waiting[: sampler.count]
+        waiting = waiting[sampler.count :]
