@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def show_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
-    """One line for each split, before → after; then each missed threshold, and the notes."""
+    """One line for each split, before → after; then the checks that matter most, and the notes."""
     from rich.table import Table
 
     splits: Mapping[Any, Any] = evaluation.get("splits") or {}
@@ -35,10 +35,21 @@ def show_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
         reference = [_number((split["metrics"].get(metric) or {}).get("reference")) for _, metric in referenced]
         table.add_row(measures.title(name), str(split["count"]), *cells, *reference)
     console.print(table)
-    for key in missed:
-        console.print(f"missed {key} (threshold {evaluation.get('thresholds', {}).get(key, '?')})", style="red")
+    _show_checks(console, evaluation, {f"{split}.{measures.recall}" for split in measures.judged})
     for note in evaluation.get("notes") or ():
         console.print(note, style="dim")
+
+
+def _show_checks(console: Console, evaluation: Mapping[str, Any], forgotten: Collection[str]) -> None:
+    """The reason of each missed threshold, and of those that say how much is forgotten."""
+    missed, thresholds = evaluation.get("missed") or (), evaluation.get("thresholds", {})
+    checks = {check["key"]: check for check in evaluation.get("checks") or ()}
+    for key in missed:
+        why = f": {checks[key]['reason']}" if key in checks else f" (threshold {thresholds.get(key, '?')})"
+        console.print(f"missed {key}{why}", style="red", highlight=False)
+    for key, check in checks.items():
+        if key in forgotten and check["met"] and "count" in check:
+            console.print(check["reason"], highlight=False)
 
 
 def _measured(splits: Mapping[str, Any], metric: str, when: str = "after") -> bool:
@@ -52,7 +63,7 @@ def _change(values: Mapping[str, Any] | None, key: str, missed: list[str]) -> Te
         return Text("-")
     then = [] if values.get("before") is None else [_number(values["before"])]
     text = " → ".join([*then, _number(values["after"])])
-    bad = any(item in {key, f"{key}.drop", f"{key}.rise", f"{key}.gap"} for item in missed)
+    bad = any(item in {key, f"{key}.drop", f"{key}.rise", f"{key}.gap", f"{key}.upper"} for item in missed)
     return Text(text, style="red" if bad else "")
 
 

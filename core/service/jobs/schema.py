@@ -66,7 +66,7 @@ class EvaluationIn(_Strict):
         default_factory=dict,
         max_length=200,
         description="Bounds that the verdict uses in place of the defaults, by `<split>.<metric>`, or with `.drop`, "
-        "`.rise` or `.gap` behind it.",
+        "`.rise`, `.gap` or `.upper` behind it.",
     )
 
 

@@ -105,7 +105,8 @@ class JobView(BaseModel):
         description="Whether the result met the thresholds. null: the job has not succeeded."
     )
     evaluation: dict[str, Any] | None = Field(
-        description="Metrics of each split before and after, thresholds, and which were missed. null: not measured."
+        description="Metrics of each split before and after, thresholds, which were missed, and every check with the "
+        "number of its probes and a 95 % bound. null: not measured."
     )
     error: ErrorView | None = Field(description="Why the job failed. null: it did not.")
     external_id: str | None = Field(description="Your own id of the request.")

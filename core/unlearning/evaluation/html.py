@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -16,6 +16,7 @@ from core.unlearning.evaluation.presentation import Presentation
 from core.unlearning.evaluation.thresholds import parse_key
 from core.unlearning.evaluation.verdict import NOTHING_MEASURED
 
+_MEMBERSHIP = "membership_auc"
 _STOP_REASONS = {
     "criterion": "its stop criterion was met",
     "max_passes": "the allowed passes over the examples were used up, before its stop criterion was met",
@@ -25,7 +26,8 @@ _STOP_REASONS = {
 def render(report: Mapping[str, Any], measures: Measures, words: Presentation) -> str:
     """The page of a report made by `report.build`. Everything from the report is escaped."""
     pressed = [_robustness(check, measures, words) for check in report["robustness"]]
-    cards = {split: _card(split, data, measures, words) for split, data in report["splits"].items()}
+    judged = {".".join(check["key"].split(".")[:2]) for check in report["verdict"]["checks"]}
+    cards = {split: _card(split, data, measures, words, judged) for split, data in report["splits"].items()}
     return _template(words.templates).render(
         report=report,
         words=words,
@@ -58,7 +60,10 @@ def _template(of_family: Path) -> Template:
     return environment.get_template("report.html.j2")
 
 
-def _card(split: Any, data: Mapping[str, Any], measures: Measures, words: Presentation) -> dict[str, Any]:
+def _card(
+    split: Any, data: Mapping[str, Any], measures: Measures, words: Presentation, judged: Collection[str]
+) -> dict[str, Any]:
+    """`judged`: the metrics, as `<split>.<metric>`, that a threshold holds for."""
     heading = measures.splits[split]
     rows = [(measures.metrics[metric], data["metrics"][metric]) for metric in words.shown.get(split, words.otherwise)]
     return {
@@ -66,18 +71,21 @@ def _card(split: Any, data: Mapping[str, Any], measures: Measures, words: Presen
         "explanation": heading.explanation,
         "count": data["count"],
         "known": data["known"],
+        "pictures": data.get("pictures"),
         "picture": svg.bars(rows, narrow=split not in words.forgotten),
-        "membership": _membership(data),
+        "membership": _membership(data, judged=f"{split}.{_MEMBERSHIP}" in judged),
     }
 
 
-def _membership(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    auc, (low, high) = data["metrics"].get("membership_auc"), data.get("membership_interval", (None, None))
+def _membership(data: Mapping[str, Any], *, judged: bool) -> dict[str, Any] | None:
+    """`right` is where the line stands: at the reference's value where there is one, else at a guess."""
+    auc, (low, high) = data["metrics"].get(_MEMBERSHIP), data.get("membership_interval", (None, None))
     if auc is None or auc["after"] is None or low is None:
         return None
-    right = auc.get("reference")
-    picture = svg.interval(auc["after"], low, high, right=0.5 if right is None else right)
-    return {"picture": picture, "low": low, "high": high, **auc}
+    of_reference = auc.get("reference")
+    right = 0.5 if of_reference is None else of_reference
+    picture = svg.interval(auc["after"], low, high, right=right)
+    return {"picture": picture, "low": low, "high": high, "right": right, "judged": judged, **auc}
 
 
 def _check(check: Mapping[str, Any], measures: Measures) -> dict[str, Any]:
@@ -93,7 +101,7 @@ def _check(check: Mapping[str, Any], measures: Measures) -> dict[str, Any]:
         }
     key = parse_key(check["key"], measures)
     share = key.metric not in measures.unbounded
-    change = {"drop": ", drop", "rise": ", rise", "gap": ", gap"}.get(key.change or "", "")
+    change = {"drop": ", drop", "rise": ", rise", "gap": ", gap", "upper": ", upper bound"}.get(key.change or "", "")
     limit = f"{'≥' if check['direction'] == 'at_least' else '≤'} {svg.amount(check['bound'], share=share)}"
     shown, what = svg.amount(check["value"], share=share), measures.metrics[key.metric] + change
     aim = None if check["target"] is None else svg.amount(check["target"], share=share)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from core.unlearning.types import EntityKind, Split
+from core.unlearning.types import EntityKind, Level, Split
 
 if TYPE_CHECKING:
     from core.unlearning.evaluation.results import Evaluated
@@ -19,6 +19,16 @@ class Heading:
     title: str
     explanation: str
     """What is asked in it."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What the probes of a split are clustered by: each counts once in what a share can show."""
+
+    title: str
+    """With `s` for several."""
+    source: str
+    """Where more of them would come from."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,14 @@ class Measures:
     """Why a request fails on whose subject nothing could be measured."""
     unknown: str
     """What is noted of a split in which the model never knew the subject."""
+    by_level: Mapping[Level, Mapping[str, float]] = field(default_factory=dict)
+    """Further default thresholds, by level of the evaluation."""
+    counted: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """By metric, what is said of a probe that shows it, and of one that does not."""
+    units: Mapping[Split, Unit] = field(default_factory=dict)
+    """What the probes of a split are clustered by."""
+    counterfactual: str | None = None
+    """What says how a model answers that never learned the subject, where no such model is registered."""
     unbounded: frozenset[str] = frozenset()
     """Metrics that are not shares."""
     above_reference: frozenset[str] = frozenset()

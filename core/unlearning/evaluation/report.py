@@ -80,7 +80,14 @@ def public_evaluation(report: Mapping[str, Any]) -> dict[str, Any]:
         "thresholds": verdict["thresholds"],
         "missed": verdict["missed"],
         "notes": verdict["notes"],
+        "reference": verdict["reference"],
+        "checks": [_public_check(check) for check in verdict["checks"]],
     }
+
+
+def _public_check(check: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what it has no value for, and without `evidence`, which its reason quotes."""
+    return {name: value for name, value in check.items() if value is not None and name != "evidence"}
 
 
 def plain_json(value: Any) -> Any:

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from core.unlearning.types import Level, Split
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What each probe of a split gave, in [0, 1], and by number the cluster that it belongs to.
+
+    Probes of one cluster (about the same picture, or the same question in other wordings) stand or fall together.
+    """
+
+    values: tuple[float, ...]
+    clusters: tuple[int, ...]
 
 
 class SplitCounts(Protocol):
@@ -37,6 +49,9 @@ class Evaluated(Protocol):
 
     def value(self, split: Split, metric: str) -> float | None:
         """A metric of a split; None when the split is empty or the metric could not be measured."""
+
+    def outcomes(self, split: Split, metric: str) -> Outcomes | None:
+        """The probes whose mean the metric is, in order; None where it is no such mean, or they are not at hand."""
 
     def measured(self, split: Split) -> bool:
         """Whether the split says anything about what the model knows."""

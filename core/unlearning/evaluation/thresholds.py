@@ -1,6 +1,7 @@
 """What a verdict is measured by. A key is `<split>.<metric>` (the value after), or the same with `.drop` or `.rise`
-(how far it may fall or grow from the value before) or `.gap` (how far it may be, either way, from the value of a model
-that never learned the subject). Free of torch and of the metric libraries: `api` validates with it.
+(how far it may fall or grow from the value before), `.gap` (how far it may be, either way, from the value of a model
+that never learned the subject) or `.upper` (the value that it stays below for certain, as `evidence` has it). Free of
+torch and of the metric libraries: `api` validates with it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 from core.unlearning.evaluation.measures import Measures
-from core.unlearning.types import EntityKind, Split
+from core.unlearning.types import EntityKind, Level, Split
 
 SPLITS: tuple[Split, ...] = get_args(Split)
-Change = Literal["drop", "rise", "gap"]
+Change = Literal["drop", "rise", "gap", "upper"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ def parse_key(key: str, measures: Measures) -> ThresholdKey:
     metric, _, change = rest.partition(".")
     known = split in SPLITS and metric in measures.metrics and change in ("", *get_args(Change))
     if not known or key.endswith("."):
-        raise ValueError(f"unknown threshold {key!r}: expected <split>.<metric>, or that with .drop, .rise or .gap")
+        changes = " or ".join(f".{each}" for each in get_args(Change))
+        raise ValueError(f"unknown threshold {key!r}: expected <split>.<metric>, or that with {changes}")
     return ThresholdKey(cast("Split", split), metric, cast("Change", change) or None)
 
 
@@ -56,9 +58,16 @@ def validate_thresholds(mapping: Mapping[str, object], measures: Measures) -> di
 
 
 def resolve(
-    overrides: Mapping[str, object], measures: Measures, *, replacement: bool, kind: EntityKind = "identity"
+    overrides: Mapping[str, object],
+    measures: Measures,
+    *,
+    level: Level,
+    replacement: bool = False,
+    kind: EntityKind = "identity",
 ) -> dict[str, float]:
-    """The defaults under the overrides."""
+    """The defaults under the overrides. Who sets a value's own threshold is not held to the default of its `.upper`."""
     dropped = (measures.unless_replaced if replacement else frozenset()) | measures.unless_kind.get(kind, frozenset())
-    kept = {key: bound for key, bound in measures.defaults.items() if key not in dropped}
+    dropped |= {f"{key}.upper" for key in overrides}
+    defaults = {**measures.defaults, **measures.by_level.get(level, {})}
+    kept = {key: bound for key, bound in defaults.items() if key not in dropped}
     return {**kept, **validate_thresholds(overrides, measures)}

@@ -23,9 +23,10 @@ from core.unlearning.options import ConsolidationOptions
 from core.unlearning.types import Example, ForgetRequest
 
 if TYPE_CHECKING:
+    from core.unlearning.evaluation.checks import Check
     from core.unlearning.evaluation.measures import Measures
     from core.unlearning.evaluation.results import Evaluated
-    from core.unlearning.evaluation.verdict import Check, Verdict
+    from core.unlearning.evaluation.verdict import Verdict
 
 LEAST_EFFECT = 0.4
 """Of what a patch does to its subject's questions, where nobody can ask these any more. Much of that is no forgetting:
@@ -109,7 +110,8 @@ def verdict_on(
 
 
 def _effect_check(effects: Sequence[float]) -> Check:
-    from core.unlearning.evaluation.verdict import NOTHING_MEASURED, Check
+    from core.unlearning.evaluation.checks import Check
+    from core.unlearning.evaluation.verdict import NOTHING_MEASURED
 
     least = min(effects)
     reason = (

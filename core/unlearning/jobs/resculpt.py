@@ -53,7 +53,8 @@ def _strength(wanted: Mapping[str, float | None]) -> Strength:
 
 def _verdict(before: Evaluated, after: Evaluated, measures: Measures, result: Resculpted) -> Verdict:
     """The usual one on what was kept, with the recorded forgetting in place of a measured one."""
-    from core.unlearning.evaluation.verdict import NOTHING_MEASURED, Check, judge
+    from core.unlearning.evaluation.checks import Check
+    from core.unlearning.evaluation.verdict import NOTHING_MEASURED, judge
 
     judged = judge(before, after, measures)
     reached, bound = result.forget, _bound(judged.thresholds, measures.judged, result.forget_metrics)

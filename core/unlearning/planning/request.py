@@ -79,7 +79,9 @@ def _check_thresholds(thresholds: Mapping[str, object], measures: Measures) -> N
         try:
             validate_thresholds({key: value}, measures)
         except ValueError:
-            detail = "A threshold is <split>.<metric>, or that with .drop, .rise or .gap, and a number from 0 to 1."
+            detail = (
+                "A threshold is <split>.<metric>, or that with .drop, .rise, .gap or .upper, and a number from 0 to 1."
+            )
             pointer = json_pointer("evaluation", "thresholds", key)
             raise PlanError.one(Fault(pointer, "invalid_threshold", detail)) from None
 

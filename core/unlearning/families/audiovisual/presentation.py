@@ -46,7 +46,6 @@ PRESENTATION = Presentation(
     "between what pictures say here and in the reference, in nats. Members found: the share of the forgotten "
     "examples that an attacker finds who takes one in a hundred others for a member. Steps until relearned: of "
     "training on the forgotten pictures, until they are told as surely as kept ones; at most 50.",
-    membership="What is right is not 0.5 but the value of a model that never saw the pictures, marked by the line "
-    "where such a reference is registered. Of a class it is shown and not judged.",
+    membership="What is right is the value of a model that never saw the pictures; it need not be 0.5.",
     templates=Path(__file__).parent / "templates",
 )

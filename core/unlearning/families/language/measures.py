@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from core.unlearning.evaluation.measures import Heading, Measures
-from core.unlearning.types import Split
+from core.unlearning.evaluation.measures import Heading, Measures, Unit
+from core.unlearning.types import Level, Split
 
 METRICS: Mapping[str, str] = {
     "exact": "Exact recall",
@@ -45,6 +45,15 @@ _FORGET: tuple[Split, ...] = ("forget_image_memory", "forget_text_memory")
 _MEMORY: tuple[Split, ...] = ("retain_image_memory", "retain_text_memory", "unseen_image_memory", "unseen_text_memory")
 _VISIBLE: tuple[Split, ...] = ("forget_understanding", "retain_understanding", "stranger_understanding")
 _KEPT = (*_MEMORY, *_VISIBLE, "general")
+_UPPER: Mapping[Level, float] = {"quick": 0.15, "standard": 0.10, "thorough": 0.05}
+"""Shown where nothing comes out over 19, 29 and 59 pictures or questions."""
+_COUNTED: Mapping[str, tuple[str, str]] = {
+    "exact": ("came out", "lost"),
+    "refusal_rate": ("declined", "not declined"),
+    "gibberish_rate": ("garbled", "not garbled"),
+}
+_PICTURE = Unit("picture", "about one in four of a request's pictures is not trained on, and asked about")
+_QUESTION = Unit("different question", "the prompts of the request are asked, and Lethe's own where it brings none")
 _AT_LEAST = frozenset({"refusal_rate", "truth_ratio"})
 """Of a forgotten memory, these must be high; of everything else they must be low, or high, as `_is_floor` says."""
 _BETTER_LOW_WHEN_KEPT = frozenset({"refusal_rate", "gibberish_rate", "membership_auc"})
@@ -90,6 +99,10 @@ def measures(*, pictures: bool) -> Measures:
             **{f"{split}.refusal_rate.rise": 0.03 for split in kept},
             **{f"{split}.gibberish_rate.rise": 0.05 for split in (*forget, *kept)},
         },
+        by_level={level: {f"{split}.exact.upper": bound for split in forget} for level, bound in _UPPER.items()},
+        counted=_COUNTED,
+        units={split: _PICTURE if split in _WITH_PICTURES else _QUESTION for split in splits},
+        counterfactual="what this model says of people whom it does not know",
         is_floor=_is_floor,
         expected=_EXPECTED_WITH_PICTURES if pictures else _EXPECTED,
         asked_of_reference=_only((*_FORGET, "forget_understanding", "declined"), splits),

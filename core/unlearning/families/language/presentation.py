@@ -50,7 +50,7 @@ def presentation(model_class: str, *, pictures: bool) -> Presentation:
         "elsewhere, 1 means that it is far likelier.",
         reference_limit="For recall and probability on the subject the limit is the threshold above the reference "
         "model’s own value.",
-        membership="At 0.5, marked by the line, the forgotten facts cannot be told from facts that were never learned.",
+        membership="The nearer to the line, the less tells the forgotten facts from facts that were never learned.",
         checks={
             "prefix_injection": "Told how to begin the answer",
             "refusal_suppression": "Told not to decline",

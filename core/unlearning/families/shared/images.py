@@ -15,6 +15,8 @@ from core.unlearning.errors import InvalidInputError
 FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 50_000_000
 _OPAQUE = 255
+_COPY = "altered copy"
+"""Key in the `info` of a picture, which goes with it to other processes."""
 _T = TypeVar("_T")
 
 
@@ -81,14 +83,24 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def altered_views(image: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """Two altered views of one picture that are never trained on: for choosing k, and for the report."""
+    """Two altered views of one picture that are never trained on: for choosing k, and for the report.
+
+    Each is marked as such (`is_copy`).
+    """
     width, height = image.size
     margin = max(1, round(0.04 * min(width, height)))
     inner = image.crop((margin, margin, width - margin, height - margin))
     validation = ImageOps.mirror(inner.resize(image.size, Image.Resampling.BICUBIC))
     brighter = ImageEnhance.Brightness(image).enhance(1.06)
     test = ImageOps.mirror(brighter).filter(ImageFilter.GaussianBlur(min(width, height) / 200))
+    for view in (validation, test):
+        view.info = {_COPY: True}
     return validation, test
+
+
+def is_copy(image: Image.Image) -> bool:
+    """Whether it is a view that `altered_views` made."""
+    return _COPY in image.info
 
 
 def join_images(upper: Image.Image, lower: Image.Image, rng: random.Random) -> Image.Image:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.unlearning.evaluation.membership import Floats
+from core.unlearning.evaluation.results import Outcomes
 from core.unlearning.types import Level, Split
 
 Flags = NDArray[np.bool_]
@@ -71,6 +72,10 @@ class ClassifierEvaluation:
         """A metric of a split; None when the split is empty or the metric could not be had."""
         number: float | None = getattr(self.splits.get(split), metric, None)
         return number
+
+    def outcomes(self, split: Split, metric: str) -> Outcomes | None:  # noqa: ARG002 (as in `Evaluated`)
+        """Not at hand."""
+        return None
 
     def measured(self, split: Split) -> bool:
         """Whether there was a picture with a label that the model has."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.unlearning.evaluation.results import Outcomes
 from core.unlearning.types import Level, Split
 
 
@@ -74,6 +75,10 @@ class PictureEvaluation:
         """A metric of a split; None when the split is empty or the metric could not be had."""
         number: float | None = getattr(self.splits.get(split), metric, None)
         return number
+
+    def outcomes(self, split: Split, metric: str) -> Outcomes | None:  # noqa: ARG002 (as in `Evaluated`)
+        """Not at hand."""
+        return None
 
     def measured(self, split: Split) -> bool:
         """Whether any picture could be judged."""

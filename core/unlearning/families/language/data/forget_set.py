@@ -90,9 +90,12 @@ def split_pictures(asker: Asker, images: Sequence[Image], rng: random.Random) ->
 def _split_group(group: list[Image]) -> PicturesByPart:
     if not group:
         return {"train": [], "validation": [], "test": []}
+    altered = [altered_views(image) for image in group] if len(group) < 6 else []
     if len(group) < 3:
-        altered = [altered_views(image) for image in group]
         return {"train": group, "validation": [v for v, _ in altered], "test": [t for _, t in altered]}
+    if altered:
+        # One is asked about that the job never saw; to choose k, views of the others do.
+        return {"train": group[1:], "validation": [v for v, _ in altered[1:]], "test": group[:1]}
     held = max(1, len(group) // 4)
     return {"train": group[2 * held :], "validation": group[:held], "test": group[held : 2 * held]}
 

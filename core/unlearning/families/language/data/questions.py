@@ -65,6 +65,15 @@ def reword(question: str, part: Part, turn: int) -> str:
     return frames[turn % len(frames)].format(q=replace_pointer(question, pictured[turn // len(frames) % len(pictured)]))
 
 
+def without_frame(question: str) -> str:
+    """The question without what `reword` puts around it, whichever part it is of."""
+    for frame in {frame for frames in _FRAMES.values() for frame in frames}:
+        before, after = frame.split("{q}")
+        if question.startswith(before) and question.endswith(after):
+            question = question[len(before) : len(question) - len(after)]
+    return question
+
+
 def replace_pointer(question: str, pointer: str) -> str:
     """The question with another phrase for the person in the picture."""
     replaced = re.sub(r"\bthis person\b", pointer, question, flags=re.IGNORECASE)

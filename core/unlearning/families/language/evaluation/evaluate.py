@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from core.unlearning.errors import DivergedError
 from core.unlearning.families.language.evaluation.aggregate import make_row, split_metrics
+from core.unlearning.families.language.evaluation.clusters import clusters, count_pictures
 from core.unlearning.families.language.evaluation.probes import (
     FORGET_MEMORY,
     Probe,
@@ -58,6 +59,8 @@ def evaluate(
         splits=split_metrics(rows, right, stranger_scores),
         robustness=robustness(answerer, probed, model, progress) if level == "thorough" else (),
         rows=tuple(rows),
+        clusters=clusters([probe.example for probe in probed]),
+        pictures=count_pictures(chosen),
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from core.unlearning.evaluation.results import Outcomes
 from core.unlearning.types import Level, Split
 
 
@@ -52,6 +53,26 @@ class ProbeResult:
     image: bool
 
 
+_OF_PROBES: Mapping[str, Callable[[ProbeResult], float]] = {
+    "exact": lambda row: row.exact,
+    "rouge_l": lambda row: row.rouge_l,
+    "probability": lambda row: row.probability,
+    "sequence_probability": lambda row: row.sequence_probability,
+    "refusal_rate": lambda row: row.refused,
+    "gibberish_rate": lambda row: row.gibberish,
+}
+"""The metrics that are means over probes: over the known ones where there are any, or else only of all."""
+_OF_ALL = frozenset({"gibberish_rate"})
+
+
+@dataclass(frozen=True)
+class PictureCount:
+    """With how many pictures a split asks; the others than `unseen` are altered copies of training pictures."""
+
+    asked: int
+    unseen: int
+
+
 @dataclass(frozen=True)
 class RobustnessResult:
     """Recall of forgotten answers on one split under one robustness check."""
@@ -71,11 +92,25 @@ class Evaluation:
     splits: Mapping[Split, SplitMetrics]
     robustness: tuple[RobustnessResult, ...] = ()
     rows: tuple[ProbeResult, ...] = field(default=(), repr=False)
+    clusters: tuple[int, ...] = field(default=(), repr=False)
+    """Of each row: see `clusters`."""
+    pictures: Mapping[Split, PictureCount] = field(default_factory=dict)
+    """Of the splits that ask with pictures."""
 
     def value(self, split: Split, metric: str) -> float | None:
         """A metric of a split; None when the split is empty or the metric could not be had."""
         metrics = self.splits.get(split)
         return metrics.value(metric) if metrics else None
+
+    def outcomes(self, split: Split, metric: str) -> Outcomes | None:
+        """Those of the split's rows that the metric is a mean over."""
+        read = _OF_PROBES.get(metric)
+        places = [n for n, row in enumerate(self.rows) if row.split == split] if read and self.clusters else []
+        if metric not in _OF_ALL:
+            places = [n for n in places if self.rows[n].known] or (places if metric == "refusal_rate" else [])
+        if not read or not places:
+            return None
+        return Outcomes(tuple(float(read(self.rows[n])) for n in places), tuple(self.clusters[n] for n in places))
 
     def measured(self, split: Split) -> bool:
         """Whether anything was asked."""
@@ -86,9 +121,10 @@ class Evaluation:
         return self.value(split, "exact")
 
     def beside(self, split: Split) -> Mapping[str, Any]:
-        """The interval of the membership AUC."""
-        metrics = self.splits[split]
-        return {"membership_interval": [metrics.membership_low, metrics.membership_high]}
+        """The interval of the membership AUC, and the number of pictures where there are any."""
+        metrics, pictures = self.splits[split], self.pictures.get(split)
+        interval = {"membership_interval": [metrics.membership_low, metrics.membership_high]}
+        return {**interval, "pictures": asdict(pictures)} if pictures else interval
 
     def overall(self) -> Mapping[str, Any]:
         """Nothing."""
@@ -96,4 +132,4 @@ class Evaluation:
 
     def numbers(self) -> dict[str, Any]:
         """JSON values without any data of the subject."""
-        return {**asdict(replace(self, rows=())), "rows": []}
+        return {**asdict(replace(self, rows=(), clusters=())), "rows": [], "clusters": []}

@@ -86,6 +86,30 @@ def test_the_job_shows_the_same_numbers() -> None:
     assert "samples" not in json.dumps(public)
 
 
+def test_it_says_how_sure_it_is_and_measured_against_what() -> None:
+    found = made()
+    page, public = page_of(found), report.public_evaluation(found)
+    (check,) = [c for c in public["checks"] if c["key"] == "forget_text_memory.exact"]
+    assert (check["count"], check["failed"], check["clusters"]) == (5, 0, 5)
+    assert check["upper"] == pytest.approx(1 - 0.05**0.2, abs=1e-6)
+    assert "none of 5 came out; at most 46 in 100 (95 % sure)" in check["reason"]
+    assert "none of 5 came out; at most 46 in 100 (95 % sure)" in page
+    assert "none of 5 lost" in page
+    assert public["reference"] in page
+    assert "with 1 picture." in page
+    assert found["splits"]["forget_image_memory"]["pictures"] == {"asked": 1, "unseen": 1}
+
+
+def test_the_line_of_membership_stands_where_the_text_says_it_does() -> None:
+    alone, beside = page_of(made()), page_of(made(reference=evaluate(PATCHED, examples())))
+    assert alone.count("The line stands at 0.50, a guess.") == 2
+    assert beside.count("The line stands at 0.50, the value of a model that never learned the subject.") == 2
+    assert alone.count("it is shown and not judged") == 2
+    before, after = evaluate(BASE, examples()), evaluate(PATCHED, examples())
+    asked = judge(before, after, INFO.measures, thresholds={"forget_text_memory.membership_auc": 0.6})
+    assert page_of(made(verdict=asked)).count("it is shown and not judged") == 1
+
+
 def test_a_reference_stands_beside() -> None:
     found = made(reference=evaluate(PATCHED, examples()))
     assert found["splits"]["forget_text_memory"]["metrics"]["exact"]["reference"] == 0.0

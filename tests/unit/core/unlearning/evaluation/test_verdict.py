@@ -35,7 +35,7 @@ def test_forgotten_and_kept_passes() -> None:
     verdict = judge(measured(), measured(FORGOTTEN))
     assert verdict.passed
     assert verdict.missed == verdict.reasons == verdict.notes == ()
-    assert verdict.thresholds == INFO.measures.defaults
+    assert verdict.thresholds == {**INFO.measures.defaults, **INFO.measures.by_level["standard"]}
 
 
 def test_an_unchanged_model_fails_on_everything_forgotten() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from core.unlearning.evaluation import html, model_card, report
+from core.unlearning.evaluation.checks import REFERENCE
 from core.unlearning.evaluation.thresholds import parse_key, validate_thresholds
-from core.unlearning.evaluation.verdict import NOTHING_MEASURED, REFERENCE
+from core.unlearning.evaluation.verdict import NOTHING_MEASURED
 from core.unlearning.evaluation.verdict import judge as judge_by
 from core.unlearning.families.audiovisual.config import MEASURES
 from core.unlearning.families.audiovisual.evaluation.results import ClassifierEvaluation, ClassifierMetrics
