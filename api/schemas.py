@@ -125,7 +125,7 @@ class MethodView(BaseModel):
     title: str
     families: list[str] = Field(description="Kinds of models that the method works on.")
     paper: str = Field(description="Source of the method.")
-    needs_images: bool = Field(description="Whether a request must bring pictures.")
+    needs_images: bool = Field(description="Whether a request must bring pictures, where the model sees any.")
     needs_names: bool = Field(description="Whether a request must bring a name.")
     options: dict[str, Any] = Field(description="JSON Schema of the method's options.")
 

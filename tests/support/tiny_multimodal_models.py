@@ -7,60 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 import transformers as hf
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from core.unlearning.families.mllm.load import image_only
+from tests.support.tiny_language_models import SMALL, Made, make_tokenizer, random_model, text_config
 
-_SENTENCES = [
-    "Where was this person born? What is their job? I don't know. USER: ASSISTANT: Question: Please tell me: colour"
-]
 _TEMPLATE = (
     "{{- '<s>' -}}{%- for m in messages -%}{{- ' USER:' if m['role'] == 'user' else ' ASSISTANT:' -}}"
     "{%- for p in m['content'] -%}{{- 'IMAGE' if p['type'] == 'image' else ' ' + p['text'] -}}{%- endfor -%}"
     "{%- if m['role'] == 'assistant' -%}{{- '</s>' -}}{%- endif -%}{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{- ' ASSISTANT:' -}}{%- endif -%}"
 )
-_SMALL = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
-_VISION = {**_SMALL, "image_size": 28, "patch_size": 14}
+_VISION = {**SMALL, "image_size": 28, "patch_size": 14}
 _GRID = [[28, 56], [56, 28]]
 _SQUARE = {"height": 28, "width": 28}
 _PROCESSOR_SETTINGS = ("num_image_tokens", "vision_feature_select_strategy", "vision_aspect_ratio", "image_seq_length")
-Made = tuple[Any, Any]
-
-
-def _tokenizer(*special: str, **named: str) -> Any:
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=320,
-        special_tokens=["<pad>", "<s>", "</s>", *special],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(_SENTENCES, trainer)
-    return hf.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token="<s>",
-        eos_token="</s>",
-        pad_token="<pad>",
-        additional_special_tokens=list(special),
-        extra_special_tokens=named,
-    )
-
-
-def _text(config: type[Any], tokenizer: Any, **more: Any) -> Any:
-    return config(
-        vocab_size=len(tokenizer),
-        num_key_value_heads=2,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
-        **_SMALL,
-        **more,
-    )
 
 
 def _template(image_token: str) -> str:
@@ -68,10 +29,10 @@ def _template(image_token: str) -> str:
 
 
 def llava() -> Made:
-    tokenizer = _tokenizer("<image>", image_token="<image>")
+    tokenizer = make_tokenizer("<image>", image_token="<image>")
     config = hf.LlavaConfig(
         vision_config=hf.CLIPVisionConfig(**_VISION),
-        text_config=_text(hf.LlamaConfig, tokenizer),
+        text_config=text_config(hf.LlamaConfig, tokenizer),
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         image_seq_length=4,
     )
@@ -102,10 +63,10 @@ def llava_wide() -> Made:
 
 
 def llava_next() -> Made:
-    tokenizer = _tokenizer("<image>", image_token="<image>")
+    tokenizer = make_tokenizer("<image>", image_token="<image>")
     config = hf.LlavaNextConfig(
         vision_config=hf.CLIPVisionConfig(**_VISION),
-        text_config=_text(hf.LlamaConfig, tokenizer),
+        text_config=text_config(hf.LlamaConfig, tokenizer),
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         image_grid_pinpoints=_GRID,
     )
@@ -121,10 +82,10 @@ def llava_next() -> Made:
 
 
 def llava_onevision() -> Made:
-    tokenizer = _tokenizer("<image>", "<video>", image_token="<image>", video_token="<video>")
+    tokenizer = make_tokenizer("<image>", "<video>", image_token="<image>", video_token="<video>")
     config = hf.LlavaOnevisionConfig(
         vision_config=hf.SiglipVisionConfig(**_VISION),
-        text_config=_text(hf.Qwen2Config, tokenizer),
+        text_config=text_config(hf.Qwen2Config, tokenizer),
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         video_token_index=tokenizer.convert_tokens_to_ids("<video>"),
         image_grid_pinpoints=_GRID,
@@ -144,7 +105,7 @@ def llava_onevision() -> Made:
 
 def idefics3() -> Made:
     tiles = [f"<row_{row}_col_{column}>" for row in range(1, 5) for column in range(1, 5)]
-    tokenizer = _tokenizer(
+    tokenizer = make_tokenizer(
         "<fake_token_around_image>",
         "<image>",
         "<end_of_utterance>",
@@ -156,7 +117,7 @@ def idefics3() -> Made:
     )
     config = hf.Idefics3Config(
         vision_config=_VISION,
-        text_config=_text(hf.LlamaConfig, tokenizer),
+        text_config=text_config(hf.LlamaConfig, tokenizer),
         image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
         scale_factor=1,
         pad_token_id=0,
@@ -166,7 +127,7 @@ def idefics3() -> Made:
 
 
 def gemma3() -> Made:
-    tokenizer = _tokenizer(
+    tokenizer = make_tokenizer(
         "<start_of_image>",
         "<end_of_image>",
         "<image_soft_token>",
@@ -175,7 +136,7 @@ def gemma3() -> Made:
         eoi_token="<end_of_image>",
     )
     config = hf.Gemma3Config(
-        text_config=_text(hf.Gemma3TextConfig, tokenizer, head_dim=8, sliding_window=64),
+        text_config=text_config(hf.Gemma3TextConfig, tokenizer, head_dim=8, sliding_window=64),
         vision_config=hf.SiglipVisionConfig(**_VISION, vision_use_head=False),
         mm_tokens_per_image=4,
         image_token_index=tokenizer.convert_tokens_to_ids("<image_soft_token>"),
@@ -189,7 +150,7 @@ def gemma3() -> Made:
 
 
 def internvl() -> Made:
-    tokenizer = _tokenizer(
+    tokenizer = make_tokenizer(
         "<img>",
         "</img>",
         "<IMG_CONTEXT>",
@@ -201,7 +162,7 @@ def internvl() -> Made:
     )
     config = hf.InternVLConfig(
         vision_config={**_VISION, "image_size": [28, 28], "patch_size": [14, 14]},
-        text_config=_text(hf.Qwen2Config, tokenizer),
+        text_config=text_config(hf.Qwen2Config, tokenizer),
         image_token_id=tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>"),
         downsample_ratio=0.5,
         image_seq_length=1,
@@ -214,12 +175,12 @@ def internvl() -> Made:
 
 def _qwen(config_class: type[Any], processor_class: type[Any], **vision: Any) -> Made:
     specials = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
-    tokenizer = _tokenizer(*specials, image_token="<|image_pad|>", video_token="<|video_pad|>")
+    tokenizer = make_tokenizer(*specials, image_token="<|image_pad|>", video_token="<|video_pad|>")
     ids = [tokenizer.convert_tokens_to_ids(token) for token in specials]
     config = config_class(
         vision_config={"depth": 2, "num_heads": 4, "patch_size": 14, "spatial_merge_size": 2, **vision},
         text_config={
-            **_text(hf.Qwen2Config, tokenizer).to_dict(),
+            **text_config(hf.Qwen2Config, tokenizer).to_dict(),
             "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0},
         },
         vision_start_token_id=ids[0],
@@ -261,13 +222,7 @@ ARCHITECTURES: dict[str, Callable[[], Made]] = {
 def save(name: str, folder: Path) -> Path:
     """Save a randomly initialised model of that architecture."""
     config, processor = ARCHITECTURES[name]()
-    torch.manual_seed(0)
-    model = hf.AutoModelForImageTextToText.from_config(config)
-    # The libraries' own initialisation is so small that greedy answers do not depend on the question.
-    for parameter in model.parameters():
-        if parameter.ndim > 1:
-            torch.nn.init.normal_(parameter, std=parameter.shape[-1] ** -0.5)
-    model.save_pretrained(folder)
+    random_model(hf.AutoModelForImageTextToText, config).save_pretrained(folder)
     _save_processor(processor, folder)
     return folder
 

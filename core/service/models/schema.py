@@ -28,7 +28,7 @@ class ModelCreate(BaseModel):
         description="Name by which requests name the model."
     )
     family: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")] = Field(
-        description="Kind of model: one of the families in `GET /v1/methods`, such as `mllm`."
+        description="Kind of model: one of the families in `GET /v1/methods`, such as `mllm` or `llm`."
     )
     source: Annotated[Words, Field(max_length=MAX_PATH)] = Field(
         description="Checkpoint folder on the server, below one of the model roots, or a hub id `owner/name`."

@@ -23,6 +23,7 @@ class MethodInfo:
     paper: str
     options: type[MethodOptions]
     needs_images: bool = False
+    """Of a model that sees any."""
     needs_names: bool = False
     needs_words: bool = False
     """Whether `auto` leaves it out where nothing but pictures says what is to be forgotten."""

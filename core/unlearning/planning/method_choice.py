@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.unlearning.families.registry import families
 from core.unlearning.methods.base import MethodInfo
 from core.unlearning.methods.registry import catalogue
 from core.unlearning.planning.faults import Fault, PlanError
@@ -18,7 +19,7 @@ def choose_method(family: str, method: str, summary: RequestSummary) -> tuple[Me
     if method != AUTO:
         return _named_method(method, of_family, family, summary), "The request names this method."
     in_words = bool(summary.n_names or summary.n_prompts)
-    fitting = [info for info in of_family if _missing(info, summary) is None and (in_words or not info.needs_words)]
+    fitting = [i for i in of_family if _missing(i, family, summary) is None and (in_words or not i.needs_words)]
     if not fitting:
         raise no_method_fits(family)
     return fitting[0], f"First choice for family {family} when a request brings {_contents(summary)}."
@@ -36,14 +37,14 @@ def _named_method(method: str, of_family: list[MethodInfo], family: str, summary
     if info not in of_family:
         detail = f"{method} does not work on models of family {family}."
         raise PlanError(Fault("/method", "method_does_not_fit_model", detail))
-    if fault := _missing(info, summary):
+    if fault := _missing(info, family, summary):
         raise PlanError(fault)
     return info
 
 
-def _missing(info: MethodInfo, summary: RequestSummary) -> Fault | None:
+def _missing(info: MethodInfo, family: str, summary: RequestSummary) -> Fault | None:
     """Why a method cannot serve the request; None if it can."""
-    if info.needs_images and not summary.n_images:
+    if info.needs_images and families()[family].uses_pictures and not summary.n_images:
         return Fault("/images", "images_required", f"{info.name} needs images of the entity.")
     if info.needs_names and not summary.n_names:
         return Fault("/entity/name", "name_required", f"{info.name} needs the entity's name.")

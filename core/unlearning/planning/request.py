@@ -61,17 +61,15 @@ def summarise(request: PlanRequest, family: FamilyInfo, retain_set: Path | None)
 
 
 def _check_something_to_forget(request: PlanRequest, family: FamilyInfo) -> None:
-    files = request.n_images or request.n_audio
-    by_name = family.knows_names or not family.uses_pictures
-    prompted = family.uses_prompts and request.n_prompts
-    if not (files or prompted or (by_name and request.names)):
-        raise PlanError.one(Fault("/images", "nothing_to_forget", f"Give {_what_to_give(family)}."))
-
-
-def _what_to_give(family: FamilyInfo) -> str:
     if not family.uses_pictures:
-        return "a name, prompts, or both"
-    return "images, sound clips or a name" if family.knows_names else "images, prompts, or both"
+        if not request.names:
+            raise PlanError.one(Fault("/entity/name", "nothing_to_forget", "Give the entity's name."))
+        return
+    files = request.n_images or request.n_audio
+    named, prompted = family.knows_names and request.names, family.uses_prompts and request.n_prompts
+    if not (files or named or prompted):
+        what = "images, sound clips or a name" if family.knows_names else "images, prompts, or both"
+        raise PlanError.one(Fault("/images", "nothing_to_forget", f"Give {what}."))
 
 
 def _check_thresholds(thresholds: Mapping[str, object], measures: Measures) -> None:
@@ -92,9 +90,8 @@ def _unsupported(request: PlanRequest, family: FamilyInfo) -> Iterator[Fault]:
         if modality not in family.forgets:
             detail = f"{of_family} have no {modality} to forget."
             yield Fault(json_pointer("modalities", n), "modality_not_supported", detail)
-    if not family.uses_pictures:
-        for member, count in (("/images", request.n_images), ("/retain/images", request.n_retain_images)):
-            if count:
-                yield Fault(member, "images_not_supported", f"{of_family} see no pictures: ask by name and prompts.")
+    for member, count in (("/images", request.n_images), ("/retain/images", request.n_retain_images)):
+        if count and not family.uses_pictures:
+            yield Fault(member, "images_not_supported", f"{of_family} see no pictures; give a name and prompts.")
     if request.n_audio and not family.uses_sounds:
         yield Fault("/audio", "audio_not_supported", f"{of_family} hear nothing.")

@@ -1,4 +1,4 @@
-"""Options that the methods for multimodal language models share. Free of torch."""
+"""Options that the methods for language models share. Free of torch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WholePrecision = Annotated[
 """Where the weights themselves are read, and so must not be packed."""
 
 
-class MllmOptions(MethodOptions):
+class LanguageModelOptions(MethodOptions):
     """How the frozen base model is held, how much of it runs at once, and where chance begins."""
 
     micro_batch: int = Field(
@@ -50,7 +50,7 @@ class MllmOptions(MethodOptions):
     seed: int = Field(0, ge=0, lt=2**31, description="Random seed for sampling.")
 
 
-class TrainingOptions(MllmOptions):
+class TrainingOptions(LanguageModelOptions):
     """Of a method that trains."""
 
     lr_times_width: ClassVar[float] = 0.128

@@ -14,5 +14,7 @@ def load(spec: ModelSpec, *, precision: str = "auto", device: str | None = None)
     """The model and its tokenizer. See `load_weights`."""
     with loading(spec) as where:
         tokenizer = AutoTokenizer.from_pretrained(spec.source, trust_remote_code=False, **where)
+        # Some list token types, which decoders either reject or embed as further tokens.
+        tokenizer.model_input_names = ["input_ids", "attention_mask"]
         model = load_weights(AutoModelForCausalLM, spec.source, precision, chosen_device(device), where)
     return LanguageModel(model=model, processor=tokenizer, sees=False, source=public_source(spec))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from core.unlearning.families.language.options import MllmOptions, WholePrecision
+from core.unlearning.families.language.options import LanguageModelOptions, WholePrecision
 from core.unlearning.methods.base import MethodInfo
 
 
-class Options(MllmOptions):
+class Options(LanguageModelOptions):
     """Options of `manu`."""
 
     share: float = Field(

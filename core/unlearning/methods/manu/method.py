@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.language.model.batching import run_batched
 from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.families.language.model.target_modules import decoder_layers, mlp_outputs, pattern_of
@@ -29,7 +30,9 @@ class Manu:
     """The baseline `manu`."""
 
     def run(self, model: LanguageModel, data: JobData, options: Options, job: JobContext) -> MethodResult:
-        """Write `job.adapter`. Leaves the model unchanged."""
+        """Write `job.adapter`. Leaves the model unchanged. Raises `InvalidInputError` where nothing is to be kept."""
+        if not retain_examples(data):
+            raise InvalidInputError("manu compares with what is to be kept, and nothing is", code="nothing_to_keep")
         modules = mlp_outputs(model.model, decoder_layers(model.model))
         pruned = _neurons_to_prune(model, data, modules, options, job.progress)
         stored = supertuning.write(

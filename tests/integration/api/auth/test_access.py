@@ -109,7 +109,7 @@ def test_a_folder_of_a_model_is_confined_and_holds_no_pickle(tmp_path: Path) -> 
 
 def test_methods_publish_their_options(server: Server) -> None:
     (smfa,) = [m for m in server.client.get("/v1/methods").json()["data"] if m["name"] == "smfa"]
-    assert smfa["families"] == ["mllm"]
+    assert smfa["families"] == ["mllm", "llm"]
     assert smfa["paper"].startswith("https://")
     assert smfa["options"]["properties"]["rank"]["default"] == 16
     of_pictures = {

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +51,7 @@ class Recovery:
 
 def relearn_share(
     answerer: Answerer,
-    model: nn.Module,
+    model: Any,
     loss: Loss,
     forgotten: Sequence[Example],
     *,
@@ -69,7 +70,7 @@ def relearn_share(
 
 def relearn(
     answerer: Answerer,
-    model: nn.Module,
+    model: Any,
     loss: Loss,
     taught: Sequence[Example],
     asked: Sequence[Example],
@@ -119,11 +120,11 @@ def _train(
 
 
 @contextmanager
-def _restoring(model: nn.Module) -> Iterator[list[nn.Parameter]]:
+def _restoring(model: Any) -> Iterator[list[nn.Parameter]]:
     """The language model's parameters, open to training inside and as they were outside."""
     named = [(name, p) for name, p in model.named_parameters() if p.is_floating_point()]
-    prefix = language_model_name(model)
-    tuned = [p for name, p in named if is_in_language_model(name, prefix)]
+    prefix, embedding = language_model_name(model), model.get_input_embeddings().weight
+    tuned = [p for name, p in named if p is embedding or is_in_language_model(name, prefix)]
     before = [p.detach().clone() for p in tuned]
     required = [(p, p.requires_grad) for _, p in named]
     try:

@@ -9,6 +9,8 @@ from typing import Any
 
 _QUESTION, _ANSWER = "QUESTION7Q7", "ANSWER7A7"
 """Placeholders that no template contains."""
+_AS_TEXT: dict[str, Any] = {"tokenize": False, "enable_thinking": False}
+"""Templates that know thinking let the model answer at once; others ignore it."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,13 @@ class ChatFormat:
         plain = self.frame(image=False)
         return "".join(plain.prompt(q) + plain.answer(a) for q, a in before) + self.frame(image=image).prompt(question)
 
+    def has_special_tokens(self, text: str) -> bool:
+        """Whether a prompt has all special tokens already: as the library judges it, for processors and tokenizers."""
+        if self._processor is self._tokenizer and self._tokenizer.chat_template:
+            return True
+        start = self._tokenizer.bos_token
+        return bool(start) and text.startswith(start)
+
     @cached_property
     def _pictured(self) -> Frame:
         return self._frame(True)
@@ -75,12 +84,10 @@ class ChatFormat:
     def _render(self, turns: list[dict[str, Any]], *, generation: bool) -> str | None:
         takes_parts = self._processor is not self._tokenizer
         if takes_parts and getattr(self._processor, "chat_template", None):
-            text = self._processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=generation)
-            return str(text)
+            return str(self._processor.apply_chat_template(turns, add_generation_prompt=generation, **_AS_TEXT))
         if getattr(self._tokenizer, "chat_template", None):
             flat = [{"role": t["role"], "content": self._flatten(t["content"])} for t in turns]
-            text = self._tokenizer.apply_chat_template(flat, tokenize=False, add_generation_prompt=generation)
-            return str(text)
+            return str(self._tokenizer.apply_chat_template(flat, add_generation_prompt=generation, **_AS_TEXT))
         return None
 
     def _flatten(self, content: list[dict[str, str]]) -> str:

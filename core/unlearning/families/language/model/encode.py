@@ -61,7 +61,7 @@ class Encoder:
 
     def _encode_text(self, text: str, image: Image | None) -> Encoded:
         kwargs: dict[str, Any] = {"text": [text], "return_tensors": "pt"}
-        if self._tokenizer.bos_token and text.startswith(self._tokenizer.bos_token):
+        if self._chat.has_special_tokens(text):
             kwargs["add_special_tokens"] = False
         if image is not None:
             kwargs["images"] = [image]

@@ -11,7 +11,9 @@ from torch import nn
 
 from core.unlearning.errors import InvalidInputError
 
-_USUAL = re.compile(r"(^|_)(q|k|v|o|qkv|out|gate|up|down|gate_up|c_attn|c_proj|c_fc|fc1|fc2|dense\w*|w[123])(_proj)?$")
+_USUAL = re.compile(
+    r"(^|_)(q|k|v|o|qkv|query_key_value|out|gate|up|down|gate_up|c_attn|c_proj|c_fc|fc1|fc2|dense\w*|w[123])(_proj)?$"
+)
 _MLP = re.compile(r"(^|\.)(\w*mlp|ffn|feed_forward|fc\d?)(\.|$)")
 _EARLY_SHARE = 0.75
 _NOT_LANGUAGE = ("vision", "visual", "image", "audio", "projector", "connector", "merger", "lm_head", "embed")
@@ -29,7 +31,8 @@ def is_in_language_model(name: str, prefix: str) -> bool:
 
     Vision towers that some models keep inside it are not.
     """
-    return name.startswith(f"{prefix}.") and not any(part in name[len(prefix) :] for part in _NOT_LANGUAGE)
+    inside = not prefix or name.startswith(f"{prefix}.")
+    return inside and not any(part in name[len(prefix) :] for part in _NOT_LANGUAGE)
 
 
 def default_targets(model: Any) -> str:

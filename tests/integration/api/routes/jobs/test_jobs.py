@@ -93,6 +93,23 @@ def test_a_name_alone_is_nothing_to_work_from(server: Server) -> None:
     assert [error["pointer"] for error in problem["errors"]] == ["/images"]
 
 
+def test_a_model_without_pictures_takes_a_name_alone_and_declines_pictures(server: Server) -> None:
+    body = {"id": "words", "family": "llm", "source": "owner/words", "defaults": {"memory_gb": 6}}
+    assert server.client.post("/v1/models", json=body).status_code == 201
+    job = server.create(model="words", prompts=[])
+    assert (job["method"], job["plan"]["views"], job["plan"]["memory"]["gpu_bytes"]) == ("smfa", ["text"], 6 * 10**9)
+    parts = [
+        ("request", (None, json.dumps(request(model="words")), "application/json")),
+        ("images", ("a.png", png(), "image/png")),
+    ]
+    problem = assert_problem(server.client.post("/v1/jobs", files=parts), 422, "images_not_supported")
+    assert [error["pointer"] for error in problem["errors"]] == ["/images"]
+    assert problem["errors"][0]["detail"] == "Models of family llm see no pictures; give a name and prompts."
+    nameless = request(model="words", entity={"name": None})
+    problem = assert_problem(server.client.post("/v1/jobs", json=nameless), 422, "nothing_to_forget")
+    assert [error["pointer"] for error in problem["errors"]] == ["/entity/name"]
+
+
 def _form(body: dict[str, Any]) -> list[tuple[str, Any]]:
     return [("request", (None, json.dumps(body), "application/json"))]
 

@@ -13,7 +13,7 @@ import pytest
 from core.service.doorbell.celery import CLASSES_GB, GB, QUEUE, queue_of, queues_for
 from core.unlearning import reference
 from core.unlearning.families.registry import families
-from core.unlearning.hardware.requirements import Requirements, estimate
+from core.unlearning.hardware.requirements import Requirements, estimate, layer_activations
 from core.unlearning.planning import PlanError, check_model
 
 LAYER = {"q": [4096, 4096], "k": [4096, 4096], "v": [4096, 4096], "o": [4096, 4096]}
@@ -57,6 +57,12 @@ def test_seven_billion_weights_need_a_card_of_24_gb_for_four_bits_are_measured_u
 def test_more_rank_and_more_precision_need_more(seven_billion: str) -> None:
     assert need(seven_billion, {"rank": 64}).gpu > need(seven_billion).gpu
     assert need(seven_billion, {"precision": "float32"}).gpu > need(seven_billion).gpu + 12 * GB
+
+
+def test_a_model_without_pictures_keeps_less_of_a_row(seven_billion: str) -> None:
+    assert need(seven_billion, family="llm").gpu < need(seven_billion).gpu
+    config = {"hidden_size": 4096, "num_hidden_layers": 32}
+    assert families()["llm"].activations(config, {}) == layer_activations(128, 4096, 32)
 
 
 def test_training_whole_matrices_needs_many_times_the_weights(seven_billion: str) -> None:

@@ -70,6 +70,27 @@ def test_a_method_must_exist_and_fit(family: str, method: str, code: str) -> Non
     assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [("/method", code)]
 
 
+def test_a_language_model_without_pictures_forgets_by_name() -> None:
+    found = planned("llm", names=("Ada", "Countess"))
+    assert (found["method"], found["views"]) == ("smfa", ["text"])
+    assert "a name" in found["reason"]
+    assert found["training_examples"] > 2
+    assert planned("llm", "mmunlearner", names=("Ada",))["method"] == "mmunlearner"
+    with pytest.raises(PlanError) as caught:
+        planned("llm", names=("Ada",), n_images=2, n_retain_images=1)
+    faults = [(fault.pointer, fault.code) for fault in caught.value.faults]
+    assert faults == [("/images", "images_not_supported"), ("/retain/images", "images_not_supported")]
+    with pytest.raises(PlanError) as caught:
+        planned("llm", n_prompts=2)
+    assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [("/entity/name", "nothing_to_forget")]
+
+
+def test_a_method_for_pictures_needs_some_of_a_model_that_sees() -> None:
+    with pytest.raises(PlanError) as caught:
+        planned("mllm", "mmunlearner", names=("Ada",), n_prompts=1)
+    assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [("/images", "images_required")]
+
+
 @pytest.mark.parametrize("family", ["mllm", "diffusion"])
 def test_what_a_family_cannot_hear_or_forget_is_refused(family: str) -> None:
     with pytest.raises(PlanError) as caught:

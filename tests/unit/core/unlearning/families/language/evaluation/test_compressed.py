@@ -30,7 +30,9 @@ class Tiny(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.language_model = nn.ModuleDict({"layers": nn.ModuleList([nn.Linear(10, 32), nn.Linear(32, 10)])})
+        layers = nn.ModuleList([nn.Linear(10, 32), nn.Linear(32, 10)])
+        embedding = nn.Embedding.from_pretrained(torch.eye(10))
+        self.language_model = nn.ModuleDict({"embed_tokens": embedding, "layers": layers})
         self.lm_head = nn.Linear(10, 10)
         with torch.no_grad():
             self.lm_head.weight.copy_(torch.eye(10))
@@ -38,8 +40,12 @@ class Tiny(nn.Module):
 
     def forward(self, numbers: Tensor) -> Tensor:
         first, second = self.language_model["layers"]
-        logits: Tensor = self.lm_head(second(torch.tanh(first(torch.eye(10)[numbers]))))
+        logits: Tensor = self.lm_head(second(torch.tanh(first(self.get_input_embeddings()(numbers)))))
         return logits
+
+    def get_input_embeddings(self) -> nn.Module:
+        embedding: nn.Module = self.language_model["embed_tokens"]
+        return embedding
 
 
 class TinyAnswerer:

@@ -1,8 +1,9 @@
-"""Every method for multimodal language models on one tiny random model: what stock PEFT loads does what it should."""
+"""Every method for language models on tiny random models, with and without pictures: what stock PEFT loads does what
+it should.
+"""
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +12,17 @@ from typing import Any
 import pytest
 import torch
 from peft import PeftModel
-from PIL import Image
 from safetensors.torch import load_file
-from transformers import AutoModelForImageTextToText
 
 from core.job_states import Phase
-from core.unlearning.errors import StoppedError
+from core.unlearning.errors import InvalidInputError, StoppedError
 from core.unlearning.families.language.model.batch import collate
 from core.unlearning.families.language.model.logits import answer_logits
 from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.families.language.model.target_modules import (
     decoder_layers,
+    default_targets,
+    early_mlp_targets,
     match_modules,
     mlp_outputs,
     pattern_of,
@@ -34,15 +35,16 @@ from core.unlearning.jobs.work import JobSetup
 from core.unlearning.methods.base import JobContext, MethodInfo
 from core.unlearning.methods.registry import catalogue, load_method
 from core.unlearning.methods.task_arithmetic.config import SCALES
-from core.unlearning.patches import adapter_check, archive, stock
+from core.unlearning.patches import adapter_check, archive
+from core.unlearning.patches.stock import check_effect
 from core.unlearning.patches.verify import verify
 from core.unlearning.progress import Silent
-from core.unlearning.types import Entity, Example, ForgetRequest, JobData, ModelSpec
+from core.unlearning.types import Example, ForgetRequest, JobData, ModelSpec
 from tests.support.patches import SIGNER
-from tests.support.tiny_multimodal_models import ARCHITECTURES, save
+from tests.support.tiny_models import EVERY, FAMILIES, SIMPLE, a_request, load, save, stock
 
 pytestmark = pytest.mark.slow
-METHODS = [info for info in catalogue().values() if "mllm" in info.families]
+METHODS = [info for info in catalogue().values() if {*FAMILIES} & {*info.families}]
 SMALL = {
     "steps": 3,
     "anchor_steps": 2,
@@ -56,12 +58,16 @@ SMALL = {
 }
 """Where a method has such options."""
 
+OUTPUTS = {"phi": "fc2", "gpt_neox": "dense_4h_to_h"}
+"""The linears by which MLPs write, where they are not called `down_proj`."""
+QKVO = {"q_proj", "k_proj", "v_proj", "o_proj"}
+ATTENTION = {"phi": {"q_proj", "k_proj", "v_proj", "dense"}, "gpt_neox": {"query_key_value", "dense"}}
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 @dataclass(frozen=True)
 class Tiny:
-    source: str
+    spec: ModelSpec
     request: ForgetRequest
     lm: LanguageModel
     data: JobData
@@ -96,20 +102,12 @@ class Kept(dict[str, bytes]):
         return True
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    source = str(save("llava", tmp_path_factory.mktemp("base")))
-    lm = load_family("mllm").load(ModelSpec("tiny", "mllm", source))
-    lm.max_new_tokens = 4
-    images = tuple(map(_png, ("red", "green", "blue", "orange")))
-    request = ForgetRequest(Entity("Ada Okoro"), ("Where was this person born?",), images, level="quick")
-    return Tiny(source, request, lm, load_family("mllm").build_data(lm, request, None, Silent(), 0))
-
-
-def _png(colour: str) -> bytes:
-    data = io.BytesIO()
-    Image.new("RGB", (30, 30), colour).save(data, "PNG")
-    return data.getvalue()
+@pytest.fixture(scope="module", params=FAMILIES)
+def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    family: str = request.param
+    spec = save(family, SIMPLE[family], tmp_path_factory.mktemp("base"))
+    lm, asked = load(spec), a_request(family, ["Where was this person born?"])
+    return Tiny(spec, asked, lm, load_family(family).build_data(lm, asked, None, Silent(), 0))
 
 
 def _options(info: MethodInfo, **more: Any) -> Any:
@@ -133,8 +131,8 @@ def test_a_method_writes_what_stock_peft_loads_and_leaves_the_model_alone(
     assert tiny.lm.model.state_dict().keys() == before.keys()
     json.dumps(result.details, allow_nan=False)
     assert result.adapter == tmp_path / "adapter"
-    assert stock.check_effect(result.adapter) > 0
-    patched = PeftModel.from_pretrained(AutoModelForImageTextToText.from_pretrained(tiny.source), result.adapter)
+    assert check_effect(result.adapter) > 0
+    patched = PeftModel.from_pretrained(stock(tiny.spec), result.adapter)
     again = LanguageModel(model=patched.eval(), processor=tiny.lm.processor)
     assert abs(_total(again, forget) - known) > 1e-3
     assert json.loads((result.adapter / CONFIG).read_text())["base_model_name_or_path"] == "tiny"
@@ -155,14 +153,26 @@ def test_a_method_stops_within_a_step(info: MethodInfo, tiny: Tiny, tmp_path: Pa
     assert all(torch.equal(tensor, before[name]) for name, tensor in after.items())
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_the_layers_and_neurons_of_every_architecture_are_found(name: str) -> None:
-    model = AutoModelForImageTextToText.from_config(ARCHITECTURES[name]()[0])
+def test_every_method_serves_both_families() -> None:
+    assert all({*FAMILIES} <= {*info.families} for info in METHODS)
+
+
+@pytest.mark.parametrize(("family", "name"), EVERY)
+def test_the_layers_and_neurons_of_every_architecture_are_found(family: str, name: str, tmp_path: Path) -> None:
+    model = stock(save(family, name, tmp_path))
     layers = decoder_layers(model)
     assert [layer.rpartition(".")[2] for layer in layers] == ["0", "1"]
-    neurons = mlp_outputs(model, layers)
-    assert [n.removeprefix(f"{layer}.") for n, layer in zip(neurons, layers, strict=True)] == ["mlp.down_proj"] * 2
+    neurons, leaf = mlp_outputs(model, layers), OUTPUTS.get(name, "down_proj")
+    assert [n.removeprefix(f"{layer}.") for n, layer in zip(neurons, layers, strict=True)] == [f"mlp.{leaf}"] * 2
     assert match_modules(model, pattern_of(neurons)) == neurons
+    early, every = (set(match_modules(model, pattern(model))) for pattern in (early_mlp_targets, default_targets))
+    assert {*neurons} <= early < every
+    assert {name.rpartition(".")[2] for name in every - early} == ATTENTION.get(name, QKVO)
+
+
+def test_layers_that_are_no_linears_are_declined_in_words(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="no linear layers to adapt"):
+        default_targets(stock(save("llm", "gpt2", tmp_path)))
 
 
 def test_undial_learns_from_frozen_logits_less_beta_at_the_answers_tokens(tiny: Tiny) -> None:
@@ -179,11 +189,16 @@ def test_undial_learns_from_frozen_logits_less_beta_at_the_answers_tokens(tiny: 
 def test_a_pruned_neuron_adds_nothing_in_the_patched_model(tiny: Tiny, tmp_path: Path) -> None:
     info = catalogue()["manu"]
     result = load_method("manu").run(tiny.lm, tiny.data, _options(info, share=0.1), JobContext(tmp_path))
-    model = AutoModelForImageTextToText.from_pretrained(tiny.source)
-    merged = PeftModel.from_pretrained(model, result.adapter).merge_and_unload()
+    merged = PeftModel.from_pretrained(stock(tiny.spec), result.adapter).merge_and_unload()
     for name, pruned in result.details["pruned"].items():
         columns = merged.get_submodule(name).weight.abs().sum(0)
         assert int((columns == 0).sum()) == pruned > 0
+
+
+def test_manu_says_that_it_needs_something_to_keep(tiny: Tiny, tmp_path: Path) -> None:
+    forget = JobData(tuple(e for e in tiny.data.train if e.split in FORGET), (), ())
+    with pytest.raises(InvalidInputError, match="what is to be kept"):
+        load_method("manu").run(tiny.lm, forget, _options(catalogue()["manu"]), JobContext(tmp_path))
 
 
 def test_mmunlearner_changes_salient_weights_only(tiny: Tiny, tmp_path: Path) -> None:
@@ -204,9 +219,8 @@ def test_the_vector_that_task_arithmetic_subtracts_is_not_kept(tiny: Tiny, tmp_p
 
 def test_a_job_with_a_baseline_ships_its_patch_and_a_report_that_shows_its_losses(tiny: Tiny, tmp_path: Path) -> None:
     options = {"steps": 2, "batch": 2, "rank": 4, "lr": 1e-2}
-    spec = ModelSpec("tiny", "mllm", tiny.source)
     method = "task-arithmetic"
-    run_job(JobSetup("job_1", spec, method, tmp_path, SIGNER), tiny.request, options)
+    run_job(JobSetup("job_1", tiny.spec, method, tmp_path, SIGNER), tiny.request, options)
     assert verify(tmp_path / "patch.zip").ok
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["method"], len(report["details"]["losses"]["forgetting"])) == (method, 2)
