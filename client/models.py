@@ -111,6 +111,65 @@ class RegisteredModel(Model):
     defaults: dict[str, Any] = Field(default_factory=dict)
 
 
+class Finding(Model):
+    """One thing that jobs on a model depend on. `status` is "ok", "none", "unknown" or "invalid"."""
+
+    name: str
+    status: str
+    detail: str
+
+
+class Certainty(Model):
+    """Where none of `probes` leaks or is lost, at most the share `at_most` of all does, with 95 % confidence."""
+
+    level: str
+    probes: int
+    at_most: float
+
+
+class SplitCheck(Model):
+    """What the retain set has of a split. `rows` by part; `missing`: parts that have none and should have some."""
+
+    split: str
+    title: str
+    purpose: str = ""
+    rows: dict[str, int] = Field(default_factory=dict)
+    missing: list[str] = Field(default_factory=list)
+    certainty: list[Certainty] = Field(default_factory=list)
+    needed: int | None = None
+
+
+class MethodCheck(Model):
+    """A method that works on the model, and what a request must bring for it."""
+
+    name: str
+    title: str
+    needs: list[str] = Field(default_factory=list)
+
+
+class LevelCheck(Model):
+    """What a job about one subject takes. `memory` in bytes; `estimate`: how long earlier ones took."""
+
+    level: str
+    method: str
+    training_examples: int = 0
+    steps: int | None = None
+    memory: dict[str, int] | None = None
+    least_time: str | None = None
+    estimate: dict[str, Any] = Field(default_factory=dict)
+
+
+class ModelCheck(Model):
+    """What a registered model and its retain set allow."""
+
+    model: str
+    family: str
+    findings: list[Finding] = Field(default_factory=list)
+    splits: list[SplitCheck] = Field(default_factory=list)
+    methods: list[MethodCheck] = Field(default_factory=list)
+    levels: list[LevelCheck] = Field(default_factory=list)
+
+
 class Method(Model):
     """An unlearning method. `options` is the JSON Schema of a job's `method_options`."""
 

@@ -9,13 +9,13 @@ from starlette.responses import JSONResponse
 from api.deps import IdempotencyKey, JobsRead, JobsWrite, ModelsManage, ServicesDep, base_url
 from api.http.idempotent import Answer, answer_once, fingerprint
 from api.routes.jobs import response
-from api.routes.jobs.plans import faults_as_422, resolve_consolidation
+from api.routes.jobs.plans import estimate, faults_as_422, resolve_consolidation, spec_of
 from api.schemas import WITH_BODY, ModelList, ModelView, problems
 from core.service import audit, models
 from core.service.jobs.consolidate import create_consolidate_job
 from core.service.jobs.schema import ConsolidateBody
 from core.service.jobs.views import JobView
-from core.service.models import ModelCreate, RegisteredModel
+from core.service.models import ModelCheckView, ModelCreate, RegisteredModel
 from core.unlearning import planning
 from core.unlearning.methods.registry import leaving_recipes
 
@@ -56,6 +56,17 @@ def get_model(model_id: str, _: JobsRead, services: ServicesDep) -> ModelView:
     """One registered model."""
     with services.db.read() as session:
         return _view(models.get(session, model_id))
+
+
+@router.get("/{model_id}/check", responses=problems())
+def check_model(model_id: str, _: JobsRead, services: ServicesDep) -> ModelCheckView:
+    """What a model and its retain set allow: what is missing, how sure reports can be, what a job takes."""
+    with services.db.read() as session:
+        model = models.get(session, model_id)
+        check = planning.model_check(spec_of(model)).to_json()
+        for level in check["levels"]:
+            level["estimate"] = estimate(session, model.id, level["method"], level["level"])
+    return ModelCheckView(model=model.id, family=model.family, **check)
 
 
 @router.post("/{model_id}/consolidate", status_code=202, response_model=JobView, responses=problems(*WITH_BODY))

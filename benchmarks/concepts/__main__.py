@@ -23,7 +23,7 @@ from core.unlearning.bench.concepts.results import stored_results
 from core.unlearning.bench.concepts.run import run
 from core.unlearning.bench.concepts.setup import ConceptSetup, open_judges
 from core.unlearning.bench.store import Result
-from core.unlearning.families.diffusion.data import concepts
+from core.unlearning.families.diffusion import concepts
 from core.unlearning.families.diffusion.load import load
 from core.unlearning.progress import Silent
 from core.unlearning.reference import diffusion

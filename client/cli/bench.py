@@ -49,7 +49,7 @@ def concepts(
     from core.unlearning.bench.concepts.cases import CONTENDERS, cases, first_of_each_kind
     from core.unlearning.bench.concepts.hub import FOLDER
     from core.unlearning.bench.concepts.summary import summary_rows
-    from core.unlearning.families.diffusion.data import concepts as listed
+    from core.unlearning.families.diffusion import concepts as listed
 
     unknown = sorted(set(methods or ()) - set(CONTENDERS))
     if unknown:

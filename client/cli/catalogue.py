@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from client.cli import model_check
 from client.cli.context import JsonFlag, connect, out, print_json
 from client.cli.exits import USAGE, CommandError
 
@@ -67,6 +68,9 @@ def register_model(
         print_json(model)
     else:
         typer.echo(f"{model.id} is registered")
+
+
+models_app.command("check")(model_check.check_model)
 
 
 def methods(context: typer.Context, json: JsonFlag = False) -> None:

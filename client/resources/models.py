@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from client.job import Job
-from client.models import RegisteredModel
+from client.models import ModelCheck, RegisteredModel
 from client.pages import iterate
 from client.resources.base import Resource
 from client.resources.jobs import Jobs
@@ -23,6 +23,10 @@ class Models(Resource):
     def get(self, model_id: str) -> RegisteredModel:
         """One of them."""
         return RegisteredModel.model_validate(self._transport.json("GET", f"/v1/models/{model_id}"))
+
+    def check(self, model_id: str) -> ModelCheck:
+        """What a model and its retain set allow: what is missing, how sure reports can be, what a job takes."""
+        return ModelCheck.model_validate(self._transport.json("GET", f"/v1/models/{model_id}/check"))
 
     def register(
         self,

@@ -31,14 +31,14 @@ def resolve(services: Services, session: Session, create: JobCreate, uploads: Up
     """The plan as JSON values. Raises `InvalidRequest` with a pointer to each fault, and what `check_request` does."""
     model = check_request(services, session, create, uploads)
     with faults_as_422():
-        planned = planning.plan(_spec(model), _plan_request(create, uploads))
-    return {**planned, "estimate": _estimate(session, model.id, planned["method"], planned["level"])}
+        planned = planning.plan(spec_of(model), _plan_request(create, uploads))
+    return {**planned, "estimate": estimate(session, model.id, planned["method"], planned["level"])}
 
 
 def resolve_consolidation(model: RegisteredModel, options: Mapping[str, Any]) -> dict[str, Any]:
     """The plan of a consolidation as JSON values. Raises `InvalidRequest` with a pointer to each fault."""
     with faults_as_422():
-        return planning.plan_consolidation(_spec(model), options)
+        return planning.plan_consolidation(spec_of(model), options)
 
 
 @contextmanager
@@ -51,7 +51,8 @@ def faults_as_422() -> Iterator[None]:
         raise InvalidRequest(faults[0].detail, code=error.code, errors=faults) from None
 
 
-def _spec(model: RegisteredModel) -> ModelSpec:
+def spec_of(model: RegisteredModel) -> ModelSpec:
+    """The model as the unlearning library takes it."""
     retain_set = Path(model.retain_set) if model.retain_set else None
     return ModelSpec(model.id, model.family, model.source, model.revision, retain_set, model.defaults)
 
@@ -73,7 +74,7 @@ def _plan_request(create: JobCreate, uploads: Uploads) -> PlanRequest:
     )
 
 
-def _estimate(session: Session, model: str, method: str, level: str) -> dict[str, Any]:
+def estimate(session: Session, model: str, method: str, level: str) -> dict[str, Any]:
     """Median seconds from claim to end of the latest successes of the same kind; null before the first."""
     query = select(Job.started_at, Job.finished_at, Job.plan)
     query = query.where(Job.model == model, Job.method == method, Job.status == JobStatus.SUCCEEDED)

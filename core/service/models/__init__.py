@@ -1,6 +1,6 @@
 """Registered models."""
 
 from core.service.models.registry import RegisteredModel, get, list_models, register, register_trusted
-from core.service.models.schema import ModelCreate
+from core.service.models.schema import ModelCheckView, ModelCreate
 
-__all__ = ["ModelCreate", "RegisteredModel", "get", "list_models", "register", "register_trusted"]
+__all__ = ["ModelCheckView", "ModelCreate", "RegisteredModel", "get", "list_models", "register", "register_trusted"]

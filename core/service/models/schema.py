@@ -1,8 +1,8 @@
-"""How a model is registered."""
+"""How a model is registered, and what is found of one that is."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -44,3 +44,69 @@ class ModelCreate(BaseModel):
         description="Method options and settings of the family that hold for this model unless a request says "
         "otherwise.",
     )
+
+
+class Finding(BaseModel):
+    """One thing that jobs on a model depend on."""
+
+    name: Literal["source", "retain_set", "oracle", "defaults"]
+    status: Literal["ok", "none", "unknown", "invalid"] = Field(
+        description="`none`: nothing is registered. `unknown`: it cannot be seen from the server."
+    )
+    detail: str = Field(description="What was found, in a sentence.")
+
+
+class Certainty(BaseModel):
+    """How sure a report can be."""
+
+    level: str
+    probes: int = Field(description="Questions of the split that a report of this level measures, at most.")
+    at_most: float = Field(
+        description="Where none of them leaks or is lost, at most this share of all does, with 95 % confidence."
+    )
+
+
+class SplitCheck(BaseModel):
+    """What the retain set has of a split."""
+
+    split: str
+    title: str
+    purpose: str = Field(description="What its rows are for.")
+    rows: dict[str, int] = Field(description="Rows by part. Empty for splits that a request brings itself.")
+    missing: list[str] = Field(description="Parts that have no row and should have some.")
+    certainty: list[Certainty] = Field(description="By level, how sure a report can be.")
+    needed: int | None = Field(
+        description="Probes without a loss that show the default threshold to be met. null: there is no threshold."
+    )
+
+
+class MethodCheck(BaseModel):
+    """A method that works on the model."""
+
+    name: str
+    title: str
+    needs: list[str] = Field(description="What a request must bring for it.")
+
+
+class LevelCheck(BaseModel):
+    """What a job about one subject takes at a level of evaluation."""
+
+    level: str
+    method: str = Field(description="The method that `auto` chooses.")
+    training_examples: int = Field(description="Examples to forget, at most.")
+    steps: int | None = Field(description="Optimiser steps, at most. null: the method has none, or does not say.")
+    memory: dict[str, int] | None = Field(description="Bytes that a job needs. null: nothing is known of the model.")
+    least_time: str | None = Field(description="What training takes by arithmetic, in words. null: it is not known.")
+    estimate: dict[str, Any] = Field(description="Seconds that earlier jobs like this took here, as in a plan.")
+
+
+class ModelCheckView(BaseModel):
+    """What a registered model and its retain set allow."""
+
+    object: Literal["model_check"] = "model_check"
+    model: str
+    family: str
+    findings: list[Finding] = Field(description="The folders and settings that the model is registered with.")
+    splits: list[SplitCheck] = Field(description="What a report measures, and by how many probes.")
+    methods: list[MethodCheck] = Field(description="Methods that work on the model.")
+    levels: list[LevelCheck] = Field(description="A job about one subject by name, with three pictures where used.")

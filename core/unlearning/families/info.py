@@ -8,8 +8,8 @@ from pathlib import Path
 
 from core.unlearning.evaluation.measures import Measures
 from core.unlearning.evaluation.presentation import Presentation
-from core.unlearning.hardware.requirements import MEMORY_GB, Activations, is_size
-from core.unlearning.types import EntityKind, Modality, RequestSummary
+from core.unlearning.hardware.requirements import MEMORY_GB, Activations, Tokens, is_size
+from core.unlearning.types import EntityKind, Level, Modality, Part, RequestSummary, Split
 
 ORACLE = "oracle"
 """The registered default that names a checkpoint which never learned the subjects, to compare with."""
@@ -33,6 +33,42 @@ def is_count(value: object) -> bool:
 
 
 @dataclass(frozen=True)
+class RetainedRows:
+    """So many rows of a retain set have this split, are for this part, and come with a picture or without."""
+
+    split: Split
+    part: Part
+    count: int
+    pictured: bool = False
+
+
+@dataclass(frozen=True)
+class RetainCount:
+    """What a retain set holds."""
+
+    rows: tuple[RetainedRows, ...]
+    subjects: int
+    """Whose data it is, or the concepts in it."""
+    pictures: int = 0
+
+
+@dataclass(frozen=True)
+class RetainSetInfo:
+    """What a family's retain set is made of."""
+
+    count: Callable[[Path], RetainCount]
+    """Reads a registered folder. Raises `ModelLoadError`."""
+    purposes: Mapping[Split, str]
+    """By split, in a sentence, what its rows are for."""
+    measured: Mapping[Level, int]
+    """Rows of a split that a report measures at most, with and without pictures."""
+    parts: Mapping[Split, tuple[Part, ...]] = field(default_factory=dict)
+    """The parts that a split needs rows in; all three where it is not here."""
+    measured_part: Mapping[Split, Part] = field(default_factory=dict)
+    """The part whose rows a report measures; `test` where the split is not here."""
+
+
+@dataclass(frozen=True)
 class FamilyInfo:
     """A family's entry in the registry (`families/<name>/config.py: INFO`)."""
 
@@ -45,6 +81,9 @@ class FamilyInfo:
     """How many examples to forget a request becomes, at most."""
     activations: Activations
     """How much memory training keeps beside the weights."""
+    retain_set: RetainSetInfo
+    tokens: Tokens | None = None
+    """How long a row of training is, for families whose training time is known from that."""
     own_defaults: Mapping[str, IsValid] = field(default_factory=dict)
     """What can be registered with a model of this family alone, beside the options of methods."""
     uses_pictures: bool = True

@@ -18,6 +18,11 @@ Activations = Callable[[Mapping[str, Any], Mapping[str, Any]], float]
 GB = 10**9
 MEMORY_GB = "memory_gb"
 """A model's default that belongs to no method: what a job on a GPU needs, as whoever registered the model knows it."""
+Tokens = Callable[[Mapping[str, Any]], float]
+"""From a model's configuration: how long a row of training is on average."""
+_PER_WEIGHT = 4
+"""Floating-point operations for each weight and token where the weights themselves are not trained: two for the forward
+pass and two for the gradients of its activations."""
 _OVERHEAD = {"gpu": 1.0 * GB, "cpu": 0.5 * GB}
 """The libraries themselves, their workspaces, and an evaluating process."""
 _BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "4bit": 0.7}
@@ -64,6 +69,15 @@ def estimate(
     try:
         tensors, config = _read(source, _config(Path(source)).stat().st_mtime_ns)
         return _estimate(tensors, options, precision, activations(config, options)) if tensors else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def operations_of_row(source: str, tokens: Tokens) -> float | None:
+    """Floating-point operations that a row takes once through training, roughly; None where nothing is known."""
+    try:
+        tensors, config = _read(source, _config(Path(source)).stat().st_mtime_ns)
+        return _PER_WEIGHT * sum(math.prod(shape) for shape, _ in tensors) * tokens(config)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core.unlearning.families.diffusion.data.concepts import Concept
+from core.unlearning.families.diffusion.concepts import Concept
 from core.unlearning.types import EntityKind
 
 KINDS: tuple[EntityKind, ...] = ("identity", "object", "style")

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from core.unlearning.families.diffusion import wordings
-from core.unlearning.families.diffusion.data.concepts import NAME
+from core.unlearning.families.diffusion.concepts import NAME
 from core.unlearning.types import EntityKind, Part
 
 FOLDER = Path(__file__).parent / "data" / "hub"

@@ -9,8 +9,7 @@ from typing import Any
 
 from core.unlearning.bench.concepts.attacks import recogniser
 from core.unlearning.bench.concepts.jobs import under_patch
-from core.unlearning.families.diffusion import wordings
-from core.unlearning.families.diffusion.data import concepts
+from core.unlearning.families.diffusion import concepts, wordings
 from core.unlearning.families.diffusion.evaluation.mscore import MScore, MScoreComparison, m_score
 from core.unlearning.families.diffusion.judges.judges import Judges
 from core.unlearning.families.diffusion.model.model import DiffusionModel

@@ -8,9 +8,9 @@ from typing import Any
 
 from core.unlearning.evaluation.measures import Heading, Measures, StandIn
 from core.unlearning.evaluation.results import Evaluated
-from core.unlearning.families.audiovisual.counting import count_rows
+from core.unlearning.families.audiovisual.counting import MEASURED, count, count_rows
 from core.unlearning.families.audiovisual.presentation import PRESENTATION
-from core.unlearning.families.info import ORACLE, FamilyInfo, are_paths
+from core.unlearning.families.info import ORACLE, FamilyInfo, RetainSetInfo, are_paths
 from core.unlearning.hardware.requirements import layer_activations
 from core.unlearning.types import EntityKind, RequestSummary, Split
 
@@ -140,6 +140,16 @@ INFO = FamilyInfo(
     forgets=("image",),
     count_examples=_count_examples,
     activations=_activations,
+    retain_set=RetainSetInfo(
+        count=count,
+        purposes={
+            "retain_examples": "The examples that the model was trained on: some are forgotten, the others kept.",
+            "held_out": "Examples that it was never trained on: what a model does that never saw the forgotten ones.",
+        },
+        measured=MEASURED,
+        parts={"retain_examples": ("train",), "held_out": ("validation", "test")},
+        measured_part={"retain_examples": "train"},
+    ),
     own_defaults={ORACLE: are_paths},
     uses_sounds=True,
     uses_prompts=False,

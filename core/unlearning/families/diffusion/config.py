@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.unlearning.evaluation.measures import Heading, Measures
-from core.unlearning.families.diffusion import wordings
+from core.unlearning.families.diffusion import concepts, wordings
+from core.unlearning.families.diffusion.limits import BY_LEVEL
 from core.unlearning.families.diffusion.presentation import PRESENTATION
-from core.unlearning.families.info import FamilyInfo, is_count, is_path
+from core.unlearning.families.info import FamilyInfo, RetainSetInfo, is_count, is_path
 from core.unlearning.hardware.requirements import is_size
 from core.unlearning.types import RequestSummary, Split
 
@@ -91,5 +92,14 @@ INFO = FamilyInfo(
     forgets=("image", "text"),
     count_examples=_count_examples,
     activations=_activations,
+    retain_set=RetainSetInfo(
+        count=concepts.count,
+        purposes={
+            "retain_same": "Other concepts of the kind that is forgotten, which must still be drawn.",
+            "retain_cross": "Concepts of other kinds, which must still be drawn.",
+        },
+        measured={level: limits.drawn for level, limits in BY_LEVEL.items()},
+        parts={"retain_same": ("train", "test"), "retain_cross": ("train", "test")},
+    ),
     own_defaults={"draw_steps": is_count, "draw_guidance": is_size, "classifiers": is_path, "clip": is_path},
 )

@@ -11,7 +11,7 @@ from peft import PeftModel
 from core.unlearning.errors import IneffectivePatchError
 from core.unlearning.families.base import BaseFamily
 from core.unlearning.families.language.data.build import build_data, forget_examples, keep_examples
-from core.unlearning.families.language.data.retain_set import subjects
+from core.unlearning.families.language.data.retain_list import subjects
 from core.unlearning.families.language.evaluation.evaluate import evaluate, evaluation_steps
 from core.unlearning.families.language.evaluation.results import Evaluation
 from core.unlearning.families.language.evaluation.samples import samples

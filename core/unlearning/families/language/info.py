@@ -9,6 +9,7 @@ from core.unlearning.families.info import FamilyInfo
 from core.unlearning.families.language import limits, question_bank
 from core.unlearning.families.language.measures import measures
 from core.unlearning.families.language.presentation import presentation
+from core.unlearning.families.language.retain_purposes import retain_set_info
 from core.unlearning.hardware.requirements import layer_activations
 from core.unlearning.types import RequestSummary
 
@@ -18,13 +19,16 @@ _TEXT_TOKENS, _IMAGE_TOKENS = 128, 1024
 
 def language_family(name: str, *, pictures: bool, model_class: str) -> FamilyInfo:
     """The entry of a family whose models see pictures, or not. `model_class`: transformers' class that loads them."""
+    measured = measures(pictures=pictures)
     return FamilyInfo(
         name=name,
-        measures=measures(pictures=pictures),
+        measures=measured,
         presentation=presentation(model_class, pictures=pictures),
         forgets=("image", "text") if pictures else ("text",),
         count_examples=_count_examples,
         activations=_activations_with_pictures if pictures else _activations_of_text,
+        retain_set=retain_set_info(measured.splits),
+        tokens=_tokens_with_pictures if pictures else _tokens_of_text,
         uses_pictures=pictures,
     )
 
@@ -39,7 +43,7 @@ def _count_examples(request: RequestSummary) -> int:
 
 def _activations_with_pictures(config: Mapping[str, Any], options: Mapping[str, Any]) -> float:
     """Of one row: larger micro-batches are halved when memory runs out."""
-    return _activations_of_text(config, options, int(config.get("image_seq_length") or _IMAGE_TOKENS))
+    return _activations_of_text(config, options, _image_tokens(config))
 
 
 def _activations_of_text(config: Mapping[str, Any], options: Mapping[str, Any], more: int = 0) -> float:  # noqa: ARG001 (as in every family)
@@ -47,3 +51,16 @@ def _activations_of_text(config: Mapping[str, Any], options: Mapping[str, Any], 
     return layer_activations(
         _TEXT_TOKENS + more, int(text.get("hidden_size") or 0), int(text.get("num_hidden_layers") or 0)
     )
+
+
+def _tokens_with_pictures(config: Mapping[str, Any]) -> float:
+    """Half the rows have a picture."""
+    return _TEXT_TOKENS + _image_tokens(config) / 2
+
+
+def _tokens_of_text(config: Mapping[str, Any]) -> float:  # noqa: ARG001 (as with pictures)
+    return _TEXT_TOKENS
+
+
+def _image_tokens(config: Mapping[str, Any]) -> int:
+    return int(config.get("image_seq_length") or _IMAGE_TOKENS)

@@ -10,6 +10,7 @@ from PIL.Image import Image
 
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.audiovisual.config import INFO
+from core.unlearning.families.audiovisual.counting import MEASURED
 from core.unlearning.families.audiovisual.data import dataset
 from core.unlearning.families.audiovisual.data.dataset import DataSet, DataSetRow
 from core.unlearning.families.audiovisual.data.matching import Match, match_rows
@@ -17,10 +18,7 @@ from core.unlearning.families.audiovisual.model.model import AudioVisualModel
 from core.unlearning.families.shared import images
 from core.unlearning.families.shared.sampling import take
 from core.unlearning.progress import Progress
-from core.unlearning.types import Example, ForgetRequest, JobData, Level, Split
-
-MEASURED: dict[Level, int] = {"quick": 200, "standard": 600, "thorough": 2000}
-"""Examples of each split that is kept, at most, in a report."""
+from core.unlearning.types import Example, ForgetRequest, JobData, Split
 
 
 def build_data(

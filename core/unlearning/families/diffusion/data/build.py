@@ -4,41 +4,26 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from PIL.Image import Image
 
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.diffusion import wordings
-from core.unlearning.families.diffusion.data import concepts
-from core.unlearning.families.diffusion.data.concepts import Concept
+from core.unlearning.families.diffusion import concepts, wordings
+from core.unlearning.families.diffusion.concepts import Concept
+from core.unlearning.families.diffusion.limits import BY_LEVEL
 from core.unlearning.families.diffusion.model.model import DiffusionModel
 from core.unlearning.families.shared.images import decode, opacity
 from core.unlearning.families.shared.sampling import take
 from core.unlearning.families.shared.text import clean, mentions
 from core.unlearning.progress import Progress
-from core.unlearning.types import Entity, Example, ForgetRequest, JobData, Level, Part, Retain, Split
+from core.unlearning.types import Entity, Example, ForgetRequest, JobData, Part, Retain, Split
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 SPLITS: tuple[Split, ...] = ("forget_concept", "forget_indirect", "retain_same", "retain_cross", "general")
 _CYCLE = 4
 """A request's prompts are divided from this many on: every fourth validates, every fourth tests."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Most prompts of each split: for training, which encodes them, and for measuring, which draws them."""
-
-    train: int
-    drawn: int
-
-
-BY_LEVEL: dict[Level, Limits] = {
-    "quick": Limits(train=200, drawn=12),
-    "standard": Limits(train=400, drawn=32),
-    "thorough": Limits(train=1000, drawn=200),
-}
 
 
 def build_data(

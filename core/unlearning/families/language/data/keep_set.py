@@ -11,7 +11,8 @@ from PIL.Image import Image
 from core.unlearning.families.language import question_bank
 from core.unlearning.families.language.data.asker import Asker, Question
 from core.unlearning.families.language.data.questions import about_name, reword
-from core.unlearning.families.language.data.retain_set import RetainRow, split_of
+from core.unlearning.families.language.data.retain_list import split_of, trained_people
+from core.unlearning.families.language.data.retain_set import RetainRow
 from core.unlearning.families.language.limits import Limits
 from core.unlearning.families.shared.images import altered_views, decode
 from core.unlearning.families.shared.sampling import take
@@ -23,10 +24,10 @@ def registered_rows(
     asker: Asker, retained: Sequence[RetainRow], limits: Limits, rng: random.Random
 ) -> dict[Part, list[Example]]:
     """The retain set as examples. Where it gives no answer, the model's own is taken."""
-    used = {k.subject for k in retained if k.group == "memory" and k.part == "train" and k.subject}
+    trained = trained_people(retained)
     groups: dict[tuple[Part, Split, bool], list[RetainRow]] = defaultdict(list)
     for row in retained:
-        groups[row.part, split_of(row, used), row.image is not None].append(row)
+        groups[row.part, split_of(row, trained), row.image is not None].append(row)
     rows: dict[Part, list[Example]] = {"train": [], "validation": [], "test": []}
     for (part, split, _), members in groups.items():
         rows[part] += _examples(asker, take(members, limits.other_rows(part), rng), split)

@@ -14,8 +14,8 @@ from core.unlearning.bench.concepts import attacks, m_scores
 from core.unlearning.bench.concepts.cases import ConceptCase, cases
 from core.unlearning.bench.concepts.hub import FOLDER
 from core.unlearning.bench.concepts.summary import summary_rows
-from core.unlearning.families.diffusion.data import concepts
-from core.unlearning.families.diffusion.data.concepts import Concept
+from core.unlearning.families.diffusion import concepts
+from core.unlearning.families.diffusion.concepts import Concept
 from core.unlearning.families.diffusion.training.inversion import InversionSettings
 from tests.support.picture_classifiers import classifiers
 from tests.support.tiny_pipelines import saved

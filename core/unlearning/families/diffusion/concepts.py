@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.unlearning.errors import ModelLoadError
-from core.unlearning.types import EntityKind, Part
+from core.unlearning.families.info import RetainCount, RetainedRows
+from core.unlearning.types import EntityKind, Part, Split
 
 NAME = "concepts.jsonl"
 
@@ -36,6 +38,18 @@ def read(folder: Path | None) -> list[Concept]:
         raise _invalid(f"it has no {NAME}")
     lines = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
     return [_parse(text, number) for number, text in lines if text.strip()]
+
+
+def count(folder: Path) -> RetainCount:
+    """How many prompts there are, as a request about a concept of the commonest kind meets them. Raises as `read`."""
+    known = read(folder)
+    commonest = Counter(concept.kind for concept in known).most_common(1)
+    rows = Counter[tuple[Split, Part]]()
+    for concept in known:
+        split: Split = "retain_same" if concept.kind == commonest[0][0] else "retain_cross"
+        for part, prompts in concept.prompts.items():
+            rows[split, part] += len(prompts)
+    return RetainCount(tuple(RetainedRows(split, part, n) for (split, part), n in rows.items()), subjects=len(known))
 
 
 def _parse(text: str, number: int) -> Concept:

@@ -1,0 +1,154 @@
+"""What a registered model and its retain set allow, from its folders alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.unlearning import reference
+from core.unlearning.planning import ModelCheck, model_check
+from core.unlearning.planning.split_check import SplitCheck, probes_for, upper_bound
+from core.unlearning.types import ModelSpec
+from tests.support.paths import ROOT
+
+ROWS: tuple[dict[str, Any], ...] = (
+    {"group": "memory", "part": "train", "question": "Where does this person live?", "image": "a.png", "subject": "A"},
+    {"group": "memory", "part": "test", "question": "Where is this person at home?", "image": "a.png", "subject": "A"},
+    {"group": "memory", "part": "test", "question": "Where does B live?", "subject": "B"},
+    {"group": "general", "part": "test", "question": "What colour is snow?"},
+    {"group": "general", "part": "test", "question": "What is in this picture?", "image": "c.png"},
+)
+
+
+def checked(
+    folder: Path | None = None, family: str = "mllm", source: str = "owner/name", **defaults: Any
+) -> ModelCheck:
+    """The check of a model that is registered like this."""
+    return model_check(ModelSpec("model", family, source, None, folder, defaults))
+
+
+def retain_set(folder: Path, rows: tuple[dict[str, Any], ...] = ROWS) -> Path:
+    """A folder with these rows and the pictures that they name, which nobody decodes."""
+    for row in rows:
+        if row.get("image"):
+            (folder / row["image"]).write_bytes(b"a picture")
+    (folder / "examples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return folder
+
+
+def finding(check: ModelCheck, name: str) -> tuple[str, str]:
+    """The status and the detail."""
+    return next((found.status, found.detail) for found in check.findings if found.name == name)
+
+
+def split(check: ModelCheck, name: str) -> SplitCheck:
+    """What there is of one split."""
+    return next(found for found in check.splits if found.split == name)
+
+
+def test_rows_are_counted_by_split_and_part_and_what_has_none_is_missing(tmp_path: Path) -> None:
+    check = checked(retain_set(tmp_path))
+    assert finding(check, "retain_set") == ("ok", "It can be read: 5 rows about 2 subjects and 2 pictures.")
+    assert split(check, "retain_image_memory").rows == {"train": 1, "validation": 0, "test": 1}
+    assert split(check, "retain_image_memory").missing == ()
+    assert split(check, "unseen_text_memory").rows == {"train": 0, "validation": 0, "test": 1}
+    assert split(check, "unseen_text_memory").missing == ("validation",)
+    assert split(check, "declined").missing == ("train", "validation", "test")
+    assert "honest measure" in split(check, "unseen_text_memory").purpose
+
+
+def test_a_report_measures_so_many_probes_of_each_level_and_view(tmp_path: Path) -> None:
+    many = tuple({**row, "question": f"{row['question']} {n}"} for row in ROWS for n in range(70))
+    general = split(checked(retain_set(tmp_path, many)), "general")
+    by_level = {each.level: each.probes for each in general.certainty}
+    assert general.rows["test"] == 140
+    assert by_level == {"quick": 96, "standard": 140, "thorough": 140}
+    bound = {each.level: each.at_most for each in general.certainty}
+    assert bound["quick"] == pytest.approx(1 - 0.05 ** (1 / 96))
+    assert general.needed == 59
+
+
+def test_a_bound_holds_for_so_many_probes_and_for_no_fewer() -> None:
+    assert upper_bound(0) == 1
+    assert upper_bound(48) == pytest.approx(0.0605, abs=1e-4)
+    for share in (0.01, 0.02, 0.05, 0.1, 0.5, 0.95, 1.0):
+        needed = probes_for(share)
+        assert upper_bound(needed) <= share + 1e-12
+        assert needed == 1 or upper_bound(needed - 1) > share
+
+
+@pytest.mark.parametrize(
+    ("spoil", "detail"),
+    [
+        (lambda folder: (folder / "c.png").unlink(), "the image of line 5 is not in its folder"),
+        (
+            lambda folder: (folder / "examples.jsonl").write_text("{}"),
+            "line 1 of examples.jsonl is not a valid example",
+        ),
+        (lambda folder: (folder / "examples.jsonl").unlink(), "it has no examples.jsonl"),
+        (lambda folder: (folder / "examples.jsonl").write_bytes(b"\xff"), "examples.jsonl is not UTF-8"),
+    ],
+)
+def test_a_retain_set_that_a_job_could_not_read_is_told(tmp_path: Path, spoil: Any, detail: str) -> None:
+    spoil(retain_set(tmp_path))
+    check = checked(tmp_path)
+    assert finding(check, "retain_set") == ("invalid", f"The model's retain set cannot be used: {detail}.")
+    assert split(check, "general").certainty == ()
+
+
+def test_what_is_not_registered_or_not_here_is_not_called_broken(tmp_path: Path) -> None:
+    check = checked()
+    assert [found.status for found in check.findings] == ["unknown", "none", "none", "none"]
+    assert all(level.memory is None and level.least_time is None for level in check.levels)
+    elsewhere = checked(tmp_path / "gone", source=str(tmp_path / "gone"), oracle=str(tmp_path / "gone"))
+    assert [found.status for found in elsewhere.findings] == ["unknown", "unknown", "unknown", "ok"]
+    assert split(elsewhere, "general").missing == ()
+
+
+def test_a_folder_with_a_pickle_is_not_safe_to_load(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    assert finding(checked(source=str(tmp_path)), "source")[0] == "ok"
+    (tmp_path / "weights.bin").write_bytes(b"")
+    status, detail = finding(checked(source=str(tmp_path), oracle=str(tmp_path)), "source")
+    assert status == "invalid"
+    assert "weights.bin is a pickle" in detail
+    assert finding(checked(oracle=[str(tmp_path)]), "oracle") == (status, detail)
+
+
+def test_models_that_see_nothing_have_no_use_for_pictures(tmp_path: Path) -> None:
+    check = checked(retain_set(tmp_path), family="llm")
+    assert finding(check, "retain_set") == ("invalid", "It has pictures, which models of family llm do not see.")
+    assert not [found.split for found in check.splits if "image" in found.split or "understanding" in found.split]
+    assert "mmunlearner" not in {method.name for method in check.methods}
+    assert "mmunlearner" in {method.name for method in checked().methods}
+
+
+def test_defaults_with_which_no_job_can_be_planned_are_told() -> None:
+    check = checked(rank=0)
+    assert finding(check, "defaults")[0] == "invalid"
+    assert check.levels == ()
+
+
+@pytest.mark.parametrize("entry", reference.bundled(), ids=lambda entry: entry["id"])
+def test_of_the_bundled_models_nothing_is_missing(entry: Any) -> None:
+    spec = ModelSpec(entry["id"], entry["family"], entry["source"], None, Path(entry["retain_set"]), entry["defaults"])
+    check = model_check(spec)
+    assert {found.status for found in check.findings} <= {"ok", "none"}
+    assert [found.split for found in check.splits if found.missing] == []
+    assert [level.level for level in check.levels] == ["quick", "standard", "thorough"]
+    assert all(level.memory for level in check.levels)
+    assert json.loads(json.dumps(check.to_json(), allow_nan=False))["levels"][0]["method"] == check.levels[0].method
+
+
+def test_the_check_needs_no_library_of_a_worker() -> None:
+    code = (
+        "import sys; from core.unlearning.planning import model_check; from core.unlearning.types import ModelSpec; "
+        "model_check(ModelSpec('m', 'mllm', 'owner/name')); "
+        "sys.exit(bool({'torch', 'PIL', 'numpy', 'transformers'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
