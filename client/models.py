@@ -120,11 +120,16 @@ class Finding(Model):
 
 
 class Certainty(Model):
-    """Where none of `probes` leaks or is lost, at most the share `at_most` of all does, with 95 % confidence."""
+    """Where none of `probes` leaks or is lost, at most the share `at_most` of all does, with 95 % confidence.
+
+    `clusters`: the different pictures or questions among them; `needed`: so many show the thresholds to be met.
+    """
 
     level: str
     probes: int
-    at_most: float
+    clusters: int | None = None
+    at_most: float | None = None
+    needed: int | None = None
 
 
 class SplitCheck(Model):
@@ -133,10 +138,10 @@ class SplitCheck(Model):
     split: str
     title: str
     purpose: str = ""
+    unit: str = "probe"
     rows: dict[str, int] = Field(default_factory=dict)
     missing: list[str] = Field(default_factory=list)
     certainty: list[Certainty] = Field(default_factory=list)
-    needed: int | None = None
 
 
 class MethodCheck(Model):

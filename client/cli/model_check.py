@@ -12,13 +12,13 @@ from client.cli.context import JsonFlag, connect, out, print_json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from client.models import LevelCheck, ModelCheck, SplitCheck
+    from client.models import Certainty, LevelCheck, ModelCheck, SplitCheck
 
 _COLOUR = {"ok": "green", "invalid": "red", "unknown": "yellow"}
 _LEGEND = (
-    "train, validation, test: rows of the retain set. quick, standard, thorough: probes of a report, and in brackets "
-    "what may still leak or be lost where none of them does, with 95 % confidence. needed: probes without a loss that "
-    "show the default threshold to be met."
+    "train, validation, test: rows of the retain set. quick, standard, thorough: probes of a report / over how many "
+    "pictures or questions, and what may still leak or be lost where none of them does, with 95 % confidence. "
+    "needed: so many pictures or questions show the default thresholds to be met."
 )
 _PARTS = ("train", "validation", "test")
 
@@ -58,7 +58,9 @@ def _splits(check: ModelCheck) -> Any:
     levels = list(dict.fromkeys(certainty.level for split in check.splits for certainty in split.certainty))
     table = _table("split", *_PARTS, *levels, "needed")
     for split in check.splits:
-        table.add_row(split.title, *_rows(split), *_certainty(split, levels), _number(split.needed))
+        by_level = {certainty.level: certainty for certainty in split.certainty}
+        cells = [_certainty(by_level[level]) if level in by_level else "" for level in levels]
+        table.add_row(split.title, *_rows(split), *cells, _needed(split))
     return table
 
 
@@ -66,12 +68,19 @@ def _rows(split: SplitCheck) -> list[str]:
     return [_number(split.rows.get(part)) if split.rows else "" for part in _PARTS]
 
 
-def _certainty(split: SplitCheck, levels: list[str]) -> list[str]:
-    by_level = {certainty.level: certainty for certainty in split.certainty}
-    found = [by_level.get(level) for level in levels]
-    return [
-        "" if one is None else f"{one.probes} (≤ {_percent(one.at_most)} %)" if one.probes else "0" for one in found
-    ]
+def _certainty(certainty: Certainty) -> str:
+    if certainty.clusters is None or certainty.at_most is None:
+        return f"up to {certainty.probes}"
+    if not certainty.probes:
+        return "0"
+    over = f"/{certainty.clusters}" if certainty.clusters < certainty.probes else ""
+    return f"{certainty.probes}{over} (≤ {_percent(certainty.at_most)} %)"
+
+
+def _needed(split: SplitCheck) -> str:
+    """For all levels, or for each where they differ."""
+    numbers = list(dict.fromkeys(each.needed for each in split.certainty if each.needed is not None))
+    return "/".join(map(str, numbers)) or "-"
 
 
 def _percent(share: float) -> str:

@@ -61,8 +61,14 @@ class Certainty(BaseModel):
 
     level: str
     probes: int = Field(description="Questions of the split that a report of this level measures, at most.")
-    at_most: float = Field(
+    clusters: int | None = Field(
+        description="Different pictures or questions among them: each counts once. null: it depends on the request."
+    )
+    at_most: float | None = Field(
         description="Where none of them leaks or is lost, at most this share of all does, with 95 % confidence."
+    )
+    needed: int | None = Field(
+        description="Clusters without a loss that show the default thresholds to be met. null: there is no threshold."
     )
 
 
@@ -72,12 +78,10 @@ class SplitCheck(BaseModel):
     split: str
     title: str
     purpose: str = Field(description="What its rows are for.")
+    unit: str = Field(description="What its probes are clustered by, such as a picture.")
     rows: dict[str, int] = Field(description="Rows by part. Empty for splits that a request brings itself.")
     missing: list[str] = Field(description="Parts that have no row and should have some.")
     certainty: list[Certainty] = Field(description="By level, how sure a report can be.")
-    needed: int | None = Field(
-        description="Probes without a loss that show the default threshold to be met. null: there is no threshold."
-    )
 
 
 class MethodCheck(BaseModel):

@@ -34,12 +34,15 @@ def is_count(value: object) -> bool:
 
 @dataclass(frozen=True)
 class RetainedRows:
-    """So many rows of a retain set have this split, are for this part, and come with a picture or without."""
+    """So many rows of a retain set have this split, are for this part, and come with a picture or without.
+
+    `clusters`: of how many pictures or questions, each of which counts once in what a share can show.
+    """
 
     split: Split
     part: Part
     count: int
-    pictured: bool = False
+    clusters: int
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from core.unlearning.errors import ModelLoadError
 from core.unlearning.families.info import RetainCount, RetainedRows
-from core.unlearning.types import EntityKind, Level
+from core.unlearning.types import EntityKind, Level, Part, Split
 
 LIST = "examples.jsonl"
 _LARGEST = 200 * 2**20
@@ -46,9 +46,13 @@ def count(folder: Path) -> RetainCount:
     except _UNREADABLE:
         detail = f"the model's retain set cannot be used: {LIST} cannot be read"
         raise ModelLoadError(detail, code="invalid_retain_set") from None
-    kept = RetainedRows("retain_examples", "train", parts["train"])
-    held_out = (RetainedRows("held_out", part, parts[part]) for part in ("validation", "test"))
-    return RetainCount((kept, *held_out), len({row.get("subject") for row in rows} - {None}), pictures)
+    kinds: tuple[tuple[Split, Part], ...] = (
+        ("retain_examples", "train"),
+        ("held_out", "validation"),
+        ("held_out", "test"),
+    )
+    kept = tuple(RetainedRows(split, part, parts[part], parts[part]) for split, part in kinds)
+    return RetainCount(kept, len({row.get("subject") for row in rows} - {None}), pictures)
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ def count(folder: Path) -> RetainCount:
         split: Split = "retain_same" if concept.kind == commonest[0][0] else "retain_cross"
         for part, prompts in concept.prompts.items():
             rows[split, part] += len(prompts)
-    return RetainCount(tuple(RetainedRows(split, part, n) for (split, part), n in rows.items()), subjects=len(known))
+    return RetainCount(tuple(RetainedRows(split, part, n, n) for (split, part), n in rows.items()), subjects=len(known))
 
 
 def _parse(text: str, number: int) -> Concept:

@@ -24,7 +24,7 @@ PUBLIC = {
     "/opendsr/v2/certificate.pem",
 }
 """What needs no key: whether the server is up, its numbers, and public keys."""
-SHARED = {"/v1/models/{model_id}", "/v1/models/{model_id}/consolidate"}
+SHARED = {f"/v1/models/{{model_id}}{more}" for more in ("", "/check", "/consolidate")}
 """What all tenants see: the installation's models. Of jobs that a body names, their own pages tell."""
 FIXED = {"name": "patch.zip"}
 """Parameters that are names and not ids."""

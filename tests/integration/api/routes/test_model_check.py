@@ -52,7 +52,7 @@ def test_the_sdk_reads_it(server: Server) -> None:
     with Lethe(server.url, key) as lethe:
         check = lethe.models.check("reference-mllm")
     assert check.model == "reference-mllm"
-    assert next(split for split in check.splits if split.split == "general").needed == 59
+    assert next(split for split in check.splits if split.split == "general").certainty[0].needed == 59
 
 
 def test_whom_it_tells_nothing(server: Server) -> None:

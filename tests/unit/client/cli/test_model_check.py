@@ -23,8 +23,8 @@ CHECK: dict[str, Any] = {
             "purpose": "Whether the model is otherwise as it was.",
             "rows": {"train": 7, "validation": 0, "test": 48},
             "missing": ["validation"],
-            "certainty": [{"level": "quick", "probes": 48, "at_most": 0.0605}],
-            "needed": 59,
+            "unit": "picture",
+            "certainty": [{"level": "quick", "probes": 48, "clusters": 12, "at_most": 0.2209, "needed": 59}],
         }
     ],
     "methods": [{"name": "smfa", "title": "SMFA", "needs": ["a name"]}],
@@ -50,7 +50,7 @@ def test_the_table_says_what_is_missing_and_how_sure_a_report_can_be(
     assert run(["models", "check", "mine"]) == 0
     assert script.requests[0].url.path == "/v1/models/mine/check"
     out = capsys.readouterr().out
-    for words in ("It has no examples.jsonl.", "48 (≤ 6.1 %)", "59", "19.2 GB", "61 s", "smfa (a name)"):
+    for words in ("It has no examples.jsonl.", "48/12 (≤ 22.1 %)", "59", "19.2 GB", "61 s", "smfa (a name)"):
         assert words in out
     assert "general has no rows for validation. Whether the model is otherwise as it was." in out
 

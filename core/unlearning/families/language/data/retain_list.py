@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Literal, Protocol
@@ -11,7 +11,9 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.unlearning.errors import ModelLoadError
+from core.unlearning.evaluation.words import words
 from core.unlearning.families.info import RetainCount, RetainedRows
+from core.unlearning.families.language.data.questions import without_frame
 from core.unlearning.types import Part, Split
 
 NAME = "examples.jsonl"
@@ -112,13 +114,24 @@ def count(folder: Path) -> RetainCount:
     for name, number in pictures.items():
         image_path(folder, name, number)
     rows = list(lines.values())
-    trained = trained_people(rows)
-    counted = Counter((split_of(line, trained), line.part, line.image is not None) for line in rows)
+    trained, kinds = trained_people(rows), defaultdict[tuple[Split, Part, bool], list[RetainLine]](list)
+    for line in rows:
+        kinds[split_of(line, trained), line.part, line.image is not None].append(line)
     return RetainCount(
-        rows=tuple(RetainedRows(split, part, number, pictured) for (split, part, pictured), number in counted.items()),
+        rows=tuple(
+            RetainedRows(split, part, len(alike), len(set(map(_cluster, alike))))
+            for (split, part, _), alike in kinds.items()
+        ),
         subjects=len({line.subject for line in rows if line.group == "memory" and line.subject}),
         pictures=len(pictures),
     )
+
+
+def _cluster(line: RetainLine) -> tuple[str, ...]:
+    """What stands or falls together: the questions about a picture, or one question in several wordings."""
+    if line.image is not None:
+        return (line.image,)
+    return (line.subject or "", *words(without_frame(line.question)))
 
 
 def invalid(what: str) -> ModelLoadError:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from core.unlearning import reference
+from core.unlearning.evaluation.evidence import upper_bound
 from core.unlearning.planning import ModelCheck, model_check
-from core.unlearning.planning.split_check import SplitCheck, probes_for, upper_bound
+from core.unlearning.planning.split_check import SplitCheck
 from core.unlearning.types import ModelSpec
 from tests.support.paths import ROOT
 
@@ -62,24 +63,36 @@ def test_rows_are_counted_by_split_and_part_and_what_has_none_is_missing(tmp_pat
     assert "honest measure" in split(check, "unseen_text_memory").purpose
 
 
-def test_a_report_measures_so_many_probes_of_each_level_and_view(tmp_path: Path) -> None:
+def test_a_report_is_as_sure_as_its_pictures_and_questions_are_many(tmp_path: Path) -> None:
     many = tuple({**row, "question": f"{row['question']} {n}"} for row in ROWS for n in range(70))
-    general = split(checked(retain_set(tmp_path, many)), "general")
-    by_level = {each.level: each.probes for each in general.certainty}
-    assert general.rows["test"] == 140
-    assert by_level == {"quick": 96, "standard": 140, "thorough": 140}
-    bound = {each.level: each.at_most for each in general.certainty}
-    assert bound["quick"] == pytest.approx(1 - 0.05 ** (1 / 96))
-    assert general.needed == 59
+    check = checked(retain_set(tmp_path, many))
+    general = {each.level: each for each in split(check, "general").certainty}
+    assert split(check, "general").rows["test"] == 140
+    assert {level: (each.probes, each.clusters) for level, each in general.items()} == {
+        "quick": (96, 49),
+        "standard": (140, 71),
+        "thorough": (140, 71),
+    }
+    assert general["standard"].at_most == pytest.approx(upper_bound(0.0, 71))
+    assert {each.needed for each in general.values()} == {59}
+    pictured = split(check, "retain_image_memory").certainty[0]
+    assert (pictured.probes, pictured.clusters, pictured.at_most) == (48, 1, pytest.approx(0.95))
 
 
-def test_a_bound_holds_for_so_many_probes_and_for_no_fewer() -> None:
-    assert upper_bound(0) == 1
-    assert upper_bound(48) == pytest.approx(0.0605, abs=1e-4)
-    for share in (0.01, 0.02, 0.05, 0.1, 0.5, 0.95, 1.0):
-        needed = probes_for(share)
-        assert upper_bound(needed) <= share + 1e-12
-        assert needed == 1 or upper_bound(needed - 1) > share
+def test_wordings_of_one_question_about_one_person_count_once(tmp_path: Path) -> None:
+    asked = ("Where does B live?", "Please answer: Where does B live?", "Hello! Where does B live?")
+    rows = tuple({"group": "memory", "part": "test", "question": question, "subject": "B"} for question in asked)
+    quick = split(checked(retain_set(tmp_path, rows)), "unseen_text_memory").certainty[0]
+    assert (quick.probes, quick.clusters) == (3, 1)
+
+
+def test_what_a_request_must_bring_is_said_by_level() -> None:
+    certainty = split(checked(), "forget_text_memory").certainty
+    assert [(each.level, each.needed, each.clusters) for each in certainty] == [
+        ("quick", 19, None),
+        ("standard", 29, None),
+        ("thorough", 59, None),
+    ]
 
 
 @pytest.mark.parametrize(
