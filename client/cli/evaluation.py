@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from core.unlearning.evaluation.measures import Measures
     from core.unlearning.families.info import FamilyInfo
 
 
@@ -35,21 +36,22 @@ def show_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
         reference = [_number((split["metrics"].get(metric) or {}).get("reference")) for _, metric in referenced]
         table.add_row(measures.title(name), str(split["count"]), *cells, *reference)
     console.print(table)
-    _show_checks(console, evaluation, {f"{split}.{measures.recall}" for split in measures.judged})
+    _show_checks(console, evaluation, measures)
     for note in evaluation.get("notes") or ():
         console.print(note, style="dim")
 
 
-def _show_checks(console: Console, evaluation: Mapping[str, Any], forgotten: Collection[str]) -> None:
-    """The reason of each missed threshold, and of those that say how much is forgotten."""
+def _show_checks(console: Console, evaluation: Mapping[str, Any], measures: Measures) -> None:
+    """Why each missed threshold was missed, and how sure it is that the subject is forgotten."""
     missed, thresholds = evaluation.get("missed") or (), evaluation.get("thresholds", {})
     checks = {check["key"]: check for check in evaluation.get("checks") or ()}
     for key in missed:
         why = f": {checks[key]['reason']}" if key in checks else f" (threshold {thresholds.get(key, '?')})"
         console.print(f"missed {key}{why}", style="red", highlight=False)
-    for key, check in checks.items():
-        if key in forgotten and check["met"] and "count" in check:
-            console.print(check["reason"], highlight=False)
+    for split in measures.judged:
+        shown = checks.get(f"{split}.{measures.recall}", {}).get("evidence")
+        if shown:
+            console.print(f"{measures.title(split)}: {shown}.", highlight=False)
 
 
 def _measured(splits: Mapping[str, Any], metric: str, when: str = "after") -> bool:

@@ -99,6 +99,13 @@ def test_a_request_becomes_a_patch_that_a_stock_library_loads(tmp_path: Path) ->
     assert (certificate["job_id"], certificate["request_id"]) == (job_id, "DSR-1")
     assert report["verdict"]["passed"]
     assert report["splits"] == job["evaluation"]["splits"]
+    checks = {check["key"]: check for check in certificate["evaluation"]["checks"]}
+    recall = checks["forget_text_memory.exact"]
+    assert recall["failed"] <= 0.05 * recall["count"]
+    assert recall["value"] < recall["upper"] <= 1
+    assert f"of {recall['count']} came out" in recall["evidence"]
+    pictures = report["splits"]["forget_image_memory"]["pictures"]
+    assert checks["forget_image_memory.exact"]["clusters"] == pictures["asked"] == pictures["unseen"]
     for name in request["entity"]["name"].split():
         assert name not in json.dumps([job, report, certificate])
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from core.unlearning.evaluation.evidence import Evidence, counted, weigh
-from core.unlearning.evaluation.measures import Measures, StandIn
+from core.unlearning.evaluation.evidence import Evidence, in_words, weigh
+from core.unlearning.evaluation.measures import GROUP, Measures, StandIn
 from core.unlearning.evaluation.results import Evaluated, Outcomes
 from core.unlearning.evaluation.thresholds import ThresholdKey, parse_key
 from core.unlearning.types import EntityKind
@@ -94,12 +94,6 @@ def what(measures: Measures, key: ThresholdKey) -> str:
     return f"{measures.title(key.split)}: {measures.metrics[key.metric].lower()}"
 
 
-def unit_of(measures: Measures, key: ThresholdKey) -> str:
-    """What the split's probes are clustered by."""
-    unit = measures.units.get(key.split)
-    return unit.title if unit else "group"
-
-
 def _failures(found: Outcome, key: ThresholdKey) -> Outcomes | None:
     """Of each probe, in [0, 1], how far it is not as wanted. A gain of one does not make up for another's loss."""
     now = found.after.outcomes(key.split, key.metric)
@@ -158,7 +152,7 @@ def _value(found: Outcome, key: ThresholdKey, shown: Evidence | None) -> float |
 def _in_words(measures: Measures, key: ThresholdKey, shown: Evidence, *, floor: bool) -> str:
     has, has_not = measures.counted.get(key.metric, ("so", "not so"))
     failing = {"drop": has_not, "rise": f"newly {has}"}.get(key.change or "", has_not if floor else has)
-    return f"{counted(shown, failing, unit_of(measures, key))} (95 % sure)"
+    return f"{in_words(shown, failing, measures.units.get(key.split, GROUP))} (95 % sure)"
 
 
 def _reason(

@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from statistics import fmean
 
+from core.unlearning.evaluation.measures import Unit
 from core.unlearning.evaluation.results import Outcomes
 
 CONFIDENCE = 0.95
@@ -57,9 +58,9 @@ def enough(bound: float) -> int | None:
     return 1 if bound >= CONFIDENCE else math.ceil(math.log(1 - CONFIDENCE) / math.log(1 - bound))
 
 
-def counted(evidence: Evidence, failing: str, unit: str) -> str:
+def in_words(evidence: Evidence, failing: str, unit: Unit) -> str:
     """Such as "none of 36 came out, over 3 pictures; at most 64 in 100"."""
-    over = f", over {evidence.clusters} {plural(unit, evidence.clusters)}" if evidence.clusters < evidence.count else ""
+    over = f", over {unit.counted(evidence.clusters)}" if evidence.clusters < evidence.count else ""
     if evidence.failed is None:
         return f"the mean of {evidence.count}{over}; at most {in_100(evidence.upper)}"
     number = "none" if evidence.failed == 0 else str(evidence.failed)
@@ -69,8 +70,3 @@ def counted(evidence: Evidence, failing: str, unit: str) -> str:
 def in_100(share: float) -> str:
     """A share in words, rounded up."""
     return f"{math.ceil(100 * share - 1e-6)} in 100"
-
-
-def plural(unit: str, number: int) -> str:
-    """The unit for that many."""
-    return unit if number == 1 else f"{unit}s"

@@ -35,6 +35,7 @@ def render(report: Mapping[str, Any], measures: Measures, words: Presentation) -
         kept=[card for split, card in cards.items() if split not in words.forgotten],
         has_reference=any("reference" in v for data in report["splits"].values() for v in data["metrics"].values()),
         checks=_by_split([_check(check, measures) for check in report["verdict"]["checks"]]),
+        shown=[(measures.title(split), words) for split, words in _shown(report, measures)],
         sweep=_sweep(report["details"]),
         stopped=_stop_reason(report["details"]),
         losses=[(name, values, svg.sparkline(values)) for name, values in _losses(report["details"])],
@@ -106,6 +107,13 @@ def _check(check: Mapping[str, Any], measures: Measures) -> dict[str, Any]:
     shown, what = svg.amount(check["value"], share=share), measures.metrics[key.metric] + change
     aim = None if check["target"] is None else svg.amount(check["target"], share=share)
     return {**check, "shown": shown, "split": measures.title(key.split), "what": what, "limit": limit, "aim": aim}
+
+
+def _shown(report: Mapping[str, Any], measures: Measures) -> list[tuple[Any, str]]:
+    """What the probes show about recall of what had to be forgotten, by split."""
+    evidence = {check["key"]: check["evidence"] for check in report["verdict"]["checks"] if check["evidence"]}
+    keys = {split: f"{split}.{measures.recall}" for split in measures.judged}
+    return [(split, evidence[key]) for split, key in keys.items() if key in evidence]
 
 
 def _by_split(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -25,10 +25,20 @@ class Heading:
 class Unit:
     """What the probes of a split are clustered by: each counts once in what a share can show."""
 
-    title: str
-    """With `s` for several."""
+    one: str
+    several: str
     source: str
     """Where more of them would come from."""
+    per: int = 1
+    """How many more a request brings for one more to be asked about."""
+
+    def counted(self, number: int) -> str:
+        """The number with the unit."""
+        return f"{number} {self.one if number == 1 else self.several}"
+
+
+GROUP = Unit("group", "groups", "")
+"""Where a family does not say."""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.unlearning.evaluation.checks import REFERENCE, Check, Outcome, evidence_of
-from core.unlearning.evaluation.evidence import enough, in_100, plural
-from core.unlearning.evaluation.measures import Measures
+from core.unlearning.evaluation.evidence import enough, in_100
+from core.unlearning.evaluation.measures import GROUP, Measures
 from core.unlearning.evaluation.results import Evaluated
 from core.unlearning.evaluation.thresholds import parse_key
 
@@ -37,17 +37,18 @@ def too_few(found: Outcome, check: Check) -> bool:
 
 
 def _too_few(measures: Measures, check: Check) -> str:
-    """What an upper bound shows that too few probes stand behind, and how many would be enough."""
-    key = parse_key(check.key, measures)
-    needed, unit = enough(check.bound), measures.units.get(key.split)
+    """That too few probes stand behind an upper bound, and how many would be enough."""
+    key, asked = parse_key(check.key, measures), check.clusters or 0
+    needed, unit = enough(check.bound), measures.units.get(key.split, GROUP)
     sentence = (
-        f"{measures.title(key.split)}: {check.evidence}. So few cannot show the {in_100(check.bound)} that this level "
-        "aims at"
+        f"{measures.title(key.split)}: {unit.counted(asked)} cannot show a bound of {in_100(check.bound)}, which this "
+        "level aims at"
     )
-    if needed is None or unit is None or check.clusters is None:
+    if needed is None or not unit.source:
         return f"{sentence}."
-    more = max(1, needed - check.clusters)
-    return f"{sentence}; {more} more {plural(unit.title, more)}, {needed} in all, could ({unit.source})."
+    more = max(1, needed - asked)
+    brought = f", so the request needs some {unit.per * more} more" if unit.per > 1 else ""
+    return f"{sentence}; {more} more, {asked + more} in all, could. {unit.source}{brought}."
 
 
 def _unknown(before: Evaluated, measures: Measures) -> list[str]:

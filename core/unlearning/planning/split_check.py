@@ -86,7 +86,7 @@ def _certainty(split: Split, info: RetainSetInfo, kept: RetainCount, level: Leve
 
 def _unit(split: Split, family: FamilyInfo) -> str:
     unit = family.measures.units.get(split)
-    return unit.title if unit else _PROBE
+    return unit.one if unit else _PROBE
 
 
 def _needed(split: Split, measures: Measures, level: Level) -> int | None:

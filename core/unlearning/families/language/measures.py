@@ -49,11 +49,16 @@ _UPPER: Mapping[Level, float] = {"quick": 0.15, "standard": 0.10, "thorough": 0.
 """Shown where nothing comes out over 19, 29 and 59 pictures or questions."""
 _COUNTED: Mapping[str, tuple[str, str]] = {
     "exact": ("came out", "lost"),
-    "refusal_rate": ("declined", "not declined"),
+    "refusal_rate": ("declined", "answered"),
     "gibberish_rate": ("garbled", "not garbled"),
 }
-_PICTURE = Unit("picture", "about one in four of a request's pictures is not trained on, and asked about")
-_QUESTION = Unit("different question", "the prompts of the request are asked, and Lethe's own where it brings none")
+_PICTURE = Unit("picture", "pictures", "About one in four pictures of a request is kept to ask with", per=4)
+_QUESTION = Unit(
+    "different question",
+    "different questions",
+    "The prompts of a request are asked, and Lethe’s own where it brings none",
+)
+_EITHER = Unit("picture or question", "pictures or questions", "")
 _AT_LEAST = frozenset({"refusal_rate", "truth_ratio"})
 """Of a forgotten memory, these must be high; of everything else they must be low, or high, as `_is_floor` says."""
 _BETTER_LOW_WHEN_KEPT = frozenset({"refusal_rate", "gibberish_rate", "membership_auc"})
@@ -82,6 +87,12 @@ def _only(wanted: Collection[Split], splits: Collection[Split]) -> tuple[Split, 
     return tuple(split for split in wanted if split in splits)
 
 
+def _unit(split: Split) -> Unit:
+    if split in _WITH_PICTURES:
+        return _PICTURE
+    return _EITHER if split in ("declined", "general") else _QUESTION
+
+
 def measures(*, pictures: bool) -> Measures:
     """The measures of a family whose models see pictures, or of one whose models do not."""
     splits = {split: heading for split, heading in SPLITS.items() if pictures or split not in _WITH_PICTURES}
@@ -101,7 +112,7 @@ def measures(*, pictures: bool) -> Measures:
         },
         by_level={level: {f"{split}.exact.upper": bound for split in forget} for level, bound in _UPPER.items()},
         counted=_COUNTED,
-        units={split: _PICTURE if split in _WITH_PICTURES else _QUESTION for split in splits},
+        units={split: _unit(split) for split in splits},
         counterfactual="what this model says of people whom it does not know",
         is_floor=_is_floor,
         expected=_EXPECTED_WITH_PICTURES if pictures else _EXPECTED,

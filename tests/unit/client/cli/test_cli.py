@@ -263,6 +263,16 @@ def test_the_evaluation_is_a_table_with_what_was_missed(lethe, capsys, monkeypat
     assert "A note." in out
 
 
+def test_checks_say_why_they_were_missed_and_how_sure_they_are(lethe, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    check = {"key": "forget_text_memory.exact", "reason": "3 of 12 came out.", "evidence": "3 of 12; at most 53 in 100"}
+    evaluation = {**EVALUATION, "checks": [check]}
+    lethe("report", "job_1", answers=[answer(job("succeeded", verdict="failed", evaluation=evaluation))])
+    out = capsys.readouterr().out
+    assert "missed forget_text_memory.exact: 3 of 12 came out." in out
+    assert "Subject, by name: 3 of 12; at most 53 in 100." in out
+
+
 def test_the_table_has_the_metrics_of_the_models_family(lethe, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     metrics = {"ua": {"before": 0.0, "after": 1.0}, "distance": {"before": None, "after": 3.5}}

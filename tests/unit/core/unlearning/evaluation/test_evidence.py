@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
-from core.unlearning.evaluation.evidence import CONFIDENCE, Evidence, counted, enough, in_100, upper_bound, weigh
+from core.unlearning.evaluation.evidence import CONFIDENCE, Evidence, enough, in_100, in_words, upper_bound, weigh
+from core.unlearning.evaluation.measures import Unit
 from core.unlearning.evaluation.results import Outcomes
 
 
@@ -78,7 +79,7 @@ def test_no_number_is_enough_for_a_bound_of_nothing() -> None:
     ],
 )
 def test_the_words(evidence: Evidence, words: str) -> None:
-    assert counted(evidence, "came out", "picture") == words
+    assert in_words(evidence, "came out", Unit("picture", "pictures", "")) == words
 
 
 def test_a_share_is_rounded_up_but_for_what_arithmetic_leaves() -> None:

@@ -97,7 +97,8 @@ def test_each_level_asks_for_what_its_probes_can_show(level: Level, enough: int)
     assert few.passed
     assert UPPER not in {check.key for check in few.checks}
     (note,) = [note for note in few.notes if "aims at" in note]
-    assert f"1 more different question, {enough} in all, could" in note
+    assert f"{enough - 1} different questions cannot show" in note
+    assert f"1 more, {enough} in all, could" in note
 
 
 def test_enough_probes_that_show_too_much_are_a_miss() -> None:
@@ -111,8 +112,11 @@ def test_one_picture_shows_nothing_however_often_it_is_asked_about() -> None:
     verdict = judge(counted(**{IMAGE: whole}), counted(**{IMAGE: outcomes}))
     assert verdict.passed
     (note,) = [note for note in verdict.notes if "aims at" in note]
-    assert "none of 40 came out, over 1 picture; at most 95 in 100 (95 % sure)" in note
-    assert "28 more pictures, 29 in all, could" in note
+    assert "Subject, from a picture: 1 picture cannot show a bound of 10 in 100" in note
+    assert "28 more, 29 in all, could" in note
+    assert "the request needs some 112 more" in note
+    words = check_of(verdict, f"{IMAGE}.exact").evidence
+    assert words == "none of 40 came out, over 1 picture; at most 95 in 100 (95 % sure)"
 
 
 def test_an_upper_bound_that_the_request_sets_is_a_check_even_of_few() -> None:
