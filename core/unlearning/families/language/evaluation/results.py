@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -53,16 +53,11 @@ class ProbeResult:
     image: bool
 
 
-_OF_PROBES: Mapping[str, Callable[[ProbeResult], float]] = {
-    "exact": lambda row: row.exact,
-    "rouge_l": lambda row: row.rouge_l,
-    "probability": lambda row: row.probability,
-    "sequence_probability": lambda row: row.sequence_probability,
-    "refusal_rate": lambda row: row.refused,
-    "gibberish_rate": lambda row: row.gibberish,
-}
-"""The metrics that are means over probes: over the known ones where there are any, or else only of all."""
+_READ_FROM = {"refusal_rate": "refused", "gibberish_rate": "gibberish"}
+"""Fields of a row that are called otherwise than the metric that is their mean."""
+_NO_MEANS = frozenset({"truth_ratio", "membership_auc"})
 _OF_ALL = frozenset({"gibberish_rate"})
+"""Metrics of all rows, not of the known ones alone."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +99,13 @@ class Evaluation:
 
     def outcomes(self, split: Split, metric: str) -> Outcomes | None:
         """Those of the split's rows that the metric is a mean over."""
-        read = _OF_PROBES.get(metric)
-        places = [n for n, row in enumerate(self.rows) if row.split == split] if read and self.clusters else []
+        rows = [(row, cluster) for row, cluster in zip(self.rows, self.clusters, strict=False) if row.split == split]
         if metric not in _OF_ALL:
-            places = [n for n in places if self.rows[n].known] or (places if metric == "refusal_rate" else [])
-        if not read or not places:
+            rows = [pair for pair in rows if pair[0].known] or (rows if metric == "refusal_rate" else [])
+        if metric in _NO_MEANS or not rows:
             return None
-        return Outcomes(tuple(float(read(self.rows[n])) for n in places), tuple(self.clusters[n] for n in places))
+        name = _READ_FROM.get(metric, metric)
+        return Outcomes(tuple(float(getattr(row, name)) for row, _ in rows), tuple(cluster for _, cluster in rows))
 
     def measured(self, split: Split) -> bool:
         """Whether anything was asked."""
