@@ -27,8 +27,6 @@ class Evidence:
     clusters: int
     upper: float
     """The share that fails is below this at `CONFIDENCE`."""
-    least_upper: float
-    """What `upper` would be had none failed."""
 
 
 def weigh(failures: Outcomes) -> Evidence:
@@ -36,8 +34,7 @@ def weigh(failures: Outcomes) -> Evidence:
     values, sizes = failures.values, Counter(failures.clusters).values()
     effective = len(values) ** 2 / sum(size**2 for size in sizes)
     failed = round(sum(values)) if all(value in (0.0, 1.0) for value in values) else None
-    upper, least_upper = (upper_bound(share, effective) for share in (fmean(values), 0.0))
-    return Evidence(len(values), failed, len(sizes), upper, least_upper)
+    return Evidence(len(values), failed, len(sizes), upper_bound(fmean(values), effective))
 
 
 def upper_bound(share: float, effective: float) -> float:
@@ -51,11 +48,14 @@ def upper_bound(share: float, effective: float) -> float:
     return float(betaincinv(failed + 1, effective - failed, CONFIDENCE))
 
 
-def enough(bound: float) -> int | None:
-    """Of how many clusters none must fail for an upper bound of at most `bound`; None where no number is enough."""
+def enough(bound: float, failed: float = 0.0) -> int | None:
+    """How many clusters show an upper bound of at most `bound` where so many fail; None where no number does."""
     if bound <= 0:
         return None
-    return 1 if bound >= CONFIDENCE else math.ceil(math.log(1 - CONFIDENCE) / math.log(1 - bound))
+    number = 1 if bound >= CONFIDENCE else math.ceil(math.log(1 - CONFIDENCE) / math.log(1 - bound))
+    while failed and upper_bound(failed / number, number) > bound:
+        number += 1
+    return number
 
 
 def in_words(evidence: Evidence, failing: str, unit: Unit) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.unlearning.evaluation.checks import REFERENCE, Check, Outcome, evidence_of
+from core.unlearning.evaluation.checks import REFERENCE, Check, Outcome
 from core.unlearning.evaluation.evidence import enough, in_100
 from core.unlearning.evaluation.measures import GROUP, Measures
 from core.unlearning.evaluation.results import Evaluated
@@ -26,20 +26,15 @@ def outcome_notes(found: Outcome) -> list[str]:
 
 
 def check_notes(measures: Measures, checks: Sequence[Check], unshown: Sequence[Check]) -> list[str]:
-    """What the checks do not show. `unshown`: those that `too_few` probes stand behind."""
+    """What the checks do not show. `unshown`: upper bounds that more probes would have to show."""
     return [*(_too_few(measures, check) for check in unshown), *_gaps(checks), *_unsure(measures, checks)]
 
 
-def too_few(found: Outcome, check: Check) -> bool:
-    """Whether an upper bound misses its threshold for want of probes: had none failed, it would miss it as well."""
-    shown = evidence_of(found, parse_key(check.key, found.measures))
-    return not check.met and shown is not None and shown.least_upper > check.bound
-
-
 def _too_few(measures: Measures, check: Check) -> str:
-    """That too few probes stand behind an upper bound, and how many would be enough."""
+    """That too few probes stand behind an upper bound, and how many would be enough if no more failed."""
     key, asked = parse_key(check.key, measures), check.clusters or 0
-    needed, unit = enough(check.bound), measures.units.get(key.split, GROUP)
+    failed = asked * (check.failed or 0) / (check.count or 1)
+    needed, unit = enough(check.bound, failed), measures.units.get(key.split, GROUP)
     sentence = (
         f"{measures.title(key.split)}: {unit.counted(asked)} cannot show a bound of {in_100(check.bound)}, which this "
         "level aims at"

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.unlearning.evaluation.checks import REFERENCE, Check, Outcome, check
 from core.unlearning.evaluation.measures import Measures
-from core.unlearning.evaluation.notes import KNOWN_FROM, check_notes, outcome_notes, too_few
+from core.unlearning.evaluation.notes import KNOWN_FROM, check_notes, outcome_notes
 from core.unlearning.evaluation.results import Evaluated
 from core.unlearning.evaluation.thresholds import resolve
 from core.unlearning.types import EntityKind
@@ -61,8 +61,8 @@ def judge(
 
     `reference` is a model that never learned the subject; one that turns out to know it is left aside with a note.
     `thresholds` are the request's overrides (`ValueError` when invalid); one that cannot be measured is not met, while
-    a default that cannot be measured, or that too few probes stand behind to meet it, is noted. A request that nobody
-    could measure forgetting on does not pass.
+    a default that cannot be measured, or an upper bound that more probes would have to show, is noted. A request that
+    nobody could measure forgetting on does not pass.
     """
     overrides, set_aside = thresholds or {}, reference is not None and _knows_subject(reference, measures)
     found = Outcome(measures, before, after, None if set_aside else reference, kind)
@@ -86,11 +86,14 @@ def judge(
 def _checks(
     found: Outcome, resolved: Mapping[str, float], overrides: Mapping[str, object]
 ) -> tuple[list[Check], list[Check]]:
-    """The checks that count, and those of default thresholds that too few probes stand behind."""
+    """The checks that count, and the upper bounds that are not shown though nobody asked for them.
+
+    Whether too much came out is for the threshold of the share itself to say.
+    """
     checks = [check(found, key, bound) for key, bound in resolved.items()]
     checks = [each for each in checks if each.value is not None or each.key in overrides]
-    unshown = [each for each in checks if each.key not in overrides and each.key.endswith(".upper")]
-    unshown = [each for each in unshown if too_few(found, each)]
+    bounds = [each for each in checks if each.key not in overrides and each.key.endswith(".upper")]
+    unshown = [each for each in bounds if not each.met]
     return [each for each in checks if each not in unshown], unshown
 
 

@@ -19,7 +19,6 @@ def test_probes_that_stand_alone_have_the_exact_binomial_bound(failed: int, coun
     assert binom.cdf(failed, count, found.upper) == pytest.approx(1 - CONFIDENCE)
     exact = binomtest(failed, count, alternative="less").proportion_ci(CONFIDENCE, method="exact")
     assert found.upper == pytest.approx(exact.high)
-    assert found.least_upper == pytest.approx(1 - (1 - CONFIDENCE) ** (1 / count))
 
 
 def test_where_all_failed_nothing_is_ruled_out() -> None:
@@ -65,6 +64,12 @@ def test_how_many_clusters_are_enough(bound: float, number: int) -> None:
     assert number == 1 or upper_bound(0.0, number - 1) > bound
 
 
+@pytest.mark.parametrize(("failed", "number"), [(1, 46), (2, 61), (4, 89)])
+def test_how_many_are_enough_where_some_fail(failed: int, number: int) -> None:
+    assert enough(0.10, failed) == number
+    assert binom.cdf(failed, number, 0.10) <= 1 - CONFIDENCE < binom.cdf(failed, number - 1, 0.10)
+
+
 def test_no_number_is_enough_for_a_bound_of_nothing() -> None:
     assert enough(0.0) is None
 
@@ -72,10 +77,10 @@ def test_no_number_is_enough_for_a_bound_of_nothing() -> None:
 @pytest.mark.parametrize(
     ("evidence", "words"),
     [
-        (Evidence(48, 0, 48, 0.0605, 0.0605), "none of 48 came out; at most 7 in 100"),
-        (Evidence(36, 2, 3, 0.7, 0.6), "2 of 36 came out, over 3 pictures; at most 70 in 100"),
-        (Evidence(12, 12, 1, 1.0, 0.95), "12 of 12 came out, over 1 picture; at most 100 in 100"),
-        (Evidence(10, None, 10, 0.2, 0.2), "the mean of 10; at most 20 in 100"),
+        (Evidence(48, 0, 48, 0.0605), "none of 48 came out; at most 7 in 100"),
+        (Evidence(36, 2, 3, 0.7), "2 of 36 came out, over 3 pictures; at most 70 in 100"),
+        (Evidence(12, 12, 1, 1.0), "12 of 12 came out, over 1 picture; at most 100 in 100"),
+        (Evidence(10, None, 10, 0.2), "the mean of 10; at most 20 in 100"),
     ],
 )
 def test_the_words(evidence: Evidence, words: str) -> None:

@@ -101,9 +101,13 @@ def test_each_level_asks_for_what_its_probes_can_show(level: Level, enough: int)
     assert f"1 more, {enough} in all, could" in note
 
 
-def test_enough_probes_that_show_too_much_are_a_miss() -> None:
-    assert after(told(1, 29)).missed == (UPPER,)
-    assert after(told(1, 28)).passed
+def test_what_came_out_is_for_the_share_to_judge_and_the_note_says_what_more_would_show() -> None:
+    verdict = after(told(1, 30))
+    assert verdict.passed
+    (note,) = [note for note in verdict.notes if "aims at" in note]
+    assert "30 different questions cannot show a bound of 10 in 100" in note
+    assert "16 more, 46 in all, could" in note
+    assert after(told(2, 30)).missed == (EXACT,)
 
 
 def test_one_picture_shows_nothing_however_often_it_is_asked_about() -> None:
