@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ def _show_checks(console: Console, evaluation: Mapping[str, Any], measures: Meas
         why = f": {checks[key]['reason']}" if key in checks else f" (threshold {thresholds.get(key, '?')})"
         console.print(f"missed {key}{why}", style="red", highlight=False)
     for split in measures.judged:
-        shown = checks.get(f"{split}.{measures.recall}", {}).get("evidence")
-        if shown:
-            console.print(f"{measures.title(split)}: {shown}.", highlight=False)
+        shown = (check["evidence"] for key, check in checks.items() if key.startswith(split) and "evidence" in check)
+        for evidence in islice(shown, 1):
+            console.print(f"{measures.title(split)}: {evidence}.", highlight=False)
 
 
 def _measured(splits: Mapping[str, Any], metric: str, when: str = "after") -> bool:

@@ -110,10 +110,13 @@ def _check(check: Mapping[str, Any], measures: Measures) -> dict[str, Any]:
 
 
 def _shown(report: Mapping[str, Any], measures: Measures) -> list[tuple[Any, str]]:
-    """What the probes show about recall of what had to be forgotten, by split."""
-    evidence = {check["key"]: check["evidence"] for check in report["verdict"]["checks"] if check["evidence"]}
-    keys = {split: f"{split}.{measures.recall}" for split in measures.judged}
-    return [(split, evidence[key]) for split, key in keys.items() if key in evidence]
+    """What the probes show about what had to be forgotten, by split: the first of its checks says it."""
+    shown: dict[Any, str] = {}
+    for check in report["verdict"]["checks"]:
+        split = check["key"].partition(".")[0]
+        if split in measures.judged and check["evidence"]:
+            shown.setdefault(split, check["evidence"])
+    return list(shown.items())
 
 
 def _by_split(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:

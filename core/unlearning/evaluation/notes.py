@@ -89,7 +89,7 @@ def _unsure(measures: Measures, checks: Sequence[Check]) -> list[str]:
     unsure = []
     for check in checks:
         key = parse_key(check.key, measures)
-        if key.metric == measures.recall and key.change == "drop" and check.met and (check.upper or 0.0) > SHOWN_DROP:
+        if key.change == "drop" and check.met and (check.upper or 0.0) > SHOWN_DROP:
             unsure.append(f"{measures.title(key.split)} ({(check.evidence or '').removesuffix(' (95 % sure)')})")
     if not unsure:
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.unlearning.evaluation.measures import Heading, Measures
+from core.unlearning.evaluation.measures import Heading, Measures, Unit
 from core.unlearning.families.diffusion import concepts, wordings
 from core.unlearning.families.diffusion.limits import BY_LEVEL
 from core.unlearning.families.diffusion.presentation import PRESENTATION
@@ -64,6 +64,13 @@ MEASURES = Measures(
         "retain_cross.cra.drop": 0.10,
         "general.clip_score.drop": 0.05,
     },
+    counted={
+        "ua": ("not seen", "seen"),
+        "ira": ("seen", "lost"),
+        "cra": ("seen", "lost"),
+        "replaced": ("so", "not so"),
+    },
+    units=dict.fromkeys(_SPLITS, Unit("prompt", "prompts", "")),
     is_floor=_is_floor,
     expected={"retain_same": "other concepts of the same kind", "retain_cross": "concepts of other kinds"},
     asked_of_reference=FORGET,

@@ -9,6 +9,8 @@ from typing import Any
 from core.unlearning.evaluation.results import Outcomes
 from core.unlearning.types import Level, Split
 
+_SHARES = frozenset({"ua", "ira", "cra", "replaced"})
+
 
 @dataclass(frozen=True)
 class PictureMetrics:
@@ -48,6 +50,14 @@ class PictureRow:
     """As WebP, where the report may show it."""
 
 
+def _share(row: PictureRow, metric: str) -> float | None:
+    """1 or 0 for a metric that is a share of pictures; None where nothing tells."""
+    seen = row.replaced if metric == "replaced" else row.recognised
+    if metric not in _SHARES or seen is None:
+        return None
+    return float(seen != (metric == "ua"))
+
+
 @dataclass(frozen=True)
 class PictureRobustness:
     """How often the forgotten concept is seen when it is asked for in another way."""
@@ -76,9 +86,14 @@ class PictureEvaluation:
         number: float | None = getattr(self.splits.get(split), metric, None)
         return number
 
-    def outcomes(self, split: Split, metric: str) -> Outcomes | None:  # noqa: ARG002 (as in `Evaluated`)
-        """Not at hand."""
-        return None
+    def outcomes(self, split: Split, metric: str) -> Outcomes | None:
+        """What is seen in the split's pictures; those of one prompt go together."""
+        shares = [(row.prompt, _share(row, metric)) for row in self.rows if row.split == split]
+        seen = [(prompt, share) for prompt, share in shares if share is not None]
+        if self.value(split, metric) is None or not seen:
+            return None
+        prompts = {prompt: n for n, prompt in enumerate(dict.fromkeys(prompt for prompt, _ in seen))}
+        return Outcomes(tuple(share for _, share in seen), tuple(prompts[prompt] for prompt, _ in seen))
 
     def measured(self, split: Split) -> bool:
         """Whether any picture could be judged."""
