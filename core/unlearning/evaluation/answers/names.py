@@ -45,6 +45,11 @@ def telling_words(name: str) -> tuple[str, ...]:
     return (*telling, *(word[1:] for word in telling if _HANGUL.match(word) and len(word) == SHORT))
 
 
+def is_beside(word: str) -> bool:
+    """Whether it is a title or a particle, which stands beside a name."""
+    return folded(word) in _lists().beside
+
+
 def is_person_at(text: Text, at: int, wanted: str) -> bool:
     """Whether the word at `at` is a person's name `wanted`, in any case, spelling or script."""
     word = text.words[at]
