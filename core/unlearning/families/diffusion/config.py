@@ -68,7 +68,7 @@ MEASURES = Measures(
         "ua": ("not seen", "seen"),
         "ira": ("seen", "lost"),
         "cra": ("seen", "lost"),
-        "replaced": ("so", "not so"),
+        "replaced": ("replaced", "not replaced"),
     },
     units=dict.fromkeys(_SPLITS, Unit("prompt", "prompts", "")),
     is_floor=_is_floor,
