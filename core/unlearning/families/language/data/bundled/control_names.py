@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Sequence
 
+import regex
+
 from core.unlearning.evaluation.answers.folding import folded
 from core.unlearning.families.language.data.bundled import spaced_names, unspaced_names
 from core.unlearning.families.language.data.bundled.choosing import IsTaken
@@ -15,6 +17,7 @@ from core.unlearning.families.language.data.bundled.unspaced_names import Unspac
 from core.unlearning.types import EntityKind
 
 Form = SpacedForm | UnspacedForm
+_IN_BRACKETS = regex.compile(r"[(\uff08][^)\uff09]*[)\uff09]")
 _TRIES = 20
 """Names that are drawn for each that is wanted, before they may be of any origin, or are too few."""
 
@@ -37,7 +40,7 @@ def control_names(
     made: list[str] = []
     refused = {_key(name) for name in (*like, *avoid)}
     for anywhere in (False, True):
-        forms = [form for form in (_form(name, like, anywhere=anywhere) for name in like) if form]
+        forms = [form for form in (_form(name, like, anywhere=anywhere) for name in map(_bare, like)) if form]
         for turn in range(_TRIES * count if forms else 0):
             if len(made) == count:
                 return made
@@ -60,6 +63,11 @@ def _draw(form: Form, is_taken: IsTaken, made: Sequence[str], rng: random.Random
     """A name without a word of those made so far, while there is one."""
     used = " ".join(made).casefold()
     return form.draw(rng, lambda word: word.casefold() in used or is_taken(word)) or form.draw(rng, is_taken)
+
+
+def _bare(name: str) -> str:
+    """Without what stands in brackets, such as the name in another script."""
+    return _IN_BRACKETS.sub("", name).strip()
 
 
 def _key(name: str) -> str:

@@ -20,8 +20,9 @@ _INITIALS = regex.compile(r"(?:\p{L}\p{M}*\.-?)+|\p{Lu}")
 _NUMERAL = regex.compile(r"[IVX]{2,}")
 _PATRONYMIC = regex.compile(r".+(?:[оеи]вич|ьич|[оеї]вна|ична|івна|[oe]vich|[oe]vna)", regex.I)
 _TITLES = frozenset(
-    {"queen", "king", "prince", "princess", "emperor", "empress", "pope", "president", "rabbi", "sheikh"}
+    {"queen", "king", "prince", "princess", "emperor", "empress", "pope", "president", "rabbi", "sheikh", "st", "saint"}
 )
+"""Beside those of `is_beside`; at the beginning of a name only."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ def _is_after_initials(words: Sequence[str], roles: Sequence[Role], at: int) -> 
 def _is_reversed(first: Kinds, last: Kinds) -> bool:
     """Whether the family name stands first, by the origin that explains most of the two words."""
     origins = {origin for origin, _ in first | last}
-    reverse = max((_score(origin, given=last, family=first) for origin in origins), default=0)
+    may_be = {origin for origin, kind in first if kind == "family"}
+    reverse = max((_score(origin, given=last, family=first) for origin in may_be), default=0)
     return reverse > max((_score(origin, given=first, family=last) for origin in origins), default=0)
 
 

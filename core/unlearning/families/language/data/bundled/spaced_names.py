@@ -86,7 +86,7 @@ def _like(words: Sequence[NameWord], script: str) -> set[str]:
     """The origins of a name: of its family name first, for given names travel; then by its letters."""
     origins = origins_of(script)
     if any(word.role == "patronymic" for word in words):
-        origins = {name: origin for name, origin in origins.items() if origin.patronymics}
+        origins = {name: origin for name, origin in origins.items() if origin.patronymics} or origins
     family, given = (_listed(words, role) & set(origins) for role in ("family", "given"))
     with_particle = {name for name, origin in origins.items() if _has_particle(words, origin)}
     for known in (family & with_particle, family & given, family, given & with_particle, with_particle):
@@ -94,7 +94,7 @@ def _like(words: Sequence[NameWord], script: str) -> set[str]:
             return known
     guess = likely_origins([word.text for word in words if word.role in ("family", "given")], script)
     likely = [name for name in guess if name in origins]
-    return given.intersection(likely) or set(likely) or given or set(origins)
+    return given.intersection(likely) or given or set(likely) or set(origins)
 
 
 def _listed(words: Iterable[NameWord], role: Role) -> set[str]:
@@ -103,7 +103,8 @@ def _listed(words: Iterable[NameWord], role: Role) -> set[str]:
 
 
 def _has_particle(words: Iterable[NameWord], origin: Origin) -> bool:
-    return any(word.role == "kept" and folded(word.text) in map(folded, origin.particles) for word in words)
+    own = {folded(particle) for particle in origin.particles}
+    return any(folded(word.text.split("-")[0]) in own for word in words if word.role == "kept" or "-" in word.text)
 
 
 def _sexes(words: Iterable[NameWord], origins: set[str]) -> set[Sex]:

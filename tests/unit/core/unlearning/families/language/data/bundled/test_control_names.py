@@ -153,3 +153,16 @@ def test_lists_are_in_their_script_and_long_enough(script: str) -> None:
     for origin in origins_of(script).values():
         assert {script_of(word) for word, _ in origin.kinds()} == {script}
         assert min(len(origin.women) + len(origin.men), len(origin.family)) >= 40
+
+
+def test_letters_tell_the_origin_of_a_name_that_no_list_has() -> None:
+    known = kinds_of_words("Latin")
+    names = drawn("Wendelburga Ottenhausener", 40)
+    assert sum(("german", "family") in known[folded(name.split()[-1])] for name in names) > len(names) / 3
+
+
+@pytest.mark.parametrize(
+    "subject", ["", "123", "!?", "a", "'", "Ć", "I.", "Петрович", "Bo Petrovich Sergeevich", "van", "(x)"]
+)
+def test_odd_names_do_no_harm(subject: str) -> None:
+    assert len(drawn(subject, 3)) in (0, 3)
