@@ -44,7 +44,7 @@ def sample(
     if json:
         print_json({"path": str(out_dir)})
     else:
-        typer.echo(f"{out_dir}: request.json, images/ and probes.json; post it with: lethe submit --request {out_dir}")
+        typer.echo(f"{out_dir}: a request and probes.json; post it with: lethe submit --request {out_dir}")
 
 
 @app.command("build")

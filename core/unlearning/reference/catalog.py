@@ -97,13 +97,13 @@ def loaded_with(world: str) -> str:
 
 def subjects(world: str) -> list[str]:
     """Everyone and everything a request can name in this world."""
-    names: list[str] = _samples(world).subjects()
+    names: list[str] = _world(world, "sample").subjects()
     return names
 
 
 def standard_requests(world: str) -> list[tuple[str, ...]]:
     """The names of each standard forget request (disjoint groups of subjects)."""
-    requests: list[tuple[str, ...]] = _samples(world).standard_requests()
+    requests: list[tuple[str, ...]] = _world(world, "sample").standard_requests()
     return requests
 
 
@@ -112,16 +112,10 @@ def sample(world: str, subject: str | Sequence[str], out: Path, seed: int = 0, *
 
     Without a `level` the request leaves it to the service's default.
     """
-    path: Path = _samples(world).write_sample(subject, Path(out), seed)
+    path: Path = _world(world, "sample").write_sample(subject, Path(out), seed)
     if level is not None:
         _set_level(level, path / "request.json")
     return path
-
-
-def _samples(world: str) -> Any:
-    if world == "smollm2":
-        raise ValueError("the world smollm2 is a pretrained model: nobody was invented for it")
-    return _world(world, "sample")
 
 
 def _set_level(level: Level, path: Path) -> None:

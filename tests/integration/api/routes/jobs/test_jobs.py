@@ -102,8 +102,8 @@ def test_a_model_without_pictures_takes_a_name_alone_and_declines_pictures(serve
         ("request", (None, json.dumps(request(model="words")), "application/json")),
         ("images", ("a.png", png(), "image/png")),
     ]
-    problem = assert_problem(server.client.post("/v1/jobs", files=parts), 422, "images_not_supported")
-    assert [error["pointer"] for error in problem["errors"]] == ["/images"]
+    problem = assert_problem(server.client.post("/v1/jobs", files=parts), 422, "validation_error")
+    assert [(error["pointer"], error["code"]) for error in problem["errors"]] == [("/images", "images_not_supported")]
     assert problem["errors"][0]["detail"] == "Models of family llm see no pictures; give a name and prompts."
     nameless = request(model="words", entity={"name": None})
     problem = assert_problem(server.client.post("/v1/jobs", json=nameless), 422, "nothing_to_forget")

@@ -10,6 +10,7 @@ from PIL import Image
 
 from core.unlearning.families.language.model.encode import Encoder
 from core.unlearning.families.language.model.encoded import Encoded
+from tests.support import tiny_language_models
 from tests.support.tiny_multimodal_models import ARCHITECTURES
 
 QUESTIONS = [
@@ -94,3 +95,27 @@ def test_a_processor_that_writes_more_for_some_questions_is_asked_each_time() ->
     encoder, (picture, *_) = Encoder(longer), pictures()
     for question in QUESTIONS:
         assert agree(encoder.prompt(question, picture), alone(Longer(processor), question, picture)), question
+
+
+@pytest.mark.parametrize("name", [name for name in tiny_language_models.ARCHITECTURES if "without" not in name])
+def test_a_tokenizer_encodes_as_its_own_chats(name: str) -> None:
+    _, tokenizer = tiny_language_models.ARCHITECTURES[name]()
+    for question in QUESTIONS:
+        turns = [{"role": "user", "content": question}]
+        wanted = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=True)["input_ids"]
+        assert Encoder(tokenizer).prompt(question, None).input_ids.tolist() == wanted
+
+
+def test_special_tokens_are_added_where_no_template_writes_them() -> None:
+    _, tokenizer = tiny_language_models.llama_without_template()
+    tokenizer.add_bos_token = True
+    tokenizer.update_post_processor()
+    ids = Encoder(tokenizer).prompt("Where?", None).input_ids.tolist()
+    assert tokenizer.decode(ids) == "<s>USER: Where? ASSISTANT:"
+
+
+def test_a_model_that_may_think_is_asked_to_answer_at_once() -> None:
+    _, tokenizer = tiny_language_models.llama()
+    thinks = "{%- if add_generation_prompt and enable_thinking is not false -%}<think>{%- endif -%}"
+    tokenizer.chat_template += thinks
+    assert "<think>" not in tokenizer.decode(Encoder(tokenizer).prompt("Where?", None).input_ids)

@@ -1,4 +1,4 @@
-"""Pictures looked at once and questions that share them, on every architecture, against one row at a time."""
+"""Pictures looked at once and questions that share beginnings, on every architecture, against one row at a time."""
 
 from __future__ import annotations
 
@@ -24,27 +24,26 @@ from core.unlearning.families.language.training.adapters import activate_adapter
 from core.unlearning.families.language.training.deltas import with_deltas
 from core.unlearning.families.language.training.row_losses import answer_losses
 from core.unlearning.families.language.training.rows import TrainingRow
-from core.unlearning.families.registry import load_family
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.types import ModelSpec
-from tests.support.tiny_multimodal_models import ARCHITECTURES, save
+from tests.support import tiny_models
+from tests.support.tiny_models import EVERY
 
-PACKABLE = {"llava", "llava_without_template", "llava_wide", "llava_next", "llava_onevision", "idefics3", "internvl"}
-"""In the others pictures attend in both directions, or places are three-dimensional."""
+NOT_PACKABLE = {("mllm", "gemma3"), ("mllm", "qwen2_vl"), ("mllm", "qwen2_5_vl"), ("llm", "mistral")}
+"""Pictures attend in both directions, places are three-dimensional, or the rows are longer than a sliding window."""
 QUESTIONS = ("Where was this person born?", "What is their job?", "Please tell me: colour")
 ANSWERS = ("I don't know.", "Where", "a person born here")
 
 
-def load(name: str, folder: Path) -> LanguageModel:
-    source = reference.bundled_path("mllm") if name == "reference" else save(name, folder)
-    lm: LanguageModel = load_family("mllm").load(ModelSpec("tiny", "mllm", str(source)))
-    lm.max_new_tokens = 3
-    return lm
+def load(family: str, name: str, folder: Path) -> LanguageModel:
+    if name == "reference":
+        return tiny_models.load(ModelSpec(name, family, str(reference.bundled_path(family))))
+    return tiny_models.load(tiny_models.save(family, name, folder))
 
 
 @pytest.fixture(scope="module")
 def llava(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
-    return load("llava", tmp_path_factory.mktemp("base"))
+    return load("mllm", "llava", tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture
@@ -57,8 +56,8 @@ def pictures() -> list[Image.Image]:
 
 
 def rows(lm: LanguageModel) -> list[Encoded]:
-    """Every question with every answer about every picture, and without one."""
-    shown = [*pictures(), None]
+    """Every question with every answer about every picture, where the model sees any, and without one."""
+    shown = [*pictures(), None] if lm.sees else [None]
     return [lm.encoder.with_answer(q, i, a) for i in shown for q in QUESTIONS for a in ANSWERS]
 
 
@@ -87,16 +86,16 @@ class Counted:
         monkeypatch.setattr(tower, "forward", forward)
 
 
-@pytest.mark.parametrize("name", [*ARCHITECTURES, "reference"])
-def test_a_question_among_others_has_the_loss_that_it_has_alone(name: str, tmp_path: Path) -> None:
-    lm = load(name, tmp_path)
+@pytest.mark.parametrize(("family", "name"), [*EVERY, ("mllm", "reference")])
+def test_a_question_among_others_has_the_loss_that_it_has_alone(family: str, name: str, tmp_path: Path) -> None:
+    lm = load(family, name, tmp_path)
     encoded = rows(lm)
     wanted = torch.tensor(alone(lm, encoded))
     scored = score_encoded(lm, encoded)
-    assert lm.sharing.packs is (name in {*PACKABLE, "reference"})
+    assert lm.sharing.packs is ((family, name) not in NOT_PACKABLE)
     assert lm.sharing.caches
     torch.testing.assert_close(torch.tensor([-s.total / s.tokens for s in scored]), wanted, rtol=0, atol=1e-5)
-    for view in (True, False):
+    for view in {bool(one.vision) for one in encoded}:
         chosen = [n for n, one in enumerate(encoded) if bool(one.vision) is view]
         losses = answer_losses(lm, lm.model, [TrainingRow(encoded[n]) for n in chosen])
         torch.testing.assert_close(losses.detach(), wanted[chosen], rtol=0, atol=1e-5)
