@@ -19,8 +19,8 @@ from core.unlearning.families.language.data.bundled.uncased_names import uncased
 _CASED = ("Latin", "Cyrillic", "Greek", "Armenian")
 _FEWEST, _MOST = 2, 5
 """Words of a full name."""
-_QUOTED = regex.compile(r"\"[^\"]+\"|“[^”]+”|„[^“”]+[“”]|«[^»]+»|(?<!\*)\*[^*\n]+\*(?!\*)")
-"""Titles of works are written so."""
+_QUOTED = regex.compile(r"\"[^\"]+(?:\"|$)|“[^”]+(?:”|$)|„[^“”]+(?:[“”]|$)|«[^»]+(?:»|$)|(?<!\*)\*[^*\n]+\*(?!\*)")
+"""Titles of works are written so; an answer that is cut off may leave one open."""
 _TIGHT = regex.compile(r"(?<=\b\p{Lu}\.)(?=\p{Lu}\b)")
 _WITHIN = ("-", "'", "\u2019")
 """Marks within a word."""
@@ -81,7 +81,7 @@ def _name(text: Text, run: list[int]) -> Iterator[str]:
     run = _without_opening(text, run)
     while run and _is_small(text, run[-1]):
         run = run[:-1]
-    own = [at for at in run if len(text.words[at].text) > 1 and not _is_small(text, at)]
+    own = [at for at in run if len(text.words[at].text) > 1 and not (_is_small(text, at) or _is_second(text, at))]
     has_initials = any(_is_initial(text, at) for at in run[:-1])
     if not own or not _FEWEST <= len(own) + has_initials <= _MOST:
         return

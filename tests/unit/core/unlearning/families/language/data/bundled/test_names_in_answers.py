@@ -9,6 +9,7 @@ from core.unlearning.families.language.data.bundled.names_in_answers import name
     ("answer", "names"),
     [
         ("A famous painter is Vincent van Gogh, who painted The Starry Night.", ["Vincent van Gogh"]),
+        ("The Prime Minister is Angela Merkel.", ["Angela Merkel"]),
         ("Painter Leonardo da Vinci was born in Italy.", ["Leonardo da Vinci"]),
         ("One friend of Albert Einstein's was Niels Bohr.", ["Albert Einstein", "Niels Bohr"]),
         ("J. R. R. Tolkien and C.S. Lewis were friends.", ["J. R. R. Tolkien", "C. S. Lewis"]),
@@ -46,6 +47,8 @@ def test_full_names_in_sentences(answer: str, names: list[str]) -> None:
         "He won the Nobel Peace Prize in New York City.",
         "Buenos Aires and San Francisco are cities.",
         'The book is called "Oliver Twist".',
+        'Its author wrote "Anna Karenina',
+        "The hero is Jor-El.",
         "It is Tuesday. London is large.",
         "Madonna. She sings.",
         "he is john smith",
