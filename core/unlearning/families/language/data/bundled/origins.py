@@ -38,7 +38,6 @@ class Origin:
     family: tuple[str, ...]
     patronymics: tuple[str, ...] = ()
     particles: tuple[str, ...] = ()
-    family_first: bool = False
     feminine: tuple[tuple[str, str], ...] = ()
 
     def given(self, sex: Sex) -> tuple[str, ...]:
@@ -110,12 +109,11 @@ def traditional_letters() -> Mapping[str, str]:
     return dict(pair.split("=") for pair in table("names/unspaced.toml")["chinese"]["traditional"].split())
 
 
-def _origin(section: Mapping[str, str | bool]) -> Origin:
-    lists = {key: tuple(str(section.get(key, "")).split()) for key in _LISTS}
-    old_and_new = (pair.split("=") for pair in str(section.get("feminine", "")).split())
+def _origin(section: Mapping[str, str]) -> Origin:
+    lists = {key: tuple(section.get(key, "").split()) for key in _LISTS}
+    old_and_new = (pair.split("=") for pair in section.get("feminine", "").split())
     return Origin(
         **lists,
-        family_first=section.get("family_first") is True,
         feminine=tuple((old, new) for old, new in old_and_new),
     )
 

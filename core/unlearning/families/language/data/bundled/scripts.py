@@ -15,7 +15,6 @@ _SCRIPTS = {
         *("Han", "Hiragana", "Katakana", "Hangul"),
     )
 }
-HAN = _SCRIPTS["Han"]
 KANA = regex.compile(r"[\p{Script=Hiragana}\p{Script=Katakana}ー]")
 DOTS = regex.compile(r"[·・•‧]")
 """What stands between the words of a transcribed name."""
