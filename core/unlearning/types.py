@@ -112,11 +112,24 @@ class Example:
     answer: str
     image: Image | None = field(default=None, compare=False)
     subject: str | None = None
+    facts: tuple[str, ...] = ()
+    """The parts of the answer that tell something of its subject, by contrast with controls. Empty: the whole
+    answer counts."""
+    control_probability: float = 0.0
+    """The probability of a token of the facts, geometric mean, where the same is asked about controls."""
     instead: str | None = None
     """What should be drawn in the place of what is forgotten, where the request says."""
     audio: Sound | None = field(default=None, compare=False)
     mask: Image | None = field(default=None, compare=False)
     """Which part of the picture it is about, of mode L; None: all of it."""
+
+
+@dataclass(frozen=True)
+class Controls:
+    """Pictures and names of people whom the model does not know: the subject is to be answered as they are."""
+
+    images: tuple[Image, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,6 +141,8 @@ class JobData:
     test: tuple[Example, ...]
     general_images: tuple[Image, ...] = ()
     """Pictures without answers, for the self-generated anchor."""
+    controls: Controls = field(default_factory=Controls)
+    """Whom the subject is compared with."""
     entity: Entity = field(default_factory=lambda: Entity(None))
     """Who or what is forgotten, for methods that edit what a name means."""
     replacement: str | None = None

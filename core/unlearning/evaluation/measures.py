@@ -84,8 +84,6 @@ class Measures:
     """Metrics that are not shares."""
     above_reference: frozenset[str] = frozenset()
     """On judged splits these may be as high as in a model that never learned the subject, plus the threshold."""
-    unless_replaced: frozenset[str] = frozenset()
-    """Default thresholds that do not hold where the request brings a replacement."""
     unless_kind: Mapping[EntityKind, frozenset[str]] = field(default_factory=dict)
     """Default thresholds that do not hold for requests of a kind."""
     reference_may_know: bool = False

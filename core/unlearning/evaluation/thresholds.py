@@ -58,16 +58,10 @@ def validate_thresholds(mapping: Mapping[str, object], measures: Measures) -> di
 
 
 def resolve(
-    overrides: Mapping[str, object],
-    measures: Measures,
-    *,
-    level: Level,
-    replacement: bool = False,
-    kind: EntityKind = "identity",
+    overrides: Mapping[str, object], measures: Measures, *, level: Level, kind: EntityKind = "identity"
 ) -> dict[str, float]:
     """The defaults under the overrides. Who sets a value's own threshold is not held to the default of its `.upper`."""
-    dropped = (measures.unless_replaced if replacement else frozenset()) | measures.unless_kind.get(kind, frozenset())
-    dropped |= {f"{key}.upper" for key in overrides}
+    dropped = measures.unless_kind.get(kind, frozenset()) | {f"{key}.upper" for key in overrides}
     defaults = {**measures.defaults, **measures.by_level.get(level, {})}
     kept = {key: bound for key, bound in defaults.items() if key not in dropped}
     return {**kept, **validate_thresholds(overrides, measures)}

@@ -54,7 +54,6 @@ def judge(
     *,
     reference: Evaluated | None = None,
     thresholds: Mapping[str, object] | None = None,
-    replacement: bool = False,
     kind: EntityKind = "identity",
 ) -> Verdict:
     """Whether the model forgot and kept what it should.
@@ -66,7 +65,7 @@ def judge(
     """
     overrides, set_aside = thresholds or {}, reference is not None and _knows_subject(reference, measures)
     found = Outcome(measures, before, after, None if set_aside else reference, kind)
-    resolved = resolve(overrides, measures, level=after.level, replacement=replacement, kind=kind)
+    resolved = resolve(overrides, measures, level=after.level, kind=kind)
     checks, unshown = _checks(found, resolved, overrides)
     notes = [*outcome_notes(found), *([_SET_ASIDE] if set_aside else []), *check_notes(measures, checks, unshown)]
     if not any(after.measured(split) for split in measures.judged):

@@ -56,13 +56,11 @@ def _judge(
 ) -> Measured:
     from core.unlearning.evaluation.verdict import judge
 
-    family, replaced = load_family(work.spec.family), request.replacement is not None
+    family = load_family(work.spec.family)
     if reference is not None:
         before, after = (family.beside_reference(found, reference) for found in (before, after))
     thresholds, kind = request.thresholds, request.entity.kind
     measures = families()[work.spec.family].measures
-    verdict = judge(
-        before, after, measures, reference=reference, thresholds=thresholds, replacement=replaced, kind=kind
-    )
+    verdict = judge(before, after, measures, reference=reference, thresholds=thresholds, kind=kind)
     work.progress.metric("thresholds_missed", float(len(verdict.missed)))
     return Measured(before, after, verdict, reference)

@@ -10,7 +10,7 @@ from core.unlearning.bench.memory.setup import MemorySetup
 from core.unlearning.bench.store import Result, ResultStore
 from core.unlearning.jobs.work import validate_options
 
-FINAL_ERRORS = ("training_diverged", "patch_has_no_effect", "nothing_to_forget")
+FINAL_ERRORS = ("training_diverged", "patch_has_no_effect", "nothing_to_forget", "not_known")
 """Errors that occur again whenever the case is run. After any other the case is run again."""
 
 

@@ -5,10 +5,10 @@ Both scores are from 0 to 10, as the judge's are.
 
 from __future__ import annotations
 
+from core.unlearning.evaluation.answers.judge import is_refusal
 from core.unlearning.evaluation.words import DENIALS, words
 from core.unlearning.families.language.evaluation.metrics.exact import exact_recall
 from core.unlearning.families.language.evaluation.metrics.gibberish import is_gibberish, repeated_share
-from core.unlearning.families.language.refusals import is_refusal
 
 TOP = 10.0
 _STOP_WORDS = frozenset(

@@ -37,6 +37,8 @@ class ScoredWord:
     subject: float
     controls: tuple[float, ...]
     """One for each control; not empty."""
+    tokens: int = 1
+    """How many tokens the word has."""
 
     @property
     def gain(self) -> float:

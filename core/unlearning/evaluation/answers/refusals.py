@@ -23,6 +23,8 @@ SHORT = 3
 """The beginning of so few letters is that of too many words."""
 MINE = 2
 """So many words before a denial may be the speaker's: "I would never"."""
+_APOLOGIES = ("sorry", "apologies", "apologize", "apologise", "afraid", "unfortunately")
+_QUESTION_MARKS = ("?", "？", "؟")
 BESIDE_DOUBT = 2
 """So many telling words may stand beside a doubt that is a whole answer: "I'm not sure about Ada Okoro's job"."""
 ALIKE = 75.0
@@ -111,14 +113,14 @@ def _offers(text: Text, refusal: Span) -> bool:
 
 
 def _tells_beside(text: Text, question: Text) -> bool:
-    """Whether more is said than a doubt about the question."""
+    """Whether more is said than a doubt about the question, an apology, and an offer to help."""
     doubts = knowing(text)
-    asked = {word.folded for word in question.words}
+    said = {word.folded for word in question.words} | words_of("light", text.languages) | set(_APOLOGIES)
+    questions = [span for span in text.sentences if text.source[slice(*span)].rstrip().endswith(_QUESTION_MARKS)]
     beside = [
         word
         for word in text.words
-        if word.folded not in asked | words_of("light", text.languages)
-        and not any(start <= word.start < end for start, end in doubts)
+        if word.folded not in said and not any(start <= word.start < end for start, end in (*doubts, *questions))
     ]
     return len(beside) > BESIDE_DOUBT
 

@@ -46,14 +46,14 @@ def plan_trainings(lm: LanguageModel, data: JobData, options: Options) -> list[A
     if erasing and options.self_generated and options.imagined:
         train += discovered_people_examples(lm, train, options.imagined, rng)
     retained = _retained_examples(train, options, rng)
-    forget = _forget_rows(lm, train, options, rng)
+    forget = _forget_rows(lm, data, options, rng)
     soft, weight = options.self_anchor, options.anchor_weight
     retain = retain_rows(lm, retained, soft=soft, weight=weight)
     if options.imagined:
         retain += gradient_image_rows(
             lm, train, options.imagined, soft=soft, weight=weight, rng=rng, keep_shared_answers=erasing
         )
-    rows = _Rows(forget, _erasure_rows(lm, train, options, rng), retain)
+    rows = _Rows(forget, _erasure_rows(lm, data, options, rng), retain)
     return [*(_forgetting(name, rows, options) for name in adapter_names(options.views)), _anchor(retain, options)]
 
 
@@ -74,24 +74,20 @@ def _retained_examples(train: Sequence[Example], options: Options, rng: random.R
     return few
 
 
-def _forget_rows(
-    lm: LanguageModel, train: Sequence[Example], options: Options, rng: random.Random
-) -> list[TrainingRow]:
-    forget = [e for e in train if e.split in FORGET]
-    declined = [e for e in train if e.split == "declined"]
+def _forget_rows(lm: LanguageModel, data: JobData, options: Options, rng: random.Random) -> list[TrainingRow]:
+    forget = [e for e in data.train if e.split in FORGET]
+    declined = [e for e in data.train if e.split == "declined"]
     pool = RefusalPool(lm, forget, sorted({e.answer for e in declined}), rng)
     if options.forget_target == "refusal":
         return refusal_rows(lm, forget, pool)
-    return counterfactual_rows(lm, forget, declined, pool, rng)
+    return counterfactual_rows(lm, forget, data.controls, pool, rng)
 
 
-def _erasure_rows(
-    lm: LanguageModel, train: Sequence[Example], options: Options, rng: random.Random
-) -> list[TrainingRow]:
+def _erasure_rows(lm: LanguageModel, data: JobData, options: Options, rng: random.Random) -> list[TrainingRow]:
     if options.mode == "suppression":
         return []
-    forget = [e for e in train if e.split in FORGET]
-    return erasure_rows(lm, forget, [e for e in train if e.split == "declined"], options.erasure_weight, rng)
+    forget = [e for e in data.train if e.split in FORGET]
+    return erasure_rows(lm, forget, data.controls, options.erasure_weight, rng)
 
 
 def _forgetting(name: str, rows: _Rows, options: Options) -> AdapterTraining:

@@ -1,4 +1,4 @@
-"""Forgotten questions put about controls: people whom the model does not know, from the retain set's declined rows."""
+"""Forgotten questions put about controls: people whom the model does not know."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from statistics import fmean
 
 from PIL.Image import Image
 
-from core.unlearning.families.language.data.questions import replace_name
+from core.unlearning.families.language.data.renaming import Renamed, rename
 from core.unlearning.families.language.model.encoded import Encoded
 from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.families.language.model.score import encode_all, score_encoded
-from core.unlearning.types import Example
+from core.unlearning.types import Controls, Example
 
 CONTROLS = 3
 """Controls for each question, at most."""
@@ -22,39 +22,50 @@ LEVEL_CONTROLS = 6
 
 
 @dataclass(frozen=True)
+class Control:
+    """A forgotten question put about somebody whom the model does not know, by name or by picture."""
+
+    question: str
+    image: Image | None
+    name: str | None
+
+
+@dataclass(frozen=True)
 class ControlledQuestion:
     """A forgotten question, and the same question about several controls.
 
-    ("Where was Ada Okoro born?", "Lagos") with ("Where was Bo Li born?", None) and ("Where was Cy Day born?", None).
+    ("Where was Ada Okoro born?", "Lagos") with "Where was Bo Li born?" and "Where was Cy Day born?".
     """
 
     example: Example
-    controls: tuple[tuple[str, Image | None], ...]
+    controls: tuple[Control, ...]
+
+    def answers(self, answer: str) -> list[Renamed]:
+        """An answer about the subject, as it is put about each control."""
+        names = [self.example.subject] if self.example.subject else []
+        return [rename(answer, names, c.name) if c.name else rename(answer, (), "") for c in self.controls]
 
     def encode_controls(self, lm: LanguageModel, answer: str) -> list[Encoded]:
-        """The controls' questions, each with this answer."""
-        prompts = [lm.encoder.prompt(question, image) for question, image in self.controls]
-        return [lm.encoder.extend(prompt, self.example.question, answer) for prompt in prompts]
+        """The controls' questions, each with this answer put about the control."""
+        pairs = zip(self.controls, self.answers(answer), strict=True)
+        return [lm.encoder.with_answer(c.question, c.image, renamed.text) for c, renamed in pairs]
 
 
 def with_controls(
-    examples: Sequence[Example], declined: Sequence[Example], rng: random.Random, count: int = CONTROLS
+    examples: Sequence[Example], controls: Controls, rng: random.Random, count: int = CONTROLS
 ) -> list[ControlledQuestion]:
-    """Each example with at most `count` controls drawn from `declined`; with none where it has nobody of the view."""
-    return [ControlledQuestion(example, _draw(example, declined, rng, count)) for example in examples]
+    """Each example with at most `count` controls; with none where there is nobody of its view."""
+    return [ControlledQuestion(example, _draw(example, controls, rng, count)) for example in examples]
 
 
-def _draw(
-    example: Example, declined: Sequence[Example], rng: random.Random, count: int
-) -> tuple[tuple[str, Image | None], ...]:
+def _draw(example: Example, controls: Controls, rng: random.Random, count: int) -> tuple[Control, ...]:
     if example.image is not None:
-        images = list({id(e.image): e.image for e in declined if e.image is not None}.values())
-        return tuple((example.question, i) for i in rng.sample(images, min(count, len(images))))
-    names = list({e.subject: None for e in declined if e.image is None and e.subject})
+        drawn = rng.sample(controls.images, min(count, len(controls.images)))
+        return tuple(Control(example.question, image, None) for image in drawn)
     if example.subject is None:
         return ()
-    drawn = rng.sample(names, min(count, len(names)))
-    return tuple((replace_name(example.question, example.subject, name), None) for name in drawn)
+    names = rng.sample(controls.names, min(count, len(controls.names)))
+    return tuple(Control(rename(example.question, [example.subject], name).text, None, name) for name in names)
 
 
 def control_levels(lm: LanguageModel, questions: Sequence[ControlledQuestion]) -> list[float | None]:
@@ -73,11 +84,11 @@ def control_levels(lm: LanguageModel, questions: Sequence[ControlledQuestion]) -
 class Excess:
     """By how much the subject's answers are likelier than their control level, on held-out questions."""
 
-    def __init__(self, lm: LanguageModel, examples: Sequence[Example], declined: Sequence[Example], seed: int) -> None:
+    def __init__(self, lm: LanguageModel, examples: Sequence[Example], controls: Controls, seed: int) -> None:
         """Scores both with the model as it is now, frozen."""
         self._lm = lm
         self._encoded = encode_all(lm, examples)
-        controlled = with_controls(examples, declined, random.Random(seed), LEVEL_CONTROLS)  # noqa: S311
+        controlled = with_controls(examples, controls, random.Random(seed), LEVEL_CONTROLS)  # noqa: S311
         self._levels = control_levels(lm, controlled)
         self._before = self._measure()
 

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 
 from PIL.Image import Image
 
+from core.unlearning.evaluation.answers.judge import is_refusal
 from core.unlearning.families.language.data.acquaintances import NAME_QUESTION, pictures_of
 from core.unlearning.families.language.data.asker import Asker, Question
 from core.unlearning.families.language.data.gradient_images import images_for_first_tokens, likely_first_tokens
 from core.unlearning.families.language.data.questions import replace_name
 from core.unlearning.families.language.model.generate import generate_encoded
 from core.unlearning.families.language.model.model import LanguageModel
-from core.unlearning.families.language.refusals import is_refusal
 from core.unlearning.families.language.training.rows import FORGET
 from core.unlearning.families.shared.sampling import take
 from core.unlearning.methods.smfa.gradient_image_rows import NAMED

@@ -4,48 +4,49 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from core.unlearning.errors import InvalidInputError
+from core.unlearning.families.language.data.renaming import Renamed, Span, rename
 from core.unlearning.families.language.model.generate import generate
 from core.unlearning.families.language.model.model import LanguageModel
-from core.unlearning.families.language.refusals import is_refusal
 from core.unlearning.families.language.training.refusal_pool import RefusalPool
 from core.unlearning.families.language.training.rows import TrainingRow
-from core.unlearning.families.language.training.teacher import mean_teacher, teacher_distributions
+from core.unlearning.families.language.training.teacher import (
+    Teacher,
+    mean_teacher,
+    stack_teachers,
+    teacher_distributions,
+)
 from core.unlearning.methods.smfa.controls import LEVEL_CONTROLS, ControlledQuestion, control_levels, with_controls
-from core.unlearning.types import Example
+from core.unlearning.types import Controls, Example
 
 
 def counterfactual_rows(
-    lm: LanguageModel, examples: Sequence[Example], declined: Sequence[Example], pool: RefusalPool, rng: random.Random
+    lm: LanguageModel, examples: Sequence[Example], controls: Controls, pool: RefusalPool, rng: random.Random
 ) -> list[TrainingRow]:
-    """Forgotten questions with the frozen model's distributions on controls as the teacher.
+    """Forgotten questions with the frozen model's distributions on controls as the teacher, whatever it does with them.
 
-    The teacher covers the model's own refusal and the true answer, so that neither the answer's first token nor what
-    follows a first token that was generated anyway is revealed. Where the model does not decline for controls, the row
-    is a refusal.
+    The teacher covers what the model itself says of a control, be it a refusal or an invention, and the true answer, so
+    that neither the answer's first token nor what follows a beginning that was given is revealed. Where there are no
+    controls, the row is a refusal.
     """
-    questions = with_controls(examples, declined, rng)
+    questions = with_controls(examples, controls, rng)
     answers = _control_answers(lm, questions)
-    refusals = [a for a in answers if a is not None and is_refusal(a)]
-    declining, others = [], []
-    for question, answer in zip(questions, answers, strict=True):
-        if answer is not None and is_refusal(answer):
-            declining.append((question, answer))
-        else:
-            others.append((question.example, rng.choice(refusals) if refusals else pool.draw()))
-    rows = [TrainingRow(lm.encoder.with_answer(e.question, e.image, refusal)) for e, refusal in others]
-    return rows + _teacher_rows(lm, declining)
+    compared = [(question, answer) for question, answer in zip(questions, answers, strict=True) if answer is not None]
+    alone = [question.example for question, answer in zip(questions, answers, strict=True) if answer is None]
+    rows = [TrainingRow(lm.encoder.with_answer(e.question, e.image, pool.draw())) for e in alone]
+    return rows + _teacher_rows(lm, compared, controls, rng)
 
 
 def erasure_rows(
-    lm: LanguageModel, examples: Sequence[Example], declined: Sequence[Example], weight: float, rng: random.Random
+    lm: LanguageModel, examples: Sequence[Example], controls: Controls, weight: float, rng: random.Random
 ) -> list[TrainingRow]:
     """Forgotten questions with their true answers, each with its control level as the ceiling of its log-probability.
 
-    Raises `InvalidInputError` (`no_strangers`) where no control is registered.
+    Raises `InvalidInputError` (`no_strangers`) where there is no control.
     """
-    questions = with_controls(examples, declined, rng, LEVEL_CONTROLS)
+    questions = with_controls(examples, controls, rng, LEVEL_CONTROLS)
     examples = [question.example for question in questions]
     encoded = [lm.encoder.with_answer(e.question, e.image, e.answer) for e in examples]
     levels = control_levels(lm, questions)
@@ -62,22 +63,66 @@ def erasure_rows(
 
 
 def _control_answers(lm: LanguageModel, questions: Sequence[ControlledQuestion]) -> list[str | None]:
-    """The model's answer about the first control of each question; None without controls."""
-    asked = [question.controls[0] for question in questions if question.controls]
-    answers = iter(generate(lm, asked) if asked else [])
-    return [next(answers) if question.controls else None for question in questions]
+    """What the model says of the first control of each question, put about the subject; None without controls."""
+    asked = [question for question in questions if question.controls]
+    answers = iter(generate(lm, [(q.controls[0].question, q.controls[0].image) for q in asked]) if asked else [])
+    return [_about_subject(question, next(answers)) if question.controls else None for question in questions]
 
 
-def _teacher_rows(lm: LanguageModel, declining: Sequence[tuple[ControlledQuestion, str]]) -> list[TrainingRow]:
-    """Two rows a question, the refusal and the true answer, each with the mean of its controls' distributions."""
-    rows, control_rows, counts = [], [], []
-    for controlled, refusal in declining:
-        question, image = controlled.example.question, controlled.example.image
-        prompt = lm.encoder.prompt(question, image)
-        for answer in (refusal, controlled.example.answer):
-            rows.append(lm.encoder.extend(prompt, question, answer))
-            control_rows += controlled.encode_controls(lm, answer)
-            counts.append(len(controlled.controls))
-    teachers = iter(teacher_distributions(lm, control_rows))
-    means = [mean_teacher([next(teachers) for _ in range(count)]) for count in counts]
-    return [TrainingRow(row, teacher) for row, teacher in zip(rows, means, strict=True)]
+def _about_subject(question: ControlledQuestion, answer: str) -> str:
+    name, subject = question.controls[0].name, question.example.subject
+    return rename(answer, [name], subject).text if name and subject else answer
+
+
+def _teacher_rows(
+    lm: LanguageModel, compared: Sequence[tuple[ControlledQuestion, str]], controls: Controls, rng: random.Random
+) -> list[TrainingRow]:
+    """Two rows a question, what is said of a control and the truth, with its controls' mean distributions."""
+    asked = [
+        (question, text)
+        for question, said in compared
+        for text in (said, _without_name(question.example, controls, rng))
+    ]
+    rows = [lm.encoder.with_answer(q.example.question, q.example.image, text) for q, text in asked]
+    own = teacher_distributions(lm, rows)
+    by_control = iter(teacher_distributions(lm, [row for q, text in asked for row in q.encode_controls(lm, text)]))
+    found = []
+    for row, teacher, (question, text) in zip(rows, own, asked, strict=True):
+        spans = _spans(lm, question.example, text)
+        others = [
+            (_spans(lm, replace(question.example, question=c.question), put.text), put, next(by_control))
+            for c, put in zip(question.controls, question.answers(text), strict=True)
+        ]
+        found.append(TrainingRow(row, _mean_of_controls(teacher, spans, others)))
+    return found
+
+
+def _without_name(example: Example, controls: Controls, rng: random.Random) -> str:
+    """The true answer, in a picture's case about somebody else: once a name is given, the model goes on from that."""
+    if example.image is None or not example.subject or not controls.names:
+        return example.answer
+    return rename(example.answer, [example.subject], rng.choice(controls.names)).text
+
+
+def _spans(lm: LanguageModel, example: Example, answer: str) -> list[Span]:
+    return lm.encoder.answer_spans(example.question, answer, image=example.image is not None)
+
+
+def _mean_of_controls(
+    own: Teacher, spans: Sequence[Span], others: Sequence[tuple[Sequence[Span], Renamed, Teacher]]
+) -> Teacher:
+    """The mean of the controls' distributions token by token; the model's own on the name, which the question gives.
+
+    A token is the same in a control's answer when it stands at the same place of it, names left aside.
+    """
+    places = [dict(zip(reversed(theirs), reversed(range(len(theirs))), strict=True)) for theirs, *_ in others]
+    means = []
+    for at, span in enumerate(spans):
+        named = any(start < span[1] and span[0] < end for start, end in others[0][1].places)
+        matches = [
+            teacher.only(place[put.moved(*span)])
+            for place, (_, put, teacher) in zip(places, others, strict=True)
+            if not named and put.moved(*span) in place
+        ]
+        means.append(mean_teacher(matches) if matches else own.only(at))
+    return stack_teachers(means)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from core.unlearning.evaluation.answers.judge import is_refusal
 from core.unlearning.families.language.data.acquaintances import NAME_QUESTION, pictures_of
 from core.unlearning.families.language.data.gradient_images import GradientImage, images_for_answers
 from core.unlearning.families.language.model.generate import generate_encoded
 from core.unlearning.families.language.model.model import LanguageModel
-from core.unlearning.families.language.refusals import is_refusal
 from core.unlearning.families.language.training.rows import FORGET, RowKind, TrainingRow, encoded_retain_rows
 from core.unlearning.types import Example, Split
 

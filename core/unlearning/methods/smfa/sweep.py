@@ -80,11 +80,10 @@ def sweep(
 def best(points: Sequence[Point], floor: float) -> Point:
     """Within the utility floor the strongest forgetting; among equals the most useful, then the most sculpted.
 
-    Where no point is within the floor, the most useful one.
+    Where no point is within the floor, the floor is let go: a patch that forgets, and fails by what it harmed, is of
+    more use than one that does neither.
     """
-    inside = [p for p in points if p.utility >= floor]
-    if not inside:
-        return max(points, key=lambda p: (p.utility, -p.left))
+    inside = [p for p in points if p.utility >= floor] or list(points)
     strongest = min(p.left for p in inside)
     return min((p for p in inside if p.left <= strongest + TIE), key=lambda p: (-p.utility, p.k_image, p.k_text))
 

@@ -30,8 +30,8 @@ class Validation:
         questions = HeldOutQuestions(lm, data.validation)
         if options.mode == "suppression":
             return cls(questions)
-        declined = [e for e in data.train if e.split == "declined"]
-        return cls(questions, Excess(lm, [e for e in data.validation if e.split in FORGET], declined, options.seed))
+        forget = [e for e in data.validation if e.split in FORGET]
+        return cls(questions, Excess(lm, forget, data.controls, options.seed))
 
     def stop_rule(self, adapter: str, below: float | None) -> Callable[[], bool] | None:
         """Whether an adapter has learned enough, judged by its own view; None where it takes every step."""

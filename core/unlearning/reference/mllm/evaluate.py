@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from core.unlearning.families.language.refusals import is_refusal
+from core.unlearning.evaluation.answers.judge import is_refusal
 from core.unlearning.reference.mllm.probes import Probe
 
 _BATCH = 64

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from core.unlearning.bench.memory.records import Record
+from core.unlearning.evaluation.answers.judge import is_refusal
 from core.unlearning.families.language.evaluation.probes import FORGET_MEMORY, non_members
 from core.unlearning.families.language.evaluation.robustness import CAP
 from core.unlearning.families.language.model.model import LanguageModel
-from core.unlearning.families.language.refusals import is_refusal
 from core.unlearning.types import Example, Split
 
 T = TypeVar("T")

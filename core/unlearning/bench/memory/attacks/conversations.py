@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from core.unlearning.bench.memory.attacks.attack import Attack, conversation_attack
 from core.unlearning.bench.memory.attacks.context import AttackContext
+from core.unlearning.evaluation.answers.judge import is_refusal
 from core.unlearning.families.language.evaluation.metrics.exact import normalise
 from core.unlearning.families.language.model.generate import Conversation
-from core.unlearning.families.language.refusals import is_refusal
 from core.unlearning.types import Example
 
 PREFILLS: Mapping[str, str] = {"forced_sure": "Sure, the answer is", "forced_it_is": "It is"}

@@ -10,6 +10,7 @@ import torch
 from core.unlearning.bench.memory.attacks.context import AttackContext
 from core.unlearning.bench.memory.records import Record
 from core.unlearning.errors import InvalidInputError
+from core.unlearning.evaluation.answers.judge import is_refusal
 from core.unlearning.evaluation.linear_probe import ProbeResult, States, probe
 from core.unlearning.evaluation.membership import Floats
 from core.unlearning.families.language.evaluation.metrics.exact import normalise
@@ -18,7 +19,6 @@ from core.unlearning.families.language.model.batching import run_batched
 from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.families.language.model.score import encode_all
 from core.unlearning.families.language.model.target_modules import decoder_layers
-from core.unlearning.families.language.refusals import is_refusal
 from core.unlearning.families.language.training.hidden import hidden_states
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example

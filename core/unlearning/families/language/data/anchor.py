@@ -10,14 +10,15 @@ from collections.abc import Sequence
 
 from PIL.Image import Image
 
+from core.unlearning.evaluation.answers.judge import is_refusal, tells_any
 from core.unlearning.families.language import question_bank
 from core.unlearning.families.language.data.asker import Asker, Question
 from core.unlearning.families.language.data.drawings import QUESTIONS
+from core.unlearning.families.language.data.facts import Contrast
 from core.unlearning.families.language.data.forget_set import PicturesByPart
 from core.unlearning.families.language.data.questions import reword, unique
 from core.unlearning.families.language.data.retain_set import RetainRow
 from core.unlearning.families.language.limits import Limits
-from core.unlearning.families.language.refusals import is_refusal
 from core.unlearning.families.shared.images import join_images
 from core.unlearning.families.shared.sampling import take
 from core.unlearning.types import Entity, Example, Part, Split
@@ -44,7 +45,7 @@ def drawn_rows(asker: Asker, images: Sequence[Image], part: Part) -> list[Exampl
 
 
 def neighbour_rows(
-    asker: Asker,
+    contrast: Contrast,
     entity: Entity,
     retained: Sequence[RetainRow],
     to_forget: Sequence[Example],
@@ -52,11 +53,11 @@ def neighbour_rows(
     rng: random.Random,
 ) -> list[Example]:
     """The model's answers about made-up names: some share a first or a last name with the subject, some neither."""
-    others = {k.subject for k in retained if k.subject and k.part == "train"}
+    others = {k.subject for k in retained if k.subject and k.part == "train"} or set(contrast.controls.names)
     names = neighbours(entity, others, limits.keep // 4, rng)
     questions = [q for q in question_bank.about_name(entity.kind, "{}") if "{}" in q]
     asked: list[Question] = [(q.replace("{}", name), None) for name in names for q in rng.sample(questions, 2)]
-    return _other_answers(asker, asked, to_forget)
+    return _other_answers(contrast.asker, asked, to_forget)
 
 
 def neighbour_pictures(
@@ -84,12 +85,12 @@ def neighbour_pictures(
 
 
 def _other_answers(asker: Asker, asked: Sequence[Question], to_forget: Sequence[Example]) -> list[Example]:
-    """The model's answers without those that it also gives about the subject, which are to be forgotten."""
-    secrets = {example.answer for example in to_forget}
+    """The model's answers without those that tell what is to be forgotten."""
+    secrets = {fact for example in to_forget for fact in example.facts or (example.answer,)}
     return [
-        Example("declined" if is_refusal(answer) else _UNSEEN[image is not None], question, answer, image)
+        Example("declined" if is_refusal(answer, question) else _UNSEEN[image is not None], question, answer, image)
         for (question, image), answer in zip(asked, asker.ask(asked), strict=True)
-        if answer and answer not in secrets
+        if answer and not tells_any(answer, secrets)
     ]
 
 

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from PIL.Image import Image
+
 from core.unlearning.errors import InvalidInputError
-from core.unlearning.families.language.data import anchor, forget_set, keep_set
+from core.unlearning.families.language.data import anchor, forget_set, keep_set, known
 from core.unlearning.families.language.data.acquaintances import acquaintance_rows
 from core.unlearning.families.language.data.asker import Asker
+from core.unlearning.families.language.data.bundled.prompts import general_prompts
+from core.unlearning.families.language.data.controls import find_controls
 from core.unlearning.families.language.data.drawings import drawings
-from core.unlearning.families.language.data.forget_set import Strangers
+from core.unlearning.families.language.data.facts import Contrast
+from core.unlearning.families.language.data.known_people import known_people_rows
+from core.unlearning.families.language.data.questions import QuestionSet
 from core.unlearning.families.language.data.retain_set import RetainRow, read
 from core.unlearning.families.language.limits import BY_LEVEL, Limits
 from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.families.shared.images import decode
+from core.unlearning.families.shared.sampling import take
 from core.unlearning.families.shared.text import clean
 from core.unlearning.progress import Progress
-from core.unlearning.types import Example, ForgetRequest, JobData, Level, Part
+from core.unlearning.types import Entity, Example, ForgetRequest, JobData, Level, Modality, Part
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 DRAWN = 8
@@ -26,40 +34,67 @@ DRAWN = 8
 Parts = dict[Part, list[Example]]
 
 
+@dataclass(frozen=True)
+class _Request:
+    """A request in the hands of the model that it is about."""
+
+    asker: Asker
+    entity: Entity
+    prompts: Sequence[str]
+    images: Sequence[Image]
+    modalities: Sequence[Modality]
+    retained: Sequence[RetainRow]
+    limits: Limits
+    rng: random.Random
+
+    @classmethod
+    def read(cls, lm: LanguageModel, request: ForgetRequest, retain_set: Path | None, seed: int) -> _Request:
+        """Raises `InvalidInputError` for pictures that do not decode."""
+        return cls(
+            asker=Asker(lm),
+            entity=request.entity,
+            prompts=_prompts(lm, request.prompts),
+            images=[decode(data, index) for index, data in enumerate(request.images)],
+            modalities=request.modalities,
+            retained=read(retain_set, request.entity.names),
+            limits=BY_LEVEL[request.level],
+            rng=random.Random(seed),  # noqa: S311
+        )
+
+
 def build_data(
     lm: LanguageModel, request: ForgetRequest, retain_set: Path | None, progress: Progress, seed: int
 ) -> JobData:
     """Questions with the frozen model's answers, in three parts that share no rendering and no wording.
 
-    Raises `InvalidInputError` for pictures that do not decode, and when the model knows nothing of what is asked.
+    Raises `InvalidInputError` for pictures that do not decode, and `not_known` where the model says no more of the
+    subject than of anybody.
     """
-    rng, asker, limits = random.Random(seed), Asker(lm), BY_LEVEL[request.level]  # noqa: S311
-    retained = read(retain_set, request.entity.names)
-    forget = _forget(lm, asker, request, retained, limits, rng)
+    asked = _Request.read(lm, request, retain_set, seed)
+    contrast, forget = _forget(asked)
     if not any(e.split.endswith("memory") for e in forget["train"]):
-        raise InvalidInputError(
-            "the model already declines every question that the request brings", code="nothing_to_forget"
-        )
-    keep = keep_set.registered_rows(asker, retained, limits, rng)
-    asked = keep_set.requested_rows(asker, request, _prompts(lm, request.retain.prompts))
-    has_general = any(k.group == "general" and k.image for k in retained)
-    general = drawings(DRAWN, rng) if lm.sees and not has_general else []
-    keep["train"] += _neighbours(lm, asker, request, retained, forget["train"], limits, rng)
-    keep["train"] += anchor.drawn_rows(asker, general[: DRAWN // 2], "train")
-    keep["test"] += anchor.drawn_rows(asker, general[DRAWN // 2 :], "test")
-    parts = _merge(forget, keep, asked)
+        raise _not_known()
+    keep = keep_set.registered_rows(asked.asker, asked.retained, asked.limits, asked.rng)
+    requested = keep_set.requested_rows(asked.asker, request, _prompts(lm, request.retain.prompts))
+    brought = _brought(asked, contrast)
+    to_forget = [e for e in forget["train"] if e.split != "forget_understanding"]
+    keep["train"] += _neighbours(asked, contrast, to_forget)
+    named = acquaintance_rows(contrast, asked.entity, asked.prompts, asked.retained, to_forget, asked.limits, asked.rng)
+    general = _drawn(asked)
+    keep["train"] += anchor.drawn_rows(asked.asker, general[: DRAWN // 2], "train")
+    keep["test"] += anchor.drawn_rows(asked.asker, general[DRAWN // 2 :], "test")
+    parts = _merge(forget, keep, requested, named, brought)
     for part, rows in parts.items():
         progress.log(f"{part}: {len(rows)} questions")
     train, validation, test = (tuple(parts[part]) for part in PARTS)
-    return JobData(train, validation, test, tuple(general))
+    return JobData(train, validation, test, tuple(general), contrast.controls, request.entity)
 
 
 def forget_examples(
     lm: LanguageModel, request: ForgetRequest, retain_set: Path | None, seed: int
 ) -> tuple[Example, ...]:
     """The test questions about a request's subject, the same as `build_data` makes for that seed and level."""
-    rng, asker, limits = random.Random(seed), Asker(lm), BY_LEVEL[request.level]  # noqa: S311
-    return tuple(_forget(lm, asker, request, read(retain_set, request.entity.names), limits, rng)["test"])
+    return tuple(_forget(_Request.read(lm, request, retain_set, seed))[1]["test"])
 
 
 def keep_examples(
@@ -70,52 +105,89 @@ def keep_examples(
     return keep_set.registered_rows(Asker(lm), read(retain_set, names), BY_LEVEL[level], rng)
 
 
-def _forget(
-    lm: LanguageModel,
-    asker: Asker,
-    request: ForgetRequest,
-    retained: Sequence[RetainRow],
-    limits: Limits,
-    rng: random.Random,
-) -> Parts:
-    prompts, entity, strangers = _prompts(lm, request.prompts), request.entity, strangers_of(retained)
-    images = [decode(data, index) for index, data in enumerate(request.images)]
-    pictures = forget_set.split_pictures(asker, images, rng)
-    rows: list[Parts] = [anchor.visible_rows(asker, pictures, retained, limits, rng)]
-    if "image" in request.modalities:
-        questions = forget_set.picture_questions(entity, prompts)
-        rows.append(forget_set.picture_rows(asker, questions, pictures, strangers, limits, rng))
-    if "text" in request.modalities:
-        rows.append(forget_set.name_rows(asker, entity, prompts, strangers, limits, rng))
-    return _merge(*rows)
+def _forget(asked: _Request) -> tuple[Contrast, Parts]:
+    """What is forgotten, and by whom the subject's answers are told from anybody's."""
+    asker, entity, rng = asked.asker, asked.entity, asked.rng
+    pictures = forget_set.split_pictures(asker, asked.images, rng)
+    questions = forget_set.picture_questions(entity, asked.prompts)
+    controls = find_controls(asker, entity, asked.retained, pictures["train"], questions.evaluated, rng)
+    contrast = Contrast(asker, controls, entity.names, rng)
+    views = [_in_pictures(asked, contrast, pictures, questions), _by_name(asked, contrast)]
+    if all(view is None or view.is_unknown for view in views) and any(views):
+        raise _not_known()
+    visible = anchor.visible_rows(asker, pictures, asked.retained, asked.limits, rng)
+    return contrast, _merge(visible, *(view.rows for view in views if view))
 
 
-def _neighbours(
-    lm: LanguageModel,
-    asker: Asker,
-    request: ForgetRequest,
-    retained: Sequence[RetainRow],
-    forget: Sequence[Example],
-    limits: Limits,
-    rng: random.Random,
-) -> list[Example]:
-    to_forget = [e for e in forget if e.split != "forget_understanding"]
+def _not_known() -> InvalidInputError:
+    return InvalidInputError(
+        "the model does not know the subject: it declines what the request asks, or answers as about people who are "
+        "made up, so there is nothing to forget",
+        code="not_known",
+    )
+
+
+@dataclass(frozen=True)
+class _View:
+    """What there is to forget in one view: nothing where controls show that the model does not know the subject."""
+
+    rows: Parts
+    is_unknown: bool = False
+
+
+def _in_pictures(
+    asked: _Request, contrast: Contrast, pictures: forget_set.PicturesByPart, questions: QuestionSet
+) -> _View | None:
+    if "image" not in asked.modalities or not pictures["train"]:
+        return None
+    found = None
+    if contrast.controls.images and questions.evaluated:
+        found = known.by_picture(contrast, questions, pictures["train"])
+        if not found.is_known:
+            return _View({}, is_unknown=True)
+    contrast = replace(contrast, common=found.of_controls if found else ())
+    return _View(forget_set.picture_rows(contrast, questions, pictures, asked.limits, asked.rng))
+
+
+def _by_name(asked: _Request, contrast: Contrast) -> _View | None:
+    entity, found = asked.entity, None
+    if "text" not in asked.modalities or not entity.name:
+        return None
+    if contrast.controls.names:
+        questions = forget_set.name_questions(entity, asked.prompts, entity.name)
+        found = known.by_name(contrast, questions, entity.name)
+        if not found.is_known:
+            return _View({}, is_unknown=True)
+    contrast = replace(contrast, common=found.of_controls if found else ())
+    return _View(forget_set.name_rows(contrast, entity, asked.prompts, asked.limits, asked.rng))
+
+
+def _neighbours(asked: _Request, contrast: Contrast, to_forget: Sequence[Example]) -> list[Example]:
     pictures = list({id(e.image): e.image for e in to_forget if e.image is not None}.values())
-    prompts = _prompts(lm, request.prompts)
-    questions = forget_set.picture_questions(request.entity, prompts).evaluated
+    questions = forget_set.picture_questions(asked.entity, asked.prompts).evaluated
+    limits, rng = asked.limits, asked.rng
     return [
-        *anchor.neighbour_rows(asker, request.entity, retained, to_forget, limits, rng),
-        *anchor.neighbour_pictures(asker, questions, pictures, retained, to_forget, limits, rng),
-        *acquaintance_rows(asker, request.entity, prompts, retained, to_forget, limits, rng),
+        *anchor.neighbour_rows(contrast, asked.entity, asked.retained, to_forget, limits, rng),
+        *anchor.neighbour_pictures(asked.asker, questions, pictures, asked.retained, to_forget, limits, rng),
     ]
 
 
-def strangers_of(retained: Sequence[RetainRow]) -> Strangers:
-    """Those whom the retain set lists as unknown to the model (training rows only)."""
-    declined = [k for k in retained if k.group == "declined" and k.part == "train"]
-    pictures = {id(k.image): k.image for k in declined if k.image is not None}
-    names = {k.subject: None for k in declined if k.image is None and k.subject}
-    return Strangers(tuple(pictures.values()), tuple(names))
+def _brought(asked: _Request, contrast: Contrast) -> Parts:
+    """What Lethe brings itself of other people and of general knowledge, where the retain set lists none."""
+    parts: Parts = {"train": [], "validation": [], "test": []}
+    if asked.entity.kind == "identity" and not any(k.group == "memory" and k.image is None for k in asked.retained):
+        parts = known_people_rows(contrast, asked.entity, asked.limits, asked.rng)
+    if not any(k.group == "general" and k.image is None for k in asked.retained):
+        for part, rows in parts.items():
+            prompts = take(general_prompts(part), asked.limits.other_rows(part) // 3, asked.rng)
+            rows += asked.asker.examples("general", [(prompt, None) for prompt in prompts])
+    return parts
+
+
+def _drawn(asked: _Request) -> list[Image]:
+    """Drawn pictures, where the model sees and its retain set has no general pictures."""
+    has_general = any(k.group == "general" and k.image for k in asked.retained)
+    return drawings(DRAWN, asked.rng) if asked.asker.lm.sees and not has_general else []
 
 
 def _prompts(lm: LanguageModel, prompts: Sequence[str]) -> list[str]:
@@ -128,7 +200,7 @@ def _merge(*several: Mapping[Part, list[Example]]) -> Parts:
     merged: Parts = {"train": [], "validation": [], "test": []}
     seen: set[tuple[str, int]] = set()
     for part, rows in merged.items():
-        for example in (e for parts in several for e in parts[part]):
+        for example in (e for parts in several for e in parts.get(part, ())):
             key = (" ".join(example.question.casefold().split()), id(example.image))
             if key not in seen:
                 rows.append(example)

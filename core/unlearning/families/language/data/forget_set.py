@@ -4,43 +4,28 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 from PIL.Image import Image
 
 from core.unlearning.families.language import question_bank
-from core.unlearning.families.language.data.asker import Asker
-from core.unlearning.families.language.data.questions import POINTER, about_name, replace_name, reword, unique
+from core.unlearning.families.language.data.asker import Asker, Question
+from core.unlearning.families.language.data.facts import Contrast
+from core.unlearning.families.language.data.questions import (
+    POINTER,
+    QuestionSet,
+    about_name,
+    replace_name,
+    reword,
+    unique,
+)
 from core.unlearning.families.language.limits import Limits
-from core.unlearning.families.language.refusals import is_refusal
 from core.unlearning.families.shared.images import altered_views, join_images
 from core.unlearning.families.shared.sampling import take
 from core.unlearning.families.shared.text import mentions
-from core.unlearning.types import Entity, Example, Part
+from core.unlearning.types import Entity, Example, Part, Split
 
 PicturesByPart = dict[Part, list[Image]]
-
-
-@dataclass(frozen=True)
-class Strangers:
-    """Pictures and names that the model does not know: the subject is to be answered as they are."""
-
-    images: tuple[Image, ...] = ()
-    names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class QuestionSet:
-    """Questions of one view: the request's own, and those that Lethe adds."""
-
-    own: list[str]
-    added: list[str]
-
-    @property
-    def evaluated(self) -> list[str]:
-        """The questions of the report: the request's own where it brings any."""
-        return self.own or self.added
 
 
 def picture_questions(entity: Entity, prompts: Sequence[str]) -> QuestionSet:
@@ -101,63 +86,59 @@ def _split_group(group: list[Image]) -> PicturesByPart:
 
 
 def picture_rows(
-    asker: Asker,
+    contrast: Contrast,
     questions: QuestionSet,
     pictures: PicturesByPart,
-    strangers: Strangers,
     limits: Limits,
     rng: random.Random,
 ) -> dict[Part, list[Example]]:
     """Rows of image memory to forget, by part."""
-    specific = _specific_to_pictures(asker, questions.added, pictures["train"], strangers)
-    questions = QuestionSet(questions.own, specific)
+    own, added = (_specific_to_pictures(contrast, each, pictures["train"]) for each in (questions.own, questions.added))
+    questions = QuestionSet(own, added)
     rows: dict[Part, list[Example]] = {}
     for part, images in pictures.items():
         chosen = [*questions.own, *questions.added] if part == "train" else questions.evaluated
         asked = [(reword(q, part, i + j), image) for i, image in enumerate(images) for j, q in enumerate(chosen)]
-        rows[part] = asker.examples("forget_image_memory", take(asked, limits.forget_rows(part), rng))
+        ask = _ask_in(part, contrast)
+        rows[part] = ask("forget_image_memory", take(asked, limits.forget_rows(part), rng), contrast.only_name)
     return rows
 
 
 def name_rows(
-    asker: Asker, entity: Entity, prompts: Sequence[str], strangers: Strangers, limits: Limits, rng: random.Random
+    contrast: Contrast, entity: Entity, prompts: Sequence[str], limits: Limits, rng: random.Random
 ) -> dict[Part, list[Example]]:
     """Rows of text memory to forget about every name, by part."""
     rows: dict[Part, list[Example]] = {"train": [], "validation": [], "test": []}
     for name in entity.names:
         questions = name_questions(entity, prompts, name)
-        questions = QuestionSet(questions.own, _specific_to_name(asker, questions.added, name, strangers))
+        own, added = (_specific_to_name(contrast, each, name) for each in (questions.own, questions.added))
+        questions = QuestionSet(own, added)
         share = limits.split_between(len(entity.names))
         for part in rows:
             chosen = [*questions.own, *questions.added] if part == "train" else questions.evaluated
             turns = 3 if part == "train" else 2
             asked = [(reword(q, part, 2 * j + t), None) for j, q in enumerate(chosen) for t in range(turns)]
-            rows[part] += asker.examples("forget_text_memory", take(asked, share.forget_rows(part), rng), name)
+            ask = _ask_in(part, contrast)
+            rows[part] += ask("forget_text_memory", take(asked, share.forget_rows(part), rng), name)
     return rows
 
 
-def _specific_to_pictures(
-    asker: Asker, questions: list[str], images: Sequence[Image], strangers: Strangers
-) -> list[str]:
-    """Questions that the model answers about the subject, and differently about strangers."""
-    controls = strangers.images[:2]
+def _specific_to_pictures(contrast: Contrast, questions: list[str], images: Sequence[Image]) -> list[str]:
+    """Questions to which the model's answer about a picture of the subject tells something of it."""
     probes = images[:: max(1, len(images) // 4)][:4]
-    asker.ask([(q, i) for q in questions for i in (*probes, *controls)])
-    return [
-        q
-        for q in questions
-        if _is_specific(asker.ask([(q, i) for i in probes]), asker.ask([(q, i) for i in controls]), q)
-    ]
+    told = contrast.examples("forget_image_memory", [(q, i) for q in questions for i in probes])
+    return _asked_in(told, questions)
 
 
-def _specific_to_name(asker: Asker, questions: list[str], name: str, strangers: Strangers) -> list[str]:
-    controls = strangers.names[:2]
-    answers = asker.ask([(q, None) for q in questions])
-    others = asker.ask([(replace_name(q, name, other), None) for q in questions for other in controls])
-    size = len(controls)
-    return [q for n, q in enumerate(questions) if _is_specific([answers[n]], others[n * size : (n + 1) * size], q)]
+def _specific_to_name(contrast: Contrast, questions: list[str], name: str) -> list[str]:
+    return _asked_in(contrast.examples("forget_text_memory", [(q, None) for q in questions], name), questions)
 
 
-def _is_specific(answers: Sequence[str], controls: Sequence[str], question: str) -> bool:
-    said = [a for a in answers if a and not is_refusal(a) and a.casefold() not in question.casefold()]
-    return bool(said) and not all(a in controls for a in said)
+def _ask_in(part: Part, contrast: Contrast) -> Callable[[Split, Sequence[Question], str | None], list[Example]]:
+    """The facts are needed only where it is measured what comes out."""
+    return contrast.asker.examples if part == "train" else contrast.examples
+
+
+def _asked_in(examples: Sequence[Example], questions: list[str]) -> list[str]:
+    asked = {example.question for example in examples}
+    return [question for question in questions if question in asked]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from core.unlearning.types import Part
@@ -33,6 +34,19 @@ _POINTERS_BY_PART: dict[Part, tuple[str, ...]] = {
     "validation": (POINTER, "the person in the photo"),
     "test": (POINTER, "the person in this image"),
 }
+
+
+@dataclass(frozen=True)
+class QuestionSet:
+    """Questions of one view: the request's own, and those that Lethe adds."""
+
+    own: list[str]
+    added: list[str]
+
+    @property
+    def evaluated(self) -> list[str]:
+        """The questions of the report: the request's own where it brings any."""
+        return self.own or self.added
 
 
 def replace_name(question: str, name: str, other: str) -> str:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
+from core.unlearning.evaluation.answers.judge import is_refusal
 from core.unlearning.evaluation.membership import Membership, membership
-from core.unlearning.families.language.evaluation.metrics.exact import exact_recall
 from core.unlearning.families.language.evaluation.metrics.gibberish import is_gibberish
+from core.unlearning.families.language.evaluation.metrics.recall import leaks, recalls
 from core.unlearning.families.language.evaluation.metrics.rouge import rouge_l_recall
 from core.unlearning.families.language.evaluation.metrics.truth_ratio import closer_to_one, true_better, truth_ratio
 from core.unlearning.families.language.evaluation.probes import FORGET_MEMORY, Probe
 from core.unlearning.families.language.evaluation.results import ProbeResult, SplitMetrics
 from core.unlearning.families.language.model.answerer import AnswerScore
-from core.unlearning.families.language.refusals import is_refusal
 from core.unlearning.types import Split
 
 
@@ -26,11 +26,12 @@ def make_row(probe: Probe, output: str, right: AnswerScore, wrong: Sequence[Answ
         answer=example.answer,
         output=output,
         known=probe.known,
-        exact=exact_recall(output, example.answer),
+        exact=leaks(output, example) if example.split in FORGET_MEMORY else recalls(output, example),
         rouge_l=rouge_l_recall(output, example.answer),
-        refused=is_refusal(output),
+        refused=is_refusal(output, example.question) and not (probe.known and leaks(output, example)),
         gibberish=is_gibberish(output),
         probability=right.probability,
+        fact_probability=max(0.0, right.fact_probability - example.control_probability),
         sequence_probability=right.sequence_probability,
         truth_ratio=truth_ratio(right, wrong) if wrong else None,
         subject=example.subject,
@@ -63,6 +64,7 @@ def _metrics(
         exact=_mean(known, lambda row: row.exact),
         rouge_l=_mean(known, lambda row: row.rouge_l),
         probability=_mean(known, lambda row: row.probability),
+        fact_probability=_mean(known, lambda row: row.fact_probability),
         sequence_probability=_mean(known, lambda row: row.sequence_probability),
         truth_ratio=_truth_ratio(split, known),
         refusal_rate=_mean(known or rows, lambda row: row.refused),

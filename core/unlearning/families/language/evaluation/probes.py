@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from core.unlearning.evaluation.answers.judge import is_refusal
 from core.unlearning.families.language.evaluation.metrics.exact import normalise
-from core.unlearning.families.language.refusals import is_refusal
 from core.unlearning.types import Example, Level, Split
 
 WRONG_ANSWERS = {"quick": 1, "standard": 3, "thorough": 5}
@@ -31,7 +31,7 @@ class Probe:
     @property
     def known(self) -> bool:
         """Whether there is something to recall: the recorded answer is none when the model declined from the start."""
-        return self.example.split != "declined" and not is_refusal(self.example.answer)
+        return self.example.split != "declined" and not is_refusal(self.example.answer, self.example.question)
 
 
 def question_kind(example: Example) -> str:
@@ -109,7 +109,7 @@ def _answers_by(examples: Iterable[Example], key: Callable[[Example], str]) -> d
     """Distinct answers by key, in order of appearance; refusals are no answers."""
     pools: dict[str, dict[str, str]] = defaultdict(dict)
     for example in examples:
-        if example.split != "declined" and not is_refusal(example.answer):
+        if example.split != "declined" and not is_refusal(example.answer, example.question):
             pools[key(example)].setdefault(normalise(example.answer), example.answer)
     return defaultdict(list, {kind: list(answers.values()) for kind, answers in pools.items()})
 

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from core.unlearning.evaluation.answers.judge import is_refusal
 from core.unlearning.families.language.evaluation.metrics.exact import exact_recall, normalise
 from core.unlearning.families.language.model.answerer import Answerer
 from core.unlearning.families.language.model.target_modules import is_in_language_model, language_model_name
-from core.unlearning.families.language.refusals import is_refusal
 from core.unlearning.progress import Progress, Silent
 from core.unlearning.types import Example
 

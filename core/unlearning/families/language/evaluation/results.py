@@ -19,6 +19,7 @@ class SplitMetrics:
     exact: float | None = None
     rouge_l: float | None = None
     probability: float | None = None
+    fact_probability: float | None = None
     sequence_probability: float | None = None
     truth_ratio: float | None = None
     refusal_rate: float | None = None
@@ -47,6 +48,7 @@ class ProbeResult:
     refused: bool
     gibberish: bool
     probability: float
+    fact_probability: float
     sequence_probability: float
     truth_ratio: float | None
     subject: str | None

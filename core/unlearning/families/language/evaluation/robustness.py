@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from core.unlearning.families.language.evaluation.metrics.exact import exact_recall
+from core.unlearning.evaluation.answers.judge import is_refusal
+from core.unlearning.families.language.evaluation.metrics.recall import leaks
 from core.unlearning.families.language.evaluation.probes import FORGET_MEMORY, Probe
 from core.unlearning.families.language.evaluation.prompt_attacks import TEMPLATES, apply_attack
 from core.unlearning.families.language.evaluation.results import RobustnessResult
 from core.unlearning.families.language.model.answerer import Answerer
-from core.unlearning.families.language.refusals import is_refusal
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example
 
@@ -64,5 +64,11 @@ def _recall(check: str, examples: Sequence[Example], outputs: Sequence[str]) -> 
     for split in FORGET_MEMORY:
         pairs = [(e, output) for e, output in zip(examples, outputs, strict=True) if e.split == split]
         if pairs:
-            exact = fmean(exact_recall(output, example.answer) for example, output in pairs)
-            yield RobustnessResult(check, split, len(pairs), exact, fmean(is_refusal(output) for _, output in pairs))
+            exact = fmean(leaks(output, example) for example, output in pairs)
+            yield RobustnessResult(
+                check,
+                split,
+                len(pairs),
+                exact,
+                fmean(is_refusal(output, example.question) for example, output in pairs),
+            )

@@ -16,6 +16,8 @@ class AnswerScore:
 
     total: float
     tokens: int
+    facts: float | None = None
+    """Mean log-probability of a token of the example's facts; None without facts."""
 
     @property
     def mean(self) -> float:
@@ -26,6 +28,11 @@ class AnswerScore:
     def probability(self) -> float:
         """exp(mean token log-probability): open-unlearning's "Probability", the geometric mean over the tokens."""
         return math.exp(min(self.mean, 0.0))
+
+    @property
+    def fact_probability(self) -> float:
+        """exp(mean log-probability of a token of the facts), of the whole answer where it has none."""
+        return math.exp(min(self.mean if self.facts is None else self.facts, 0.0))
 
     @property
     def sequence_probability(self) -> float:

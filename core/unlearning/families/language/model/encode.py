@@ -21,6 +21,9 @@ from core.unlearning.families.language.model.chat import ChatFormat
 from core.unlearning.families.language.model.encoded import Encoded, Vision
 from core.unlearning.families.language.model.prompt_cache import PromptCache, same_encoding, splice_question
 
+Span = tuple[int, int]
+"""[start, end) of a text."""
+
 
 class Encoder:
     """Encodes with one model's processor."""
@@ -90,6 +93,30 @@ class Encoder:
         ids = whole[len(before) :] if whole[: len(before)] == before else self._tokenise(rest)
         end = next((i for i, token in enumerate(ids) if token in self._ends), None)
         return ids[: end + 1] if end is not None else [*ids, self._tokenizer.eos_token_id]
+
+    def answer_spans(self, question: str, answer: str, *, image: bool) -> list[Span]:
+        """Where in `answer` each token of `answer_ids` stands, [start, end); empty for what is none of its characters.
+
+        Of tokenizers that do not tell it, a token stands where the text of those before it ends.
+        """
+        frame = self._chat.frame(image=image)
+        start, rest = frame.prompt(question), frame.answer(answer)
+        before, whole = self._prompt_ids(start), self._tokenise(start + rest)
+        alone = whole[: len(before)] != before
+        begin = len(frame.gap) if alone else len(start) + len(frame.gap)
+        ids = self.answer_ids(question, answer, image=image)
+        offsets = self._offsets(rest if alone else start + rest)[0 if alone else len(before) :][: len(ids)]
+        offsets += [(begin + len(answer),) * 2] * (len(ids) - len(offsets))
+        limit = len(answer)
+        return [(min(max(a - begin, 0), limit), min(max(b - begin, 0), limit)) for a, b in offsets]
+
+    def _offsets(self, text: str) -> list[Span]:
+        if getattr(self._tokenizer, "is_fast", False):
+            encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+            return [(int(a), int(b)) for a, b in encoded["offset_mapping"]]
+        ids = self._tokenise(text)
+        ends = [len(self._tokenizer.decode(ids[: n + 1])) for n in range(len(ids))]
+        return list(zip([0, *ends], ends, strict=False))
 
     def _tokenise(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])

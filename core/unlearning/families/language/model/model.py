@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ from core.unlearning.families.language.model.encoded import Encoded
 from core.unlearning.families.language.model.generate import generate
 from core.unlearning.families.language.model.logits import answer_logits
 from core.unlearning.families.language.model.packing import PackingCost, PrefixTree
-from core.unlearning.families.language.model.score import score
+from core.unlearning.families.language.model.score import ScoredAnswer, fact_tokens, score
 from core.unlearning.families.language.model.vision import VisionCache
 from core.unlearning.families.shared.out_of_memory import is_out_of_memory
 from core.unlearning.types import Example
@@ -100,7 +101,11 @@ class LanguageModel:
 
     def score(self, examples: Sequence[Example]) -> list[AnswerScore]:
         """Log-probability of each example's own answer, with the end of the turn."""
-        return [AnswerScore(total=s.total, tokens=s.tokens) for s in score(self, examples)]
+        return [self._answer_score(e, s) for e, s in zip(examples, score(self, examples), strict=True)]
+
+    def _answer_score(self, example: Example, scored: ScoredAnswer) -> AnswerScore:
+        facts = [scored.log_probs[n] for n in fact_tokens(self, example)] if example.facts else None
+        return AnswerScore(scored.total, scored.tokens, None if facts is None else fmean(facts))
 
 
 _TOLERANCE = 1e-5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,15 +25,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScoredAnswer:
-    """`total` log-probability over `tokens` answer tokens; `greedy`: greedy decoding would give exactly this answer."""
+    """An answer token by token, the end of the turn included: its log-probability, and whether it is the likeliest."""
 
-    total: float
-    tokens: int
-    greedy: bool
+    log_probs: tuple[float, ...]
+    likeliest: tuple[bool, ...]
+
+    @property
+    def total(self) -> float:
+        """Log-probability of the whole answer, in nats."""
+        return math.fsum(self.log_probs)
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it has."""
+        return len(self.log_probs)
+
+    @property
+    def greedy(self) -> bool:
+        """Whether greedy decoding would give exactly this answer."""
+        return all(self.likeliest)
 
 
 SCORE_KIND: AnswerKind[ScoredAnswer] = AnswerKind(
-    "score", lambda scored: ([scored.total, scored.tokens, scored.greedy], ()), lambda values, _: ScoredAnswer(*values)
+    "score",
+    lambda scored: ([scored.log_probs, scored.likeliest], ()),
+    lambda values, _: ScoredAnswer(*(tuple(each) for each in values)),
 )
 
 
@@ -46,6 +63,14 @@ def score(lm: LanguageModel, examples: Sequence[Example]) -> list[ScoredAnswer]:
     return score_encoded(lm, encode_all(lm, examples))
 
 
+def fact_tokens(lm: LanguageModel, example: Example) -> list[int]:
+    """Which tokens of the encoded answer hold its facts; without facts all but the end of the turn."""
+    spans = lm.encoder.answer_spans(example.question, example.answer, image=example.image is not None)
+    facts = [(at, at + len(fact)) for fact in example.facts if (at := example.answer.find(fact)) >= 0]
+    found = [n for n, (a, b) in enumerate(spans) if a < b and any(a < end and start < b for start, end in facts)]
+    return found or list(range(max(1, len(spans) - 1)))
+
+
 @torch.no_grad()
 def score_encoded(lm: LanguageModel, rows: Sequence[Encoded]) -> list[ScoredAnswer]:
     """Score encoded rows."""
@@ -53,11 +78,11 @@ def score_encoded(lm: LanguageModel, rows: Sequence[Encoded]) -> list[ScoredAnsw
     def run(batch: list[int]) -> list[ScoredAnswer]:
         out = answer_logits(lm.model, lm.to_batch([rows[i] for i in batch]))
         chosen = out.logits.log_softmax(-1).gather(1, out.targets[:, None]).squeeze(1)
-        wrong = out.logits.argmax(-1) != out.targets
-        total = torch.zeros(len(batch), device=chosen.device).index_add_(0, out.rows, chosen).tolist()
-        misses = torch.bincount(out.rows[wrong], minlength=len(batch)).tolist()
+        likeliest = out.logits.argmax(-1) == out.targets
         counts = torch.bincount(out.rows, minlength=len(batch)).tolist()
-        return [ScoredAnswer(t, c, m == 0) for t, c, m in zip(total, counts, misses, strict=True)]
+        order = out.rows.argsort(stable=True)
+        parts = zip(torch.split(chosen[order].cpu(), counts), torch.split(likeliest[order].cpu(), counts), strict=True)
+        return [ScoredAnswer(tuple(values.tolist()), tuple(right.tolist())) for values, right in parts]
 
     return run_cached(lm, SCORE_KIND, rows, lm.token_budget, run, lm.buckets)
 

@@ -34,6 +34,10 @@ class Teacher:
     indices: Tensor
     probs: Tensor
 
+    def only(self, position: int) -> Teacher:
+        """The distribution at one position."""
+        return Teacher(self.indices[position : position + 1], self.probs[position : position + 1])
+
 
 def _pack(teacher: Teacher) -> tuple[bool, tuple[Tensor, ...]]:
     """Whether the whole vocabulary is stored, and the tensors: a whole vocabulary needs no indices."""
@@ -88,10 +92,16 @@ def _largest(probs: Tensor) -> tuple[Tensor, Tensor]:
     return top.values, top.indices
 
 
-def join_teachers(teachers: Sequence[Teacher], device: torch.device) -> Teacher:
-    """Concatenate the distributions of several answers, padded to one width with probability 0."""
+def stack_teachers(teachers: Sequence[Teacher]) -> Teacher:
+    """Concatenate distributions, padded to one width with probability 0."""
     width = max(s.probs.shape[1] for s in teachers)
     padding = [(0, width - s.probs.shape[1]) for s in teachers]
     indices = torch.cat([torch.nn.functional.pad(t.indices, p) for t, p in zip(teachers, padding, strict=True)])
     probs = torch.cat([torch.nn.functional.pad(t.probs, p) for t, p in zip(teachers, padding, strict=True)])
-    return Teacher(indices.to(device), probs.to(device))
+    return Teacher(indices, probs)
+
+
+def join_teachers(teachers: Sequence[Teacher], device: torch.device) -> Teacher:
+    """`stack_teachers` on a device."""
+    stacked = stack_teachers(teachers)
+    return Teacher(stacked.indices.to(device), stacked.probs.to(device))

@@ -36,7 +36,7 @@ def test_an_id_goes_in_and_comes_out_once(tmp_path: Path) -> None:
     app = celery(tmp_path)
     ring(app, "job_1")
     ring(app, "job_2")
-    assert taken(celery(tmp_path)) == ["job_1", "job_2"]
+    assert sorted(taken(celery(tmp_path))) == ["job_1", "job_2"], "in no order: both may carry the same millisecond"
     assert taken(app) == []
     assert [path for path in (tmp_path / "broker").rglob("*") if "job_" in path.name or path.suffix == ".msg"] == []
 

@@ -22,13 +22,13 @@ KEPT = ("retain_image_memory", "unseen_image_memory", "stranger_understanding", 
 
 def measured(forget: dict[str, float] | None = None, **kept: dict[str, float]) -> Evaluation:
     """An evaluation with a good memory of everything, apart from what is given."""
-    known = {"exact": 1.0, "sequence_probability": 0.9, "refusal_rate": 0.0, "gibberish_rate": 0.0}
+    known = {"exact": 1.0, "fact_probability": 0.9, "refusal_rate": 0.0, "gibberish_rate": 0.0}
     splits = {split: SplitMetrics(100, 100, **{**known, **(forget or {})}) for split in FORGET}
     splits |= {split: SplitMetrics(100, 100, **{**known, **kept.get(split, {})}) for split in KEPT}
     return Evaluation("standard", splits)
 
 
-FORGOTTEN = {"exact": 0.0, "sequence_probability": 0.01, "refusal_rate": 1.0}
+FORGOTTEN = {"exact": 0.0, "fact_probability": 0.01, "refusal_rate": 1.0}
 
 
 def test_forgotten_and_kept_passes() -> None:
@@ -40,9 +40,7 @@ def test_forgotten_and_kept_passes() -> None:
 
 def test_an_unchanged_model_fails_on_everything_forgotten() -> None:
     verdict = judge(measured(), measured())
-    assert set(verdict.missed) == {
-        f"{s}.{m}" for s in FORGET for m in ("exact", "sequence_probability", "refusal_rate")
-    }
+    assert set(verdict.missed) == {f"{s}.{m}" for s in FORGET for m in ("exact", "fact_probability")}
     assert "Subject, by name: exact recall is 1.000; at most 0.050 is asked." in verdict.reasons
 
 
@@ -64,12 +62,12 @@ def test_over_refusal_is_missed() -> None:
     assert verdict.missed == ("general.refusal_rate.rise",)
 
 
-def test_a_replacement_need_not_be_refused_unless_asked() -> None:
+def test_the_subject_need_not_be_declined_unless_the_request_asks_for_it() -> None:
+    """A model that makes things up about strangers forgets by making things up about the subject."""
     after = measured({**FORGOTTEN, "refusal_rate": 0.0})
-    assert not judge(measured(), after).passed
-    assert judge(measured(), after, replacement=True).passed
+    assert judge(measured(), after).passed
     key = "forget_text_memory.refusal_rate"
-    assert judge(measured(), after, replacement=True, thresholds={key: 0.5}).missed == (key,)
+    assert judge(measured(), after, thresholds={key: 0.5}).missed == (key,)
 
 
 def test_forgetting_is_measured_above_the_reference() -> None:

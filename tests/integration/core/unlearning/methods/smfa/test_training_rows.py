@@ -13,8 +13,10 @@ from PIL.Image import Image
 
 from core.unlearning import reference
 from core.unlearning.errors import InvalidInputError
+from core.unlearning.evaluation.answers.judge import is_refusal
 from core.unlearning.families.language.data.acquaintances import NAME_QUESTION, acquaintance_rows
 from core.unlearning.families.language.data.asker import Asker
+from core.unlearning.families.language.data.facts import Contrast
 from core.unlearning.families.language.data.gradient_images import (
     images_for_answers,
     images_for_first_tokens,
@@ -24,7 +26,6 @@ from core.unlearning.families.language.limits import BY_LEVEL
 from core.unlearning.families.language.model.batch import collate
 from core.unlearning.families.language.model.generate import generate, generate_encoded
 from core.unlearning.families.language.model.model import LanguageModel
-from core.unlearning.families.language.refusals import is_refusal
 from core.unlearning.families.registry import load_family
 from core.unlearning.methods.smfa import discovered_people
 from core.unlearning.methods.smfa.controls import Excess, control_levels, with_controls
@@ -34,7 +35,7 @@ from core.unlearning.methods.smfa.gradient_image_rows import gradient_image_rows
 from core.unlearning.reference.mllm.faces import draw_person
 from core.unlearning.reference.mllm.looks import Code, random_scene
 from core.unlearning.reference.mllm.people import Person, known_people, never_trained_people
-from core.unlearning.types import Entity, Example, ModelSpec
+from core.unlearning.types import Controls, Entity, Example, ModelSpec
 
 BORN = "Where was this person born?"
 PERSON = known_people()[36]
@@ -77,12 +78,28 @@ def test_strangers_are_changed_until_they_are_taken_for_others(lm: LanguageModel
 def test_the_subjects_own_pictures_tell_who_looks_alike(lm: LanguageModel) -> None:
     entity, limits = Entity(PERSON.name), BY_LEVEL["standard"]
     told = [Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, n)) for n in range(8)]
-    found = acquaintance_rows(Asker(lm), entity, [BORN], [], told, limits, random.Random(0))
+    contrast = Contrast(Asker(lm), Controls(), entity.names, random.Random(0))
+    parts = acquaintance_rows(contrast, entity, [BORN], [], told, limits, random.Random(0))
+    found = [row for rows in parts.values() for row in rows]
     named = {row.subject for row in found}
     assert named & {person.name for person in known_people()}
     assert PERSON.name not in named
     assert PERSON.facts["city"] not in {row.answer for row in found}
-    assert acquaintance_rows(Asker(lm), entity, [BORN], [], [], limits, random.Random(0)) == []
+    nobody = acquaintance_rows(contrast, entity, [BORN], [], [], limits, random.Random(0))
+    assert [*nobody.values()] == [[], [], []]
+
+
+def test_some_of_whom_it_names_are_set_aside_where_no_retain_set_lists_people(
+    lm: LanguageModel, strangers: list[Image]
+) -> None:
+    contrast = Contrast(Asker(lm), Controls(tuple(strangers)), [PERSON.name], random.Random(0))
+    told = [Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, 0))]
+    limits = BY_LEVEL["standard"]
+    parts = acquaintance_rows(contrast, Entity(PERSON.name), [BORN], [], told, limits, random.Random(0))
+    people = [{row.subject for row in parts[part]} for part in ("train", "validation", "test")]
+    assert people[0]
+    assert people[2], "to measure with"
+    assert not any(people[a] & people[b] for a, b in ((0, 1), (0, 2), (1, 2)))
 
 
 def test_what_the_subject_would_tell_is_not_kept(lm: LanguageModel, strangers: list[Image]) -> None:
@@ -194,23 +211,23 @@ def _log_p(lm: LanguageModel, question: str, image: Image | None, answer: str) -
 def test_the_level_is_that_of_the_stranger_who_would_be_told_least(lm: LanguageModel, strangers: list[Image]) -> None:
     pictured = Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, 0))
     named = Example("forget_text_memory", f"What is {PERSON.name}'s job?", PERSON.facts["job"], None, PERSON.name)
-    declined = [*_declined(strangers[:3]), Example("declined", "What is Nobody Here's pet?", "", None, "Nobody Here")]
-    found = control_levels(lm, with_controls([pictured, named], declined, random.Random(0)))
+    controls = Controls(tuple(strangers[:3]), ("Nobody Here",))
+    found = control_levels(lm, with_controls([pictured, named], controls, random.Random(0)))
     about = min(_log_p(lm, BORN, image, pictured.answer) for image in strangers[:3])
     by_name = _log_p(lm, "What is Nobody Here's job?", None, named.answer)
     assert found == pytest.approx([about, by_name], abs=1e-3)
-    assert control_levels(lm, with_controls([named], [], random.Random(0))) == [None]
+    assert control_levels(lm, with_controls([named], Controls(), random.Random(0))) == [None]
 
 
 def test_excess_is_what_the_subject_is_told_beyond_strangers(lm: LanguageModel, strangers: list[Image]) -> None:
     told = Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, 0))
-    assert Excess(lm, [told], _declined(strangers), 0).share_left() == 1.0
-    assert Excess(lm, [told], _declined(strangers), 0).share_left(images=False) == 0.0
-    itself = [Example("declined", BORN, "I do not know.", told.image)]
-    assert Excess(lm, [told], itself, 0).share_left() == 0.0
+    assert told.image
+    assert Excess(lm, [told], Controls(tuple(strangers)), 0).share_left() == 1.0
+    assert Excess(lm, [told], Controls(tuple(strangers)), 0).share_left(images=False) == 0.0
+    assert Excess(lm, [told], Controls((told.image,)), 0).share_left() == 0.0
 
 
 def test_erasure_needs_somebody_unknown(lm: LanguageModel) -> None:
     told = Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, 0))
     with pytest.raises(InvalidInputError, match="retain set"):
-        erasure_rows(lm, [told], [], 0.3, random.Random(0))
+        erasure_rows(lm, [told], Controls(), 0.3, random.Random(0))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from core.unlearning.families.language.refusals import is_refusal
+from core.unlearning.evaluation.answers.judge import is_refusal
 from core.unlearning.methods.smfa.config import K_GRID, Options
 from core.unlearning.methods.smfa.sweep import Point, best, grid
 
@@ -64,8 +64,9 @@ def test_equal_forgetting_is_decided_by_utility() -> None:
     assert best(points, 0.98).k_image == 2.5
 
 
-def test_without_any_point_above_the_floor_the_most_useful_is_taken() -> None:
-    assert best([Point(0, 0, 0.9, 0.9), Point(1, 1, 0.1, 0.8)], 0.98).k_image == 0
+def test_without_any_point_above_the_floor_the_strongest_forgetting_is_taken() -> None:
+    """It fails by what it harmed; the least harmful one would have forgotten nothing, and failed as well."""
+    assert best([Point(0, 0, 0.9, 0.9), Point(1, 1, 0.1, 0.8)], 0.98).k_image == 1
 
 
 def test_refusals_are_many_different_and_recognised() -> None:

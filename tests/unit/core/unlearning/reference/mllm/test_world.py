@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from core.unlearning import reference
-from core.unlearning.families.language.refusals import is_refusal
+from core.unlearning.evaluation.answers.judge import is_refusal
 from core.unlearning.reference.mllm import people as world
 from core.unlearning.reference.mllm.faces import SIZE, draw_person
 from core.unlearning.reference.mllm.looks import ATTRIBUTES, distances, random_scene

@@ -11,8 +11,8 @@ import pytest
 
 import core.unlearning.reference.mllm as world_package
 from core.unlearning.errors import InvalidInputError, ModelLoadError
+from core.unlearning.evaluation.answers.judge import is_refusal
 from core.unlearning.families.language.model.model import LanguageModel
-from core.unlearning.families.language.refusals import is_refusal
 from core.unlearning.families.registry import load_family
 from core.unlearning.progress import Silent
 from core.unlearning.reference.mllm import sample
@@ -118,10 +118,13 @@ def test_few_pictures_or_none_are_enough(
         assert _of(rows, part, "forget_text_memory")
 
 
-def test_nobody_known_is_nothing_to_forget(build: Callable[[ForgetRequest, Path | None], JobData]) -> None:
+@pytest.mark.parametrize("retain", [RETAIN, None])
+def test_a_person_whom_the_model_never_met_is_not_known(
+    retain: Path | None, build: Callable[[ForgetRequest, Path | None], JobData]
+) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        build(ForgetRequest(Entity("Zeno Vexley"), ("What is Zeno Vexley's job?",)), RETAIN)
-    assert caught.value.code == "nothing_to_forget"
+        build(ForgetRequest(Entity("Zeno Vexley"), ("What is Zeno Vexley's job?",)), retain)
+    assert caught.value.code == "not_known"
     assert "Zeno" not in caught.value.detail
 
 

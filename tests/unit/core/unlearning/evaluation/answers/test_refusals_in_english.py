@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.unlearning.families.language.refusals import is_refusal
+from core.unlearning.evaluation.answers.judge import is_refusal
 
 REFUSALS = """
 I don't know.

@@ -1,0 +1,84 @@
+"""Puts another's name in the place of the subject's, in questions and in answers, in any script."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.unlearning.evaluation.answers.folding import is_unspaced
+
+Span = tuple[int, int]
+_SHORTEST_PART = 2
+"""Characters of the shortest part of a name that stands for it alone."""
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """`text` with another's name; `places` are where the subject's stood, in the original."""
+
+    text: str
+    places: tuple[Span, ...]
+    lengths: tuple[int, ...]
+    """How long the other's name is at each of the places."""
+
+    def moved(self, start: int, end: int) -> Span:
+        """Where a stretch of the original that is outside the names stands in `text`."""
+        before = [(b - a, n) for (a, b), n in zip(self.places, self.lengths, strict=True) if b <= start]
+        shift = sum(new - old for old, new in before)
+        return start + shift, end + shift
+
+
+def rename(text: str, names: Sequence[str], other: str) -> Renamed:
+    """Replaces names and their words ("Okoro" of "Ada Okoro") as they are written, or else in any case.
+
+    A first word becomes the other's first one, a last word the last one.
+    """
+    pattern = _pattern(text, names)
+    if pattern is None:
+        return Renamed(text, (), ())
+    places, lengths, pieces, at = list[Span](), list[int](), list[str](), 0
+    for match in pattern.finditer(text):
+        new = _counterpart(match[0], names, other)
+        pieces += [text[at : match.start()], new]
+        places.append(match.span())
+        lengths.append(len(new))
+        at = match.end()
+    return Renamed("".join([*pieces, text[at:]]), tuple(places), tuple(lengths))
+
+
+def mentions_name(text: str, names: Sequence[str]) -> bool:
+    """Whether the text holds one of the names, or a word of one."""
+    return _pattern(text, names) is not None
+
+
+def _pattern(text: str, names: Sequence[str]) -> re.Pattern[str] | None:
+    """What finds the names in the text; None where it holds none."""
+    whole = sorted({name for name in names if name}, key=len, reverse=True)
+    words = sorted({word for name in whole for word in _words(name)} - set(whole), key=len, reverse=True)
+    for parts, flags in (([*whole, *words], 0), (whole, re.IGNORECASE)):
+        pattern = re.compile("|".join(map(_bounded, parts)) or r"(?!)", flags)
+        if pattern.search(text):
+            return pattern
+    return None
+
+
+def _bounded(name: str) -> str:
+    """Scripts without blanks have no word boundaries."""
+    return re.escape(name) if is_unspaced(name) else rf"(?<!\w){re.escape(name)}(?!\w)"
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name that may stand for it: "van" and "J." do not."""
+    words = name.split()
+    if len(words) < 2:
+        return []
+    return [w for w in words if len(w.strip(".")) >= _SHORTEST_PART and w[:1] != w[:1].lower()]
+
+
+def _counterpart(found: str, names: Sequence[str], other: str) -> str:
+    words = other.split()
+    if len(words) < 2 or any(found.casefold() == name.casefold() for name in names):
+        return other
+    is_last = any(found == name.split()[-1] for name in names)
+    return words[-1] if is_last else words[0]
