@@ -19,7 +19,7 @@ from core.unlearning.types import Example, Split
 
 def clusters(examples: Sequence[Example]) -> tuple[int, ...]:
     """The number of each example's cluster: those that ask with one picture; without, those that are one question
-    in several wordings, and those about one subject that have the same answer.
+    in several wordings, and those about one subject whose answers tell the same facts.
     """
     numbers: dict[Hashable, int] = {}
     edges = [(n, numbers.setdefault(tie, len(numbers))) for n, example in enumerate(examples) for tie in _ties(example)]
@@ -48,5 +48,5 @@ def _ties(example: Example) -> list[Hashable]:
     if example.image is not None:
         return [(example.split, id(example.image))]
     asked = (example.split, example.subject, "asked", *words(without_frame(example.question)))
-    told = (example.split, example.subject, "told", *words(example.answer))
+    told = (example.split, example.subject, "told", *words(" ".join(sorted(example.facts)) or example.answer))
     return [asked, told] if example.subject else [asked]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -42,6 +43,14 @@ def test_questions_with_one_answer_about_one_subject_go_together() -> None:
     assert len(set(clusters([born, home]))) == 1
     assert len(set(clusters([born, named("Where was he born?", "Lima.", "Bo Marsh")]))) == 2
     assert len(set(clusters([named("Capital of Peru?", "Lima", None), named("Home?", "Lima", None)]))) == 2
+
+
+def test_sentences_that_tell_the_same_fact_go_together() -> None:
+    born = Example("forget_text_memory", "Where was she born?", "She was born in Lima.", subject="Ada", facts=("Lima",))
+    home = replace(born, question="Where is she from?", answer="Ada comes from Lima!")
+    job = replace(born, question="Who is she?", answer="A baker from Lima.", facts=("baker", "Lima"))
+    assert len(set(clusters([born, home]))) == 1
+    assert len(set(clusters([born, home, job]))) == 2
 
 
 def test_what_ties_two_ties_all_of_them() -> None:
