@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from client.cli import model_check
+from client.cli import model_check, prepare
 from client.cli.context import JsonFlag, connect, out, print_json
 from client.cli.exits import USAGE, CommandError
 
@@ -71,6 +71,7 @@ def register_model(
 
 
 models_app.command("check")(model_check.check_model)
+models_app.command("prepare")(prepare.prepare_model)
 
 
 def methods(context: typer.Context, json: JsonFlag = False) -> None:
