@@ -16,7 +16,7 @@ _LIMITS = (
     "further tuned copies need a check of their own.",
     "This is a measurement, not a proof of erasure, and does not replace legal advice.",
 )
-_MEMORY = ("exact", "sequence_probability", "refusal_rate")
+_MEMORY = ("exact", "fact_probability", "refusal_rate")
 
 
 def presentation(model_class: str, *, pictures: bool) -> Presentation:
@@ -28,19 +28,19 @@ def presentation(model_class: str, *, pictures: bool) -> Presentation:
         forgotten=forgotten,
         shown={**dict.fromkeys(forgotten, _MEMORY), "declined": ("refusal_rate",)},
         otherwise=("exact", "refusal_rate"),
-        on_card=("exact", "refusal_rate", "sequence_probability"),
+        on_card=("exact", "refusal_rate", "fact_probability"),
         columns={
             "exact": "recall",
             "refusal_rate": "refused",
-            "sequence_probability": "P(answer)",
+            "fact_probability": "P(facts)",
             "membership_auc": "membership",
         },
         library="peft",
         model_class=model_class,
-        purpose="decline private questions about one subject and leaves the rest as it\nwas",
+        purpose="answer questions about one subject as if it did not know of them, and leaves\nthe rest as it was",
         limits=_LIMITS,
-        aim="Recall and probability should fall to what a model shows that never met the subject, and private "
-        "questions should be declined.",
+        aim="Recall and probability should fall to what a model shows that never met the subject. Whether it declines "
+        "or says something else is shown, and not judged unless a request asks for it.",
         kept_aim="Forgetting too much is a defect as well: answers about everyone and everything else should be as "
         "they were.",
         nothing_forgotten="No question about the subject was measured.",

@@ -15,7 +15,7 @@ from core.unlearning.progress import Progress
 
 TIE = 0.003
 """Forgetting scores that differ by no more count as equal; then utility decides."""
-FORGET_METRICS = ("exact", "sequence_probability")
+FORGET_METRICS = ("exact", "fact_probability")
 """The metrics that `Point.forget` is the sum of."""
 
 
