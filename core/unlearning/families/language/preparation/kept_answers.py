@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from core.unlearning.progress import SILENT
 
 _EVERY = 20.0
 """Seconds between two savings."""
-_PART = "answers"
+_SAMPLE = 16
+"""Values of each tensor by which a model is told from others."""
 
 
 class FolderCheckpoints:
@@ -41,10 +43,19 @@ class FolderCheckpoints:
 
 @contextmanager
 def keeping_answers(lm: LanguageModel, folder: Path) -> Iterator[None]:
-    """Inside, no question is asked that an earlier run has asked; what ends it, the answers are saved."""
-    lm.answer_cache = cache = AnswerCache(FolderCheckpoints(folder), SILENT, _PART)
+    """Inside, nothing is asked again that an earlier run has asked this model. Answers are saved, whatever ends it."""
+    lm.answer_cache = cache = AnswerCache(FolderCheckpoints(folder), SILENT, f"answers-{fingerprint(lm)}")
     try:
         yield
     finally:
         lm.answer_cache = None
         cache.save()
+
+
+def fingerprint(lm: LanguageModel) -> str:
+    """The same for the same weights, by the first values of each tensor; another for weights trained further."""
+    digest = hashlib.sha256()
+    for name, weights in lm.model.named_parameters():
+        values = weights.detach().flatten()[:_SAMPLE].float().tolist()
+        digest.update(f"{name} {tuple(weights.shape)} {values}\n".encode())
+    return digest.hexdigest()[:16]

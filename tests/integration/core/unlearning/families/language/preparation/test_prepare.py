@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from core.unlearning import reference
 from core.unlearning.errors import InvalidInputError
@@ -16,6 +17,7 @@ from core.unlearning.families.language.data.retain_list import RetainLine, read_
 from core.unlearning.families.language.data.retain_set import read
 from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.families.language.preparation import named
+from core.unlearning.families.language.preparation.kept_answers import fingerprint
 from core.unlearning.families.language.preparation.prepare import Prepared, prepare
 from core.unlearning.families.language.preparation.sources import Listed
 from core.unlearning.families.registry import load_family
@@ -160,6 +162,17 @@ def test_a_stopped_run_goes_on_and_comes_to_the_same(
     assert sum(before) + sum(after) == in_all
     assert again.rows == made.rows
     assert (out / "examples.jsonl").read_bytes() == (made.folder / "examples.jsonl").read_bytes()
+
+
+def test_answers_of_a_model_are_not_taken_for_those_of_one_trained_further(lm: LanguageModel) -> None:
+    before, weights = fingerprint(lm), next(lm.model.parameters())
+    saved = weights.detach().clone()
+    with torch.no_grad():
+        weights += 0.25
+        after = fingerprint(lm)
+        weights.copy_(saved)
+    assert after != before
+    assert fingerprint(lm) == before
 
 
 def test_what_cannot_be_done_is_said_before_anything_is_asked(
