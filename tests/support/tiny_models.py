@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import transformers
 from PIL import Image
 
+from core.unlearning.families.language.data import facts, known
+from core.unlearning.families.language.data.facts import Contrast, Known
 from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.families.registry import families, load_family
-from core.unlearning.types import Entity, ForgetRequest, ModelSpec, Retain
+from core.unlearning.types import Entity, Example, ForgetRequest, ModelSpec, Retain
 from tests.support import tiny_language_models, tiny_multimodal_models
 
 _MODELS = {"mllm": tiny_multimodal_models, "llm": tiny_language_models}
@@ -35,6 +39,19 @@ def load(spec: ModelSpec, precision: str = "auto") -> LanguageModel:
     lm: LanguageModel = load_family(spec.family).load(spec, precision=precision)
     lm.max_new_tokens = 4
     return lm
+
+
+@contextmanager
+def taken_as_known() -> Iterator[None]:
+    """Models of random weights know nobody; inside, all that they say of a subject counts as known."""
+
+    def all_of_it(_: LanguageModel, examples: Sequence[Example], __: Contrast) -> list[Known]:
+        return [Known((example.answer,), 0.0, 1.0) for example in examples]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(known, "stands_out", lambda *_: True)
+        patch.setattr(facts, "facts_of", all_of_it)
+        yield
 
 
 def stock(spec: ModelSpec) -> Any:

@@ -82,13 +82,13 @@ def model_check(model: ModelSpec) -> ModelCheck:
 
 def _methods(family: FamilyInfo) -> Iterator[MethodCheck]:
     for info in catalogue().values():
-        if family.name in info.families and (family.uses_pictures or not info.needs_images):
-            yield MethodCheck(info.name, info.title, tuple(_needs(info)))
+        if family.name in info.families:
+            yield MethodCheck(info.name, info.title, tuple(_needs(info, family)))
 
 
-def _needs(info: MethodInfo) -> Iterator[str]:
+def _needs(info: MethodInfo, family: FamilyInfo) -> Iterator[str]:
     needs = {
-        "pictures of the subject": info.needs_images,
+        "pictures of the subject": info.needs_images and family.uses_pictures,
         "the subject's name": info.needs_names,
         "a name or prompts": info.needs_words and not info.needs_names,
     }

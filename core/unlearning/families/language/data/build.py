@@ -56,7 +56,7 @@ class _Request:
             prompts=_prompts(lm, request.prompts),
             images=[decode(data, index) for index, data in enumerate(request.images)],
             modalities=request.modalities,
-            retained=read(retain_set, request.entity.names),
+            retained=read(retain_set, request.entity.names, pictures=lm.sees),
             limits=BY_LEVEL[request.level],
             rng=random.Random(seed),  # noqa: S311
         )
@@ -102,7 +102,7 @@ def keep_examples(
 ) -> dict[Part, list[Example]]:
     """The registered retain set by part, but for what is about these names."""
     rng = random.Random(seed)  # noqa: S311
-    return keep_set.registered_rows(Asker(lm), read(retain_set, names), BY_LEVEL[level], rng)
+    return keep_set.registered_rows(Asker(lm), read(retain_set, names, pictures=lm.sees), BY_LEVEL[level], rng)
 
 
 def _forget(asked: _Request) -> tuple[Contrast, Parts]:

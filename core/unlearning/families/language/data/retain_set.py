@@ -28,13 +28,17 @@ class RetainRow:
     subject: str | None
 
 
-def read(folder: Path | None, forgotten: Iterable[str]) -> list[RetainRow]:
-    """All rows that are not about the forgotten names. Raises `ModelLoadError` (`invalid_retain_set`) with the line."""
+def read(folder: Path | None, forgotten: Iterable[str], *, pictures: bool = True) -> list[RetainRow]:
+    """All rows that are not about the forgotten names. `pictures`: whether the model sees any.
+
+    Raises `ModelLoadError` (`invalid_retain_set`) with the line.
+    """
     if folder is None:
         return []
-    names, cache = list(forgotten), dict[str, Image]()
-    lines = read_list(folder).items()
-    return [_row(line, folder, number, cache) for number, line in lines if not _is_about(line, names)]
+    names, cache, lines = list(forgotten), dict[str, Image](), read_list(folder)
+    if not pictures and any(line.image is not None for line in lines.values()):
+        raise invalid("it has pictures, which the model does not see")
+    return [_row(line, folder, number, cache) for number, line in lines.items() if not _is_about(line, names)]
 
 
 def _is_about(line: RetainLine, names: list[str]) -> bool:

@@ -41,7 +41,7 @@ from core.unlearning.patches.verify import verify
 from core.unlearning.progress import Silent
 from core.unlearning.types import Example, ForgetRequest, JobData, ModelSpec
 from tests.support.patches import SIGNER
-from tests.support.tiny_models import EVERY, FAMILIES, SIMPLE, a_request, load, save, stock
+from tests.support.tiny_models import EVERY, FAMILIES, SIMPLE, a_request, load, save, stock, taken_as_known
 
 pytestmark = pytest.mark.slow
 METHODS = [info for info in catalogue().values() if {*FAMILIES} & {*info.families}]
@@ -107,7 +107,8 @@ def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     family: str = request.param
     spec = save(family, SIMPLE[family], tmp_path_factory.mktemp("base"))
     lm, asked = load(spec), a_request(family, ["Where was this person born?"])
-    return Tiny(spec, asked, lm, load_family(family).build_data(lm, asked, None, Silent(), 0))
+    with taken_as_known():
+        return Tiny(spec, asked, lm, load_family(family).build_data(lm, asked, None, Silent(), 0))
 
 
 def _options(info: MethodInfo, **more: Any) -> Any:
@@ -220,7 +221,8 @@ def test_the_vector_that_task_arithmetic_subtracts_is_not_kept(tiny: Tiny, tmp_p
 def test_a_job_with_a_baseline_ships_its_patch_and_a_report_that_shows_its_losses(tiny: Tiny, tmp_path: Path) -> None:
     options = {"steps": 2, "batch": 2, "rank": 4, "lr": 1e-2}
     method = "task-arithmetic"
-    run_job(JobSetup("job_1", tiny.spec, method, tmp_path, SIGNER), tiny.request, options)
+    with taken_as_known():
+        run_job(JobSetup("job_1", tiny.spec, method, tmp_path, SIGNER), tiny.request, options)
     assert verify(tmp_path / "patch.zip").ok
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["method"], len(report["details"]["losses"]["forgetting"])) == (method, 2)

@@ -137,8 +137,9 @@ def test_models_that_see_nothing_have_no_use_for_pictures(tmp_path: Path) -> Non
     check = checked(retain_set(tmp_path), family="llm")
     assert finding(check, "retain_set") == ("invalid", "It has pictures, which models of family llm do not see.")
     assert not [found.split for found in check.splits if "image" in found.split or "understanding" in found.split]
-    assert "mmunlearner" not in {method.name for method in check.methods}
-    assert "mmunlearner" in {method.name for method in checked().methods}
+    of_family, of_pictures = ({m.name: m.needs for m in one.methods} for one in (check, checked()))
+    assert of_family.keys() == of_pictures.keys()
+    assert (of_family["mmunlearner"], of_pictures["mmunlearner"]) == ((), ("pictures of the subject",))
 
 
 def test_defaults_with_which_no_job_can_be_planned_are_told() -> None:

@@ -29,7 +29,7 @@ from core.unlearning.methods.smfa.recipe import Recipe
 from core.unlearning.progress import Silent
 from core.unlearning.types import Example, JobData, ModelSpec
 from tests.support.patches import SIGNER
-from tests.support.tiny_models import EVERY, FAMILIES, SIMPLE, WIDE, a_request, load, png, save, stock
+from tests.support.tiny_models import EVERY, FAMILIES, SIMPLE, WIDE, a_request, load, png, save, stock, taken_as_known
 
 pytestmark = pytest.mark.slow
 PROMPTS = ("Where was this person born?", "What is Ada Okoro's job?")
@@ -37,7 +37,8 @@ OPTIONS = {"steps": 2, "anchor_steps": 2, "batch": 2, "anchor_batch": 3, "rank":
 
 
 def _job(spec: ModelSpec, lm: LanguageModel, workdir: Path, **options: Any) -> JobData:
-    data = load_family(spec.family).build_data(lm, a_request(spec.family, PROMPTS), None, Silent(), 0)
+    with taken_as_known():
+        data = load_family(spec.family).build_data(lm, a_request(spec.family, PROMPTS), None, Silent(), 0)
     METHOD.run(lm, data, Options.model_validate({**OPTIONS, **options}), JobContext(workdir))
     return data
 
@@ -131,7 +132,8 @@ def test_a_job_on_a_4_bit_base_measures_the_patch_that_it_ships(family: str, tmp
     spec, options = save(family, WIDE[family], tmp_path / "base"), {**OPTIONS, "precision": "4bit"}
     (tmp_path / "work").mkdir()
     setup = JobSetup("job_1", spec, "smfa", tmp_path / "work", SIGNER)
-    outcome = run_job(setup, a_request(family, PROMPTS), options)
+    with taken_as_known():
+        outcome = run_job(setup, a_request(family, PROMPTS), options)
     asked = outcome.evaluation["splits"]["forget_text_memory"]["metrics"]["probability"]
     assert asked["before"] != asked["after"]
 
