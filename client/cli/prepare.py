@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from core.unlearning.types import ModelSpec, Part
 
 _PARTS: tuple[Part, ...] = ("train", "validation", "test")
+_FAMILIES = ("mllm", "llm")
 _SEES = ("vision_config", "vision_tower", "mm_vision_tower", "image_token_id", "image_token_index")
 """What the configuration of a model has one of that sees."""
 
@@ -44,6 +45,10 @@ def prepare_model(
     if pictures is None and names is None:
         raise exits.CommandError("pass --pictures DIR, --names FILE, or both", exits.USAGE)
     spec = _spec(context, model, family)
+    if spec.family not in _FAMILIES:
+        raise exits.CommandError(
+            f"a retain set is prepared for families {' and '.join(_FAMILIES)}, not for {spec.family!r}", exits.USAGE
+        )
     if spec.family == "llm" and pictures is not None:
         raise exits.CommandError("models of family llm see no pictures: pass --names alone", exits.USAGE)
     from core.unlearning.errors import UnlearningError
@@ -85,16 +90,11 @@ def _family_of(folder: Path) -> str:
 
 
 def _load(spec: ModelSpec, precision: str) -> LanguageModel:
-    from core.unlearning.families.language.family import LanguageFamily
-    from core.unlearning.families.registry import families, load_family
+    from core.unlearning.families.registry import load_family
 
-    found = load_family(spec.family) if spec.family in families() else None
-    if not isinstance(found, LanguageFamily):
-        raise exits.CommandError(
-            f"a retain set is prepared for families mllm and llm, not for {spec.family!r}", exits.USAGE
-        )
     say(f"loading {spec.id}")
-    return found.load(spec, precision=precision)
+    loaded: LanguageModel = load_family(spec.family).load(spec, precision=precision)
+    return loaded
 
 
 @contextmanager
