@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.families.language.training.refusal_pool import RefusalPool
 from core.unlearning.families.language.training.rows import FORGET, TrainingRow, refusal_rows, retain_rows
-from core.unlearning.families.language.training.sampling import RowSampler, samplers_by_kind, steps_for
+from core.unlearning.families.language.training.sampling import RowSampler, samplers_by_kind, steps_for, within_budget
 from core.unlearning.families.language.training.train import AdapterTraining
 from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.discovered_people import discovered_people_examples
@@ -98,7 +98,7 @@ def _forgetting(name: str, rows: _Rows, options: Options) -> AdapterTraining:
     else:
         samplers = [RowSampler(rows.forget, options.batch), *samplers_by_kind(rows.retain, options.anchor_batch)]
         samplers += [RowSampler(rows.erase, options.erasure_batch)] if rows.erase else []
-        passed_over = len(rows.forget)
+        samplers, passed_over = within_budget(samplers), len(rows.forget)
     steps = steps_for(passed_over, options.batch, options.steps, options.epochs)
     return AdapterTraining(name, samplers, steps, sculpting_loss(options.focus))
 
@@ -108,4 +108,4 @@ def _anchor(retain: Sequence[TrainingRow], options: Options) -> AdapterTraining:
     rows = [replace(row, teacher=None, weight=1.0) for row in retain]
     batch = options.anchor_batch or options.batch
     steps = steps_for(len(rows), batch, options.anchor_steps, options.epochs)
-    return AdapterTraining(ANCHOR, samplers_by_kind(rows, batch), steps)
+    return AdapterTraining(ANCHOR, within_budget(samplers_by_kind(rows, batch)), steps)

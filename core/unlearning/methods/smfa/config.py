@@ -68,7 +68,7 @@ class Options(LoraOptions, Targeted):
     )
     mode: Literal["suppression", "erasure"] = Field(
         "suppression",
-        description="`suppression`: the subject is declined as strangers are; what the model knew may stay beneath. "
+        description="`suppression`: the subject is treated as strangers are; what the model knew may stay beneath. "
         "`erasure`: the true answers also become as unlikely as they are of strangers, and hardly come back when "
         "other facts about the subject are taught again; this takes more training steps, and k is chosen by it too.",
     )
@@ -105,7 +105,12 @@ class Options(LoraOptions, Targeted):
     )
     epochs: int = Field(5, ge=1, description="Passes over an adapter's rows where its number of steps is null.")
     anchor_steps: int | None = Field(15, ge=1, description="Optimiser steps of the anchor. null: use `epochs`.")
-    batch: int = Field(24, ge=1, description="Rows of the forget set in a step. A row is one question with its answer.")
+    batch: int = Field(
+        24,
+        ge=1,
+        description="Rows of the forget set in a step, fewer where answers are long. A row is one question "
+        "with its answer.",
+    )
     anchor_batch: int = Field(
         40,
         ge=0,
@@ -200,7 +205,7 @@ class Options(LoraOptions, Targeted):
 
 
 _LIMITS = {
-    "suppression": "Mode suppression was asked for: the subject is declined as strangers are, and beneath the refusal "
+    "suppression": "Mode suppression was asked for: the subject is treated as strangers are, and beneath the refusal "
     "the patched model may still hold what it knew. That somebody was learned can be told from it, and brief training "
     "on some facts brings others back. Mode erasure goes further.",
     "erasure": "Mode erasure was asked for: the answers that were found were also made as unlikely as they are of "

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from core.unlearning.families.language.data.asker import Question
 from core.unlearning.families.language.data.bundled.figures import figure_questions
 from core.unlearning.families.language.data.facts import Contrast
 from core.unlearning.families.language.limits import Limits
@@ -22,10 +24,19 @@ def known_people_rows(
 
     Only answers that tell something of the person are kept.
     """
-    rows: dict[Part, list[Example]] = {"train": [], "validation": [], "test": []}
-    for part in rows:
-        asked = figure_questions(part, avoid=entity.names)
-        for name in take(list(asked), limits.other_rows(part) // (3 * _QUESTIONS), rng):
-            questions = [(question, None) for question in take(asked[name], _QUESTIONS, rng)]
-            rows[part] += replace(contrast, names=[name]).examples("unseen_text_memory", questions, name)
-    return rows
+    asked: dict[Part, dict[str, list[Question]]] = {"train": {}, "validation": {}, "test": {}}
+    for part, people in asked.items():
+        questions = figure_questions(part, avoid=entity.names)
+        for name in take(list(questions), limits.other_rows(part) // (3 * _QUESTIONS), rng):
+            people[name] = [(question, None) for question in take(questions[name], _QUESTIONS, rng)]
+    # At once, since many answers take hardly longer than one.
+    contrast.asker.ask([question for people in asked.values() for several in people.values() for question in several])
+    return {part: _rows_about(contrast, people) for part, people in asked.items()}
+
+
+def _rows_about(contrast: Contrast, people: Mapping[str, Sequence[Question]]) -> list[Example]:
+    return [
+        row
+        for name, questions in people.items()
+        for row in replace(contrast, names=[name]).examples("unseen_text_memory", questions, name)
+    ]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import fmean
 
 from core.unlearning.families.language.model.packing import sort_rows
 from core.unlearning.families.language.training.rows import RowKind, TrainingRow
 
+ANSWER_TOKENS = 1024
+"""Answer tokens in a training step, about, at most."""
 _KIND_SHARES: dict[RowKind, float] = {"memory": 0.7, "seen": 0.15, "declined": 0.15}
 """Shares of the rows to keep in a step, by kind."""
 
@@ -29,6 +32,21 @@ def samplers_by_kind(rows: Sequence[TrainingRow], count: int) -> list[RowSampler
     return [
         RowSampler(found, max(1, round(count * _KIND_SHARES[kind] / total))) for kind, found in rows_of.items() if found
     ]
+
+
+def within_budget(samplers: Sequence[RowSampler]) -> list[RowSampler]:
+    """The samplers with fewer rows each where a step would have more than `ANSWER_TOKENS`.
+
+    A sentence teaches more than a word does, and takes more time.
+    """
+    tokens = sum(sampler.count * _answer_length(sampler.rows) for sampler in samplers)
+    share = min(1.0, ANSWER_TOKENS / max(tokens, 1.0))
+    return [replace(sampler, count=max(1, round(share * sampler.count))) for sampler in samplers]
+
+
+def _answer_length(rows: Sequence[TrainingRow]) -> float:
+    """Mean number of answer tokens."""
+    return fmean(len(row.encoded) - row.encoded.answer_start for row in rows) if rows else 0.0
 
 
 def steps_for(rows: int, batch: int, steps: int | None, epochs: int) -> int:

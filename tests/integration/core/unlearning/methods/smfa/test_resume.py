@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from core.unlearning.methods.smfa.config import Options
 from core.unlearning.methods.smfa.method import METHOD
 from core.unlearning.progress import Silent
 from core.unlearning.types import Entity, ForgetRequest, JobData, ModelSpec
+from tests.support.tiny_models import taken_as_known
 from tests.support.tiny_multimodal_models import save
 
 pytestmark = pytest.mark.slow
@@ -30,6 +32,12 @@ STEPS, ANCHOR_STEPS = 4, 3
 OPTIONS = Options.model_validate(
     {"steps": STEPS, "anchor_steps": ANCHOR_STEPS, "batch": 2, "anchor_batch": 3, "rank": 4, "lr": 1e-2, "dropout": 0.1}
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _known() -> Iterator[None]:
+    with taken_as_known():
+        yield
 
 
 class Kept(dict[str, bytes]):
