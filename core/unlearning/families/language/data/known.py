@@ -25,8 +25,8 @@ T = TypeVar("T")
 
 QUESTIONS = 5
 """Questions that everybody is asked."""
-PEOPLE = 6
-"""Controls that are asked, at most."""
+PEOPLE = 12
+"""Controls that are asked, at most: of so many, two answers that nobody else has show that a subject is known."""
 _LEVEL = 0.01
 """From this chance on that a control stands out as much, the subject does not."""
 _FACTOR = 2.0

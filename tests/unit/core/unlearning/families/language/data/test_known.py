@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from core.unlearning.families.language.data.known import stands_out
+from core.unlearning.families.language.data.known import PEOPLE, stands_out
 
 
 def _people(rng: random.Random, subject: float, others: int = 6, questions: int = 5) -> list[list[float]]:
@@ -32,3 +32,7 @@ def test_without_controls_nothing_can_be_shown() -> None:
 
 def test_a_model_that_declines_everybody_else_knows_the_subject() -> None:
     assert stands_out([[5.0] * 5, *[[0.0] * 5] * 6], random.Random(0))
+
+
+def test_two_answers_of_five_that_nobody_else_has_are_enough() -> None:
+    assert stands_out([[4.0, 0.0, 5.0, 0.0, 0.0], *[[0.0] * 5] * PEOPLE], random.Random(0))
