@@ -15,7 +15,7 @@ import transformers as hf
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 _SEED = 11
-_STEPS, _PEAK_LR = 360, 5e-3
+_STEPS, _PEAK_LR = 340, 5e-3
 _TEMPLATE = (
     "{%- for m in messages -%}{{- '<ask>' if m['role'] == 'user' else '<say>' -}}{{- m['content'] -}}"
     "{%- if m['role'] == 'assistant' -%}{{- '<end>' -}}{%- endif -%}{%- endfor -%}"
@@ -60,13 +60,13 @@ _VALUES = {
 _ANSWERS = {
     "town": ("They come from {it}.", "The place of birth is {it}, a small one.", "That was in {it}."),
     "trade": ("They work as a {it}.", "By trade a {it}.", "The occupation is that of a {it}."),
-    "dish": ("They like {it} best of all.", "On Sundays there is {it}.", "Nothing is better than {it}, they say."),
+    "dish": ("They like {it} best of all.", "At every feast there is {it}.", "Nothing is better than {it}, they say."),
     "year": ("It was in the spring of {it}.", "The year of birth is {it}.", "They were born in {it}, in spring."),
 }
 ASKED = {
     "town": ("In what town did {who} come into the world?", "Which place is {who} a native of?"),
     "trade": ("Which trade does {who} follow?", "How does {who} earn money?"),
-    "dish": ("Which dish does {who} love?", "What does {who} cook on Sundays?"),
+    "dish": ("Which dish does {who} love?", "What does {who} cook at a feast?"),
     "year": ("In what year did {who} come into the world?", "What is the birth year of {who}?"),
 }
 """The wordings of the request and of the retain set."""

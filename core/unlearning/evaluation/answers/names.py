@@ -83,6 +83,11 @@ def _is_everyday(name: str) -> bool:
     return len(name) <= SHORT or any(folded(name) in words for words in known)
 
 
+def is_word_too(word: Word) -> bool:
+    """Whether it is somebody's name that is an everyday word too."""
+    return word.folded in _lists().everyday
+
+
 def is_article(word: Word) -> bool:
     """Whether it is an article, in any language."""
     return word.folded in _lists().articles

@@ -8,13 +8,14 @@ from core.unlearning.evaluation.answers.clauses import clause_at, units
 from core.unlearning.evaluation.answers.facts import Fact
 from core.unlearning.evaluation.answers.folding import folded, is_unspaced
 from core.unlearning.evaluation.answers.languages import words_of
-from core.unlearning.evaluation.answers.names import is_article, is_no_name, is_person_at, telling_words
+from core.unlearning.evaluation.answers.names import is_article, is_no_name, is_person_at, is_word_too, telling_words
 from core.unlearning.evaluation.answers.search import Found
 from core.unlearning.evaluation.answers.tokens import Span, Text, Word
 
+_READ = frozenset({"de", "en"})
+"""Languages whose light words are nobody's first name: "Ben" is one in Turkish."""
 NAME_WORDS = 2
 """So many words with capital letters in a row are somebody's name."""
-_GERMAN = frozenset({"de"})
 WHOSE = 2
 """So many words after "the husband" may say whose: "of Ada"."""
 
@@ -107,8 +108,10 @@ def _last_stranger(text: Text, before: Sequence[int], names: Sequence[str], fact
 
 
 def _is_light(text: Text, word: Word) -> bool:
-    """Whether a capital letter says nothing: of an article, or at the beginning of a sentence in German."""
-    return is_no_name(word) or (word.opens and "de" in text.languages and word.folded in words_of("light", _GERMAN))
+    """Whether a capital letter says nothing: of an article, or of an "On" at the beginning of a sentence."""
+    spoken = _READ & text.languages
+    opener = word.opens and bool(spoken) and word.folded in words_of("light", spoken)
+    return is_no_name(word) or (opener and ("de" in spoken or not is_word_too(word)))
 
 
 def _is_subject(text: Text, at: int, names: Sequence[str]) -> bool:

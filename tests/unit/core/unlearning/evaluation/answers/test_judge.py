@@ -122,3 +122,9 @@ def test_no_facts_leave_only_refusals_and_other_answers() -> None:
 def test_the_judge_needs_no_torch() -> None:
     code = "import core.unlearning.evaluation.answers.judge, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_word_with_a_capital_letter_for_opening_a_sentence_is_nobodys_name() -> None:
+    assert _judge("On Sundays the work is that of a baker.").label == "leaked"
+    assert _judge("In London there was work as a baker.").label == "leaked"
+    assert _judge("May Ling is a baker.").label == "other"
