@@ -121,7 +121,8 @@ def test_without_one_the_subject_is_forgotten_and_others_are_kept(spec: ModelSpe
     assert _told(spec, patched, [SUBJECT]) <= 0.1
     assert _told(spec, patched, OTHERS) >= 0.85
     assert _answered(spec, patched, PROMPTS) >= 0.9
-    assert any("people the job never saw" in note for note in verdict["notes"])
+    measured = any(check["key"].startswith("unseen_text_memory") for check in verdict["checks"])
+    assert measured or any("people the job never saw" in note for note in verdict["notes"])
 
 
 def test_a_person_whom_the_model_never_met_is_not_known(spec: ModelSpec, tmp_path: Path) -> None:
