@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from core.unlearning.evaluation.answers.denial import denies, is_denied
@@ -74,7 +75,12 @@ def is_refusal(answer: str, question: str = "") -> bool:
 def tells_any(answer: str, facts: Iterable[str]) -> bool:
     """Whether an answer holds one of the facts, of whomever it is said."""
     text = read(answer)
-    return any(search(text, parse_fact(fact, (), text.languages)) for fact in facts)
+    return any(search(text, _anybodys(fact, text.languages)) for fact in facts)
+
+
+@lru_cache(maxsize=4096)
+def _anybodys(fact: str, languages: frozenset[str]) -> Fact:
+    return parse_fact(fact, (), languages)
 
 
 def secret_facts(facts: Sequence[str], question: Text, names: Sequence[str]) -> list[Fact]:

@@ -82,7 +82,7 @@ class Contrast:
         """The facts that are not `COMMON` to the controls."""
 
         def share(fact: str) -> float:
-            return fmean(any(tells_any(said, [fact]) for said in answers) for answers in self.common)
+            return fmean(tells_any("\n".join(answers), [fact]) for answers in self.common)
 
         return tuple(fact for fact in facts if not self.common or share(fact) < COMMON)
 
