@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from PIL.Image import Image
@@ -9,11 +10,13 @@ from PIL.Image import Image
 from core.unlearning.evaluation.answers.judge import is_refusal
 from core.unlearning.families.language.model.generate import generate
 from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.model.score import score
 from core.unlearning.types import Example, Split
 
 Question = tuple[str, Image | None]
 _MAX_ROUNDS = 12
 """Rounds in which further refusal openers are looked for, at most."""
+_SURE = 0.5
 _SAMPLE = 8
 """Questions that are tried in a round."""
 
@@ -53,6 +56,14 @@ class Asker:
             self._refusals |= {self.lm.encoder.answer_ids(q, a, image=i is not None)[0] for q, i, a in declined}
             openings |= self._refusals
         return sorted(openings)
+
+    def sure(self, examples: Sequence[Example]) -> list[Example]:
+        """Those whose answers' tokens have a probability of at least `_SURE`, geometric mean.
+
+        What the model is not sure of changes its words with any change to the model, so that it shows no harm.
+        """
+        scores = score(self.lm, examples)
+        return [e for e, s in zip(examples, scores, strict=True) if s.mean_of_words >= math.log(_SURE)]
 
     def examples(self, split: Split, questions: Sequence[Question], subject: str | None = None) -> list[Example]:
         """The model's answers as examples; empty and declined ones are left out."""

@@ -181,7 +181,7 @@ def _brought(asked: _Request, contrast: Contrast) -> Parts:
         for part, rows in parts.items():
             prompts = take(general_prompts(part), asked.limits.other_rows(part) // 3, asked.rng)
             rows += asked.asker.examples("general", [(prompt, None) for prompt in prompts])
-    return parts
+    return {part: rows if part == "train" else asked.asker.sure(rows) for part, rows in parts.items()}
 
 
 def _drawn(asked: _Request) -> list[Image]:

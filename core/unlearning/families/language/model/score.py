@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +40,11 @@ class ScoredAnswer:
     def tokens(self) -> int:
         """How many tokens it has."""
         return len(self.log_probs)
+
+    @property
+    def mean_of_words(self) -> float:
+        """Mean log-probability of a token, the end of the turn left aside: an answer that was cut short has none."""
+        return fmean(self.log_probs[:-1] or self.log_probs)
 
     @property
     def greedy(self) -> bool:
