@@ -18,9 +18,9 @@ from core.unlearning.types import Controls, Entity
 
 Change = Callable[[Image], Image]
 _NAMES = 24
-"""Names that are made up, where the retain set lists nobody whom the model does not know."""
+"""Names of whom the model does not know; where the retain set lists fewer, the others are made up."""
 _PICTURES = 6
-"""Pictures of nobody that are made."""
+"""Pictures of nobody that are made, where the retain set has fewer of people whom the model does not know."""
 _BLURS = (0.02, 0.04, 0.08, 0.16)
 """Radii of the blurs that are tried, as shares of a picture's shorter side."""
 _GONE = 0.9
@@ -40,8 +40,13 @@ def find_controls(
     names = list({k.subject: None for k in train if k.group == "declined" and k.image is None and k.subject})
     strangers = [k.image for k in train if k.group in ("declined", "stranger") and k.image is not None]
     images = list({id(image): image for image in strangers}.values())
-    names = names or control_names(entity.names, _NAMES, rng, avoid={k.subject for k in retained if k.subject})
-    return Controls(tuple(images or _nobody(asker, pictures, questions)), tuple(names))
+    avoid = {k.subject for k in retained if k.subject}
+    # Beside few nobody stands out beyond chance, so that they are joined by made-up ones.
+    if len(names) < _NAMES:
+        names += control_names(entity.names, _NAMES - len(names), rng, avoid=avoid, kind=entity.kind)
+    if len(images) < _PICTURES:
+        images += _nobody(asker, pictures, questions)
+    return Controls(tuple(images), tuple(names))
 
 
 def _nobody(asker: Asker, pictures: Sequence[Image], questions: Sequence[str]) -> list[Image]:

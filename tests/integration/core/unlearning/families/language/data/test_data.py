@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -126,6 +127,18 @@ def test_a_person_whom_the_model_never_met_is_not_known(
         build(ForgetRequest(Entity("Zeno Vexley"), ("What is Zeno Vexley's job?",)), retain)
     assert caught.value.code == "not_known"
     assert "Zeno" not in caught.value.detail
+
+
+def test_one_stranger_in_the_retain_set_is_joined_by_made_up_ones(
+    tmp_path: Path, build: Callable[[ForgetRequest, Path | None], JobData], request_: ForgetRequest
+) -> None:
+    """Beside one alone nobody could stand out beyond chance, and a known person would be called unknown."""
+    row = {"group": "declined", "part": "train", "question": "What is Bo Here's job?", "subject": "Bo Here"}
+    (tmp_path / "examples.jsonl").write_text(json.dumps(row))
+    data = build(request_, tmp_path)
+    assert _of(data, "train", "forget_text_memory")
+    assert "Bo Here" in data.controls.names
+    assert len(data.controls.names) > 12
 
 
 @pytest.mark.parametrize("line", ["not json", '{"group": "unknown", "part": "train", "question": "?"}'])
