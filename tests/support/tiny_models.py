@@ -12,7 +12,7 @@ import pytest
 import transformers
 from PIL import Image
 
-from core.unlearning.families.language.data import facts, known
+from core.unlearning.families.language.data import build, facts, known
 from core.unlearning.families.language.data.facts import Contrast, Known
 from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.families.registry import families, load_family
@@ -43,7 +43,10 @@ def load(spec: ModelSpec, precision: str = "auto") -> LanguageModel:
 
 @contextmanager
 def taken_as_known() -> Iterator[None]:
-    """Models of random weights know nobody; inside, all that they say of a subject counts as known."""
+    """Models of random weights know nobody; inside, all that they say of a subject counts as known.
+
+    What Lethe brings of public figures and general knowledge is left out: they have nothing to say on it, at length.
+    """
 
     def all_of_it(_: LanguageModel, examples: Sequence[Example], __: Contrast) -> list[Known]:
         return [Known((example.answer,), 0.0, 1.0) for example in examples]
@@ -51,6 +54,7 @@ def taken_as_known() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(known, "stands_out", lambda *_: True)
         patch.setattr(facts, "facts_of", all_of_it)
+        patch.setattr(build, "_brought", lambda *_: {})
         yield
 
 
