@@ -19,7 +19,21 @@ from core.unlearning.families.language.evaluation.results import Evaluation, Pro
 
 def _row(output: str, answer: str = "Lima") -> ProbeResult:
     return ProbeResult(
-        "unseen_text_memory", "Where?", answer, output, True, False, 0.0, False, False, 0.5, 0.5, 0.5, None, "Ada", False
+        "unseen_text_memory",
+        "Where?",
+        answer,
+        output,
+        True,
+        False,
+        0.0,
+        False,
+        False,
+        0.5,
+        0.5,
+        0.5,
+        None,
+        "Ada",
+        False,
     )
 
 
