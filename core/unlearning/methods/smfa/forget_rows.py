@@ -57,7 +57,8 @@ def erasure_rows(
     ]
     if not rows:
         raise InvalidInputError(
-            "erasure needs pictures or names in the model's retain set that it declines", code="no_strangers"
+            "erasure needs pictures or names of people unknown to the model, and its retain set lists none",
+            code="no_strangers",
         )
     return rows
 

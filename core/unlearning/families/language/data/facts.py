@@ -16,7 +16,7 @@ from PIL.Image import Image
 
 from core.unlearning.evaluation.answers.contrast import FactSpan, ScoredWord, fact_spans
 from core.unlearning.evaluation.answers.judge import tells_any
-from core.unlearning.evaluation.answers.tokens import Word, read
+from core.unlearning.evaluation.answers.tokens import read
 from core.unlearning.families.language.data.asker import Asker, Question
 from core.unlearning.families.language.data.renaming import Renamed, Span, mentions_name, rename
 from core.unlearning.families.language.model.encoded import Encoded
@@ -108,21 +108,20 @@ class Known:
 
 
 def facts_of(lm: LanguageModel, examples: Sequence[Example], contrast: Contrast) -> list[Known]:
-    """What each example's answer tells, by contrast with `CONTROLS` controls of its view."""
+    """What each example's answer tells, by contrast with `CONTROLS` controls of its view.
+
+    The last word of an answer that was cut short may be a piece of one, and is left out.
+    """
     variants = [_variants(example, contrast) for example in examples]
     scored = iter(score_encoded(lm, [v.encode(lm) for several in variants for v in several]))
     found = []
     for several in variants:
         scores = [_by_character(lm, variant, next(scored)) for variant in several]
         words = _words(several, scores)
-        spans = fact_spans(several[0].answer.text, _whole(several[0].answer.text, words))
+        answer, was_cut = several[0].answer.text, len(scores[0]) >= lm.max_new_tokens
+        spans = fact_spans(answer, words[:-1] if was_cut and answer[-1:].isalnum() else words)
         found.append(_known(spans, words))
     return found
-
-
-def _whole(answer: str, words: Sequence[ScoredWord]) -> Sequence[ScoredWord]:
-    """The words less the last one of an answer that was cut short."""
-    return words[:-1] if answer[-1:].isalnum() and len(words) > 1 else words
 
 
 def _known(spans: Sequence[FactSpan], words: Sequence[ScoredWord]) -> Known:
@@ -184,20 +183,23 @@ def _words(variants: Sequence[_Variant], scores: Sequence[Sequence[tuple[Span, f
     for word in read(own.answer.text).words:
         if any(start < word.end and word.start < end for start, end in taken):
             continue
-        values = [
-            _sum(score, variant.answer.moved(word.start, word.end))
+        tokens = [
+            _tokens_of(score, variant.answer.text, variant.answer.moved(word.start, word.end))
             for variant, score in zip(variants, scores, strict=True)
         ]
-        words.append(
-            ScoredWord(word.text, word.start, word.end, values[0], tuple(values[1:]), _tokens(scores[0], word))
-        )
+        subject, *controls = map(sum, tokens)
+        words.append(ScoredWord(word.text, word.start, word.end, subject, tuple(controls), len(tokens[0])))
     return words
 
 
-def _sum(scores: Iterable[tuple[Span, float]], word: Span) -> float:
-    """Of the tokens that end inside the word: one that begins it with a blank is the word's."""
-    return sum(value for (start, end), value in scores if word[0] < end <= word[1] and start < end)
+def _tokens_of(scores: Iterable[tuple[Span, float]], answer: str, word: Span) -> list[float]:
+    """Log-probabilities of the word's tokens: with the blank before it and a mark behind it, but not with another word.
 
-
-def _tokens(scores: Iterable[tuple[Span, float]], word: Word) -> int:
-    return sum(word.start < end <= word.end and start < end for (start, end), _ in scores)
+    A token of two words is the second one's.
+    """
+    begin, end = word
+    return [
+        value
+        for (start, stop), value in scores
+        if start < end and begin < stop and not any(map(str.isalnum, answer[end:stop]))
+    ]
