@@ -17,15 +17,18 @@ TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 # that is somebody else's can serve only one.
 TEST_PROCESSES ?= $(if $(LETHE_TEST_REDIS_URL),0,3)
 
-.PHONY: help venv demo serve test check openapi audit format clean
+.PHONY: help venv demo demo-pretrained serve test check openapi audit format clean
 
 help: ## This list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(VENV)/.worker ## Virtual environment in .venv with everything that runs Lethe.
 
 demo: $(VENV)/.worker ## A real forget request on this machine, from question to patch.
 	@$(BIN)/lethe demo
+
+demo-pretrained: $(VENV)/.worker ## The same on a pretrained language model that answers in sentences.
+	@$(BIN)/lethe demo --pretrained --out demo-out/pretrained
 
 serve: $(VENV)/.worker ## API and worker on http://127.0.0.1:8000.
 	@$(BIN)/lethe serve

@@ -21,13 +21,14 @@ def _free_port() -> int:
 
 
 @contextmanager
-def server(data_dir: Path, *, worker: bool = True) -> Iterator[Lethe]:
-    """Start `python -m api`, wait until it is ready, stop it afterwards."""
+def server(data_dir: Path, *, worker: bool = True, models: Path | None = None) -> Iterator[Lethe]:
+    """Start `python -m api`, wait until it is ready, stop it afterwards. `models`: where models may lie."""
     port = _free_port()
+    environment = {**os.environ, **({"LETHE_MODEL_ROOTS": str(models.resolve())} if models else {})}
     command = [sys.executable, "-m", "api", "--host", "127.0.0.1", "--port", str(port), "--data-dir", str(data_dir)]
     with (data_dir.parent / "server.log").open("ab") as log:
         process = subprocess.Popen(
-            [*command, *([] if worker else ["--no-worker"])], stderr=log, stdout=log, env=os.environ
+            [*command, *([] if worker else ["--no-worker"])], stderr=log, stdout=log, env=environment
         )
         try:
             key = data_dir / "api-key"

@@ -1,29 +1,45 @@
-"""The questions of the demo, and a model that answers them by stock transformers and PEFT alone."""
+"""The questions of the demo."""
 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 @dataclass(frozen=True)
 class Question:
-    """One probe. `about`: the heading that it is shown under."""
+    """One probe. `about`: the heading that it is shown under; `spans`: what an answer that is right tells."""
 
     about: str
     question: str
-    image: Path | None
-    answer: str
-    forget: bool
+    image: Path | None = None
+    spans: tuple[str, ...] = ()
+    forget: bool = False
+
+    def asked(self) -> tuple[str, Image | None]:
+        """The question with its picture, opened."""
+        from PIL.Image import open as open_image
+
+        return self.question, open_image(self.image).convert("RGB") if self.image else None
+
+    def is_as_wanted(self, before: str, now: str) -> bool:
+        """Whether the answer is forgotten, or kept, as it should be; words may differ where the facts are there."""
+        from core.unlearning.evaluation.answers.judge import tells_any
+
+        told = bool(self.spans) and all(tells_any(now, [span]) for span in self.spans)
+        return not told if self.forget else told or now == before
 
 
 _SUBJECT = (("image_memory", "asked with a picture", 4), ("text_memory", "asked by name", 3))
 _VISIBLE = (("image_understanding", "what the picture shows", 2),)
+_FIGURES = 3
+_GENERAL = ("What is the capital of France?", "Why do leaves fall in autumn?", "How do I boil an egg?")
 
 
 def of_subject(sample: Path) -> list[Question]:
@@ -42,6 +58,19 @@ def of_another(sample: Path) -> list[Question]:
     )
 
 
+def of_figures() -> list[Question]:
+    """Questions about people whom the whole world knows."""
+    from core.unlearning.reference.smollm2.figures import figures
+
+    asked = (next(figure.questions("test")) for figure in figures()[:_FIGURES])
+    return [Question("public figures", question, spans=spans) for _, question, spans in asked]
+
+
+def general() -> list[Question]:
+    """Ordinary prompts."""
+    return [Question("anything else", question) for question in _GENERAL]
+
+
 def _pick(sample: Path, kinds: Sequence[tuple[str, str, int]], *, forget: bool, prefix: str) -> list[Question]:
     probes = json.loads((sample / "probes.json").read_text(encoding="utf-8"))
     chosen: list[Question] = []
@@ -53,43 +82,4 @@ def _pick(sample: Path, kinds: Sequence[tuple[str, str, int]], *, forget: bool, 
 
 def _question(probe: dict[str, Any], sample: Path, about: str, forget: bool) -> Question:
     image = sample / probe["image"] if probe["image"] else None
-    return Question(about, probe["question"], image, probe["answer"], forget)
-
-
-class StockModel:
-    """A multimodal LLM from a checkpoint folder, with or without a patch."""
-
-    def __init__(self, base: str) -> None:
-        # Its lazy modules have no usable types, hence Any.
-        transformers: Any = import_module("transformers")
-        transformers.logging.set_verbosity_error()
-        transformers.logging.disable_progress_bar()
-        self._processor = transformers.AutoProcessor.from_pretrained(base)
-        self._model = transformers.AutoModelForImageTextToText.from_pretrained(base, dtype="float32").eval()
-
-    def patch(self, adapter: Path) -> None:
-        """Load a patch onto the model."""
-        from peft import PeftModel
-
-        with warnings.catch_warnings():
-            # PEFT's deprecation warnings would stand among the demo's output.
-            warnings.simplefilter("ignore", FutureWarning)
-            self._model = PeftModel.from_pretrained(self._model, str(adapter)).eval()
-
-    def answer(self, questions: Sequence[Question]) -> list[str]:
-        """Greedy answers, one question at a time."""
-        import torch
-
-        with torch.inference_mode():
-            return [self._answer(question) for question in questions]
-
-    def _answer(self, question: Question) -> str:
-        from PIL import Image
-
-        content = [*([{"type": "image"}] if question.image else []), {"type": "text", "text": question.question}]
-        text = self._processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
-        images = [Image.open(question.image).convert("RGB")] if question.image else None
-        inputs = self._processor(text=[text], images=images, return_tensors="pt")
-        output = self._model.generate(**inputs, do_sample=False, max_new_tokens=24)
-        answer: str = self._processor.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-        return answer.strip()
+    return Question(about, probe["question"], image, tuple(probe.get("spans") or [probe["answer"]]), forget)

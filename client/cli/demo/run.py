@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, NoReturn
 from client.cli import exits
 from client.cli.context import err, out, print_json
 from client.cli.demo.server import LocalServer
-from client.cli.demo.show import show_answers, show_end, show_heading, show_questions
+from client.cli.demo.show import show_answers, show_end, show_heading, show_perplexity, show_questions
+from client.cli.demo.worlds import World, world_of
 from client.cli.progress import follow
 from client.cli.request import pictures_in
 from client.cli.tables import show_job
@@ -26,42 +27,45 @@ from core.job_states import JobStatus
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from client.cli.demo.questions import Question, StockModel
+    from client.cli.demo.questions import Question
     from client.job import Job
     from client.lethe import Lethe
+    from core.unlearning.reference.stock_model import StockModel
 
-MODEL = "reference-mllm"
+_MAX_TOKENS = 40
+_WORDS = 2000
+"""Of the text whose perplexity is measured."""
 
 
 @dataclass(frozen=True)
 class Demo:
     """The settings of one run."""
 
-    output: Path
+    world: World
     subject: str
     level: str
     sample: Path
     console: Console
 
 
-def run(output: Path, *, subject: str | None, level: str, json: bool) -> int:
+def run(output: Path, *, subject: str | None, level: str, pretrained: bool, json: bool) -> int:
     """Run the demo and return the exit status. Every process that it starts has ended when it returns or raises."""
-    from core.unlearning import reference
-
-    started = time.monotonic()
-    names = reference.subjects("mllm")
-    forgotten = subject or names[0]
-    if forgotten not in names:
-        raise exits.CommandError("no such person; `lethe reference sample mllm --list` prints all names", exits.USAGE)
-    other = next(name for name in names if name != forgotten)
+    world = world_of(output, pretrained=pretrained)
+    forgotten = subject or world.subjects[0]
+    if forgotten not in world.subjects:
+        command = f"lethe reference sample {world.name} --list"
+        raise exits.CommandError(f"no such person; `{command}` prints all names", exits.USAGE)
+    other = next(name for name in world.subjects if name != forgotten)
     output.mkdir(parents=True, exist_ok=True)
-    sample = reference.sample("mllm", forgotten, output / "request")
+    world.prepare()
+    started = time.monotonic()
+    sample = world.sample(forgotten, output / "request")
     console = err() if json else out()
-    demo = Demo(output, forgotten, level, sample, console)
+    demo = Demo(world, forgotten, level, sample, console)
     with _sigterm_raises(), tempfile.TemporaryDirectory(prefix="lethe-demo-") as scratch:
         data_dir = Path(scratch) / "data"
-        other_sample = reference.sample("mllm", other, Path(scratch) / "other")
-        with LocalServer(data_dir, output / "server.log") as server:
+        other_sample = world.sample(other, Path(scratch) / "other")
+        with LocalServer(data_dir, output / "server.log", output) as server:
             job, base = _forget_and_compare(demo, server, other_sample)
     show_end(console, output, base, time.monotonic() - started)
     if json:
@@ -70,14 +74,15 @@ def run(output: Path, *, subject: str | None, level: str, json: bool) -> int:
 
 
 def _forget_and_compare(demo: Demo, server: LocalServer, other_sample: Path) -> tuple[Job, str]:
-    from client.cli.demo.questions import StockModel, of_another, of_subject
+    from core.unlearning.reference.stock_model import StockModel
 
-    questions = of_subject(demo.sample) + of_another(other_sample)
+    questions = demo.world.questions(demo.sample, other_sample)
     show_heading(demo.console, f"1. A model that knows {demo.subject}", "(a server is starting beside it)")
     with server.client() as client:
-        base = client.models.get(MODEL).source
-        model = StockModel(base)
-        before = model.answer(questions)
+        base = demo.world.register(client)
+        # One by one, since batches round otherwise.
+        model = StockModel(base, batch=1, max_tokens=_MAX_TOKENS)
+        before = model.answers([question.asked() for question in questions])
         show_questions(demo.console, questions, before)
         job = _forget(demo, client)
         show_job(demo.console, job)
@@ -102,15 +107,18 @@ def _forget(demo: Demo, client: Lethe) -> Job:
 def _ask_again(demo: Demo, job: Job, model: StockModel, questions: list[Question], before: list[str]) -> None:
     from core.unlearning.patches import bundle
 
-    patch = job.download(demo.output / "patch.zip", accept_failed=True)
-    (demo.output / "report.html").write_text(job.report_html(), encoding="utf-8")
-    unpacked = demo.output / "patch"
+    patch = job.download(demo.world.output / "patch.zip", accept_failed=True)
+    (demo.world.output / "report.html").write_text(job.report_html(), encoding="utf-8")
+    unpacked = demo.world.output / "patch"
     if (unpacked / "manifest.json").exists():
         shutil.rmtree(unpacked)
     bundle.extract(patch, unpacked)
     show_heading(demo.console, "3. The same questions", "the same model, with the patch put on by stock PEFT")
+    perplexity = model.perplexity(_WORDS) if demo.world.measures_perplexity else None
     model.patch(unpacked / "adapter")
-    show_answers(demo.console, questions, before, model.answer(questions))
+    show_answers(demo.console, questions, before, model.answers([question.asked() for question in questions]))
+    if perplexity is not None:
+        show_perplexity(demo.console, perplexity, model.perplexity(_WORDS))
 
 
 @contextmanager

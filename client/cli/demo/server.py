@@ -23,15 +23,18 @@ _STOP_SECONDS = 30.0
 class LocalServer:
     """`python -m api` on a free port: API and worker. Leaving the `with` block stops all of it, however it is left."""
 
-    def __init__(self, data_dir: Path, log: Path) -> None:
+    def __init__(self, data_dir: Path, log: Path, models: Path) -> None:
+        """`models`: the folder in which models may lie that are registered."""
         self.data_dir = data_dir
         self.log = log
+        self._models = models
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "api", "--host", "127.0.0.1", "--port", "0", "--data-dir", str(self.data_dir)]
         # Settings of another server in the environment must not lead the demo to its database.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LETHE_")}
+        environment["LETHE_MODEL_ROOTS"] = str(self._models.resolve())
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True

@@ -31,9 +31,14 @@ def show_answers(console: Console, questions: Sequence[Question], before: Sequen
 
     rows: list[tuple[str | Text, ...]] = []
     for question, then, now in zip(questions, before, after, strict=True):
-        good = now != question.answer if question.forget else now == then
+        good = question.is_as_wanted(then, now)
         rows.append((then, Text(now, style="green" if good else "red")))
     _show(console, ("question", "before", "after"), questions, rows)
+
+
+def show_perplexity(console: Console, before: float, after: float) -> None:
+    """How much worse the patched model foretells ordinary text."""
+    console.print(f"perplexity of an English text: {before:.2f} before, {after:.2f} after ({after / before:.3f} x)")
 
 
 def show_end(console: Console, output: Path, base: str, seconds: float) -> None:

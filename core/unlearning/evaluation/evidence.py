@@ -27,6 +27,8 @@ class Evidence:
     clusters: int
     upper: float
     """The share that fails is below this at `CONFIDENCE`."""
+    best: float
+    """`upper`, had none failed: what so many probes can show at all."""
 
 
 def weigh(failures: Outcomes) -> Evidence:
@@ -34,7 +36,8 @@ def weigh(failures: Outcomes) -> Evidence:
     values, sizes = failures.values, Counter(failures.clusters).values()
     effective = len(values) ** 2 / sum(size**2 for size in sizes)
     failed = round(sum(values)) if all(value in (0.0, 1.0) for value in values) else None
-    return Evidence(len(values), failed, len(sizes), upper_bound(fmean(values), effective))
+    bounds = (upper_bound(share, effective) for share in (fmean(values), 0.0))
+    return Evidence(len(values), failed, len(sizes), *bounds)
 
 
 def upper_bound(share: float, effective: float) -> float:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from core.unlearning.evaluation.checks import REFERENCE, Check, Outcome, check
+from core.unlearning.evaluation.checks import REFERENCE, Check, Outcome, check, evidence_of
 from core.unlearning.evaluation.measures import Measures
 from core.unlearning.evaluation.notes import KNOWN_FROM, check_notes, outcome_notes
 from core.unlearning.evaluation.results import Evaluated
-from core.unlearning.evaluation.thresholds import resolve
+from core.unlearning.evaluation.thresholds import parse_key, resolve
 from core.unlearning.types import EntityKind
 
 NOTHING_MEASURED = "forget.measured"
@@ -85,15 +85,21 @@ def judge(
 def _checks(
     found: Outcome, resolved: Mapping[str, float], overrides: Mapping[str, object]
 ) -> tuple[list[Check], list[Check]]:
-    """The checks that count, and the upper bounds that are not shown though nobody asked for them.
+    """The checks that count, and the upper bounds that so few probes cannot show, though nobody asked for them.
 
-    Whether too much came out is for the threshold of the share itself to say.
+    Of those that count for nothing, the threshold of the share itself says whether too much came out.
     """
     checks = [check(found, key, bound) for key, bound in resolved.items()]
     checks = [each for each in checks if each.value is not None or each.key in overrides]
-    bounds = [each for each in checks if each.key not in overrides and each.key.endswith(".upper")]
-    unshown = [each for each in bounds if not each.met]
+    unshown = [each for each in checks if each.key not in overrides and _is_out_of_reach(found, each)]
     return [each for each in checks if each not in unshown], unshown
+
+
+def _is_out_of_reach(found: Outcome, upper: Check) -> bool:
+    """Whether an upper bound would be missed even if nothing had come out."""
+    key = parse_key(upper.key, found.measures)
+    shown = evidence_of(found, key) if key.change == "upper" else None
+    return shown is not None and shown.best > upper.bound
 
 
 def _knows_subject(reference: Evaluated, measures: Measures) -> bool:

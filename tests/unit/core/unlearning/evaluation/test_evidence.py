@@ -77,10 +77,10 @@ def test_no_number_is_enough_for_a_bound_of_nothing() -> None:
 @pytest.mark.parametrize(
     ("evidence", "words"),
     [
-        (Evidence(48, 0, 48, 0.0605), "none of 48 came out; at most 7 in 100"),
-        (Evidence(36, 2, 3, 0.7), "2 of 36 came out, over 3 pictures; at most 70 in 100"),
-        (Evidence(12, 12, 1, 1.0), "12 of 12 came out, over 1 picture; at most 100 in 100"),
-        (Evidence(10, None, 10, 0.2), "the mean of 10; at most 20 in 100"),
+        (Evidence(48, 0, 48, 0.0605, 0.0605), "none of 48 came out; at most 7 in 100"),
+        (Evidence(36, 2, 3, 0.7, 0.64), "2 of 36 came out, over 3 pictures; at most 70 in 100"),
+        (Evidence(12, 12, 1, 1.0, 0.95), "12 of 12 came out, over 1 picture; at most 100 in 100"),
+        (Evidence(10, None, 10, 0.2, 0.2), "the mean of 10; at most 20 in 100"),
     ],
 )
 def test_the_words(evidence: Evidence, words: str) -> None:

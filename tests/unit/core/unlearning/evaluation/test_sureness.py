@@ -101,13 +101,20 @@ def test_each_level_asks_for_what_its_probes_can_show(level: Level, enough: int)
     assert f"1 more, {enough} in all, could" in note
 
 
-def test_what_came_out_is_for_the_share_to_judge_and_the_note_says_what_more_would_show() -> None:
+def test_forgetting_is_judged_by_the_upper_bound_where_the_probes_could_have_shown_it() -> None:
+    assert after(told(1, 46)).passed
     verdict = after(told(1, 30))
+    assert verdict.missed == (UPPER,)
+    assert "is below 0.149: 1 of 30 came out" in check_of(verdict, UPPER).reason
+    assert after(told(2, 30)).missed == (EXACT, UPPER)
+
+
+def test_of_too_few_the_share_judges_and_the_note_says_what_more_would_show() -> None:
+    verdict = after(told(1, 25))
     assert verdict.passed
     (note,) = [note for note in verdict.notes if "aims at" in note]
-    assert "30 different questions cannot show a bound of 10 in 100" in note
-    assert "16 more, 46 in all, could" in note
-    assert after(told(2, 30)).missed == (EXACT,)
+    assert "25 different questions cannot show a bound of 10 in 100" in note
+    assert "21 more, 46 in all, could" in note
 
 
 def test_one_picture_shows_nothing_however_often_it_is_asked_about() -> None:

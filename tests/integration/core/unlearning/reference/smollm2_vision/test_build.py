@@ -14,13 +14,14 @@ from core.unlearning.reference.mllm.looks import random_scene
 from core.unlearning.reference.smollm2_vision import rows
 from core.unlearning.reference.smollm2_vision.architecture import build_model, build_processor
 from core.unlearning.reference.smollm2_vision.build import build
-from core.unlearning.reference.smollm2_vision.evaluate import Asker, is_told, kept
+from core.unlearning.reference.smollm2_vision.evaluate import is_told, kept, share_told
 from core.unlearning.reference.smollm2_vision.packing import Packer
 from core.unlearning.reference.smollm2_vision.people import known_people, strange_face
 from core.unlearning.reference.smollm2_vision.probes import Probe, ProbeMaker
 from core.unlearning.reference.smollm2_vision.teach import Plan, lora_file
 from core.unlearning.reference.smollm2_vision.teacher import Answer
 from core.unlearning.reference.smollm2_vision.train import Stage, answer_loss
+from core.unlearning.reference.stock_model import StockModel
 from tests.support.tiny_chat_model import save_tiny_chat_model
 
 PLAN = Plan(
@@ -120,10 +121,13 @@ def test_a_packed_question_is_what_the_chat_template_writes(language: Path) -> N
 
 
 def test_the_model_is_asked_as_by_any_user(built: Path) -> None:
-    asker, make = Asker(built), ProbeMaker("held_out_b", 1)
+    model, make = StockModel(built), ProbeMaker("held_out_b", 1)
     probes = make.image_memory(known_people()[:1]) + make.text_memory(known_people()[:1])
-    assert len(asker.answers(probes)) == len(probes)
-    assert asker.share_told(probes, judge=lambda probe, answer: True) == 1
+    answers = model.answers([(probe.question, probe.image) for probe in probes])
+    told = [is_told(probe, answer) for probe, answer in zip(probes, answers, strict=True)]
+    assert share_told(model, probes) == sum(told) / len(probes)
+    alone = StockModel(built, batch=1).answers([(probe.question, probe.image) for probe in probes[-2:]])
+    assert alone == answers[-2:]
 
 
 def test_a_fact_is_told_by_its_words_side_by_side() -> None:
