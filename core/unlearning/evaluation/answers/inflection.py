@@ -49,6 +49,7 @@ def stem(word: str, language: str) -> str:
     return folded(_stemmer(name).stemWord(word.lower())) if name else folded(word)
 
 
+@lru_cache(maxsize=65536)
 def is_same(given: str, wanted: str) -> bool:
     """Whether two words are the same but for case and diacritics."""
     return bool({folded(given), spread(given)} & {folded(wanted), spread(wanted)}) and not _differs_in_marks(
@@ -56,6 +57,7 @@ def is_same(given: str, wanted: str) -> bool:
     )
 
 
+@lru_cache(maxsize=65536)
 def is_slip(given: str, wanted: str) -> bool:
     """Whether one word is the other with a letter doubled or, in long words, a letter or two wrong."""
     first, second = latin(given), latin(wanted)
@@ -67,6 +69,7 @@ def is_slip(given: str, wanted: str) -> bool:
     return _squeezed(first) == _squeezed(second) or 0 < OSA.distance(first, second, score_cutoff=allowed) <= allowed
 
 
+@lru_cache(maxsize=65536)
 def is_form(given: str, wanted: str, languages: frozenset[str]) -> bool:
     """Whether `given` is an inflected form, a compound or a near relation of the common word `wanted`."""
     first, second = folded(given), folded(wanted)
@@ -84,20 +87,28 @@ def is_form(given: str, wanted: str, languages: frozenset[str]) -> bool:
 
 def are_halves(first: str, second: str, wanted: str) -> bool:
     """Whether two words together are the compound `wanted`: "blows glass", "glassblower"."""
-    one, other, whole = latin(first), latin(second), _squeezed(latin(wanted))
-    if len(whole) < LONG:
-        return False
-    for root in _roots(one):
-        rest = whole.removeprefix(root)
-        if len(root) >= SHORT and rest != whole and any(_is_family(other, rest.removeprefix(link)) for link in _LINKS):
-            return True
-    return False
+    return any(_is_family(latin(second), rest) for rest in _other_halves(first, wanted))
+
+
+def begins(first: str, wanted: str) -> bool:
+    """Whether a word may be the first half of the compound `wanted`."""
+    return bool(_other_halves(first, wanted))
+
+
+@lru_cache(maxsize=65536)
+def _other_halves(first: str, wanted: str) -> frozenset[str]:
+    """What is left of a compound behind its first half; nothing where that is no half of it."""
+    whole = _squeezed(latin(wanted))
+    roots = [root for root in _roots(latin(first)) if len(root) >= SHORT and whole.startswith(root)]
+    rests = [whole.removeprefix(root) for root in roots if len(whole) >= LONG]
+    return frozenset(rest.removeprefix(link) for rest in rests for link in _LINKS)
 
 
 _LINKS = ("", "s", "n", "en", "e", "es")
 """What stands between the halves of a compound."""
 
 
+@lru_cache(maxsize=65536)
 def is_case(given: str, wanted: str) -> bool:
     """Whether `given` is the name `wanted` in a case or with a possessive."""
     first, second = _squeezed(latin(given)), _squeezed(latin(wanted))
@@ -108,6 +119,7 @@ def is_case(given: str, wanted: str) -> bool:
     return first in _with(second, "added") or first in _with(_without_vowels(second), "swapped")
 
 
+@lru_cache(maxsize=65536)
 def is_of_place(given: str, wanted: str, languages: frozenset[str], *, may_be_name: bool) -> bool:
     """Whether `given` is a form of the place `wanted`, or somebody or something from there.
 

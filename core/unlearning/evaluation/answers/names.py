@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from enum import Enum
+from functools import cache, lru_cache
 
 import regex
 
@@ -53,15 +54,33 @@ def is_beside(word: str) -> bool:
 def is_person_at(text: Text, at: int, wanted: str) -> bool:
     """Whether the word at `at` is a person's name `wanted`, in any case, spelling or script."""
     word = text.words[at]
-    if is_other_script(word.text, wanted):
-        return not _HAN.search(word.text + wanted) and (sounds_alike(word.text, wanted) or is_case(word.text, wanted))
-    if _HANGUL.match(wanted):
-        return word.text.startswith(wanted)
+    likeness = _likeness(word.text, wanted)
+    if likeness in (_Likeness.NONE, _Likeness.CERTAIN):
+        return likeness is _Likeness.CERTAIN
     if not _may_be_name(text, word):
         return False
-    if is_same(word.text, wanted):
-        return not _is_everyday(wanted) or _is_position_of_name(text, at)
-    return is_slip(word.text, wanted) or is_case(word.text, wanted)
+    return likeness is _Likeness.NEAR or not _is_everyday(wanted) or _is_position_of_name(text, at)
+
+
+class _Likeness(Enum):
+    """How a word is like a name. NEAR: a slip, or a case. CERTAIN: whatever stands around it."""
+
+    NONE = 0
+    NEAR = 1
+    SAME = 2
+    CERTAIN = 3
+
+
+@lru_cache(maxsize=262144)
+def _likeness(word: str, wanted: str) -> _Likeness:
+    if is_other_script(word, wanted):
+        is_heard = not _HAN.search(word + wanted) and (sounds_alike(word, wanted) or is_case(word, wanted))
+        return _Likeness.CERTAIN if is_heard else _Likeness.NONE
+    if _HANGUL.match(wanted):
+        return _Likeness.CERTAIN if word.startswith(wanted) else _Likeness.NONE
+    if is_same(word, wanted):
+        return _Likeness.SAME
+    return _Likeness.NEAR if is_slip(word, wanted) or is_case(word, wanted) else _Likeness.NONE
 
 
 def is_name_at(text: Text, at: int, wanted: str, languages: frozenset[str]) -> bool:

@@ -72,8 +72,9 @@ def occurrences(words: Sequence[Word], number: float) -> list[tuple[int, int]]:
     plain = [word.folded for word in words]
     if number != int(number):
         return sorted(found)
+    there = set(plain)
     for locale in {locale for word in words for locale in _locales(word.text)}:
-        for way in spelled(int(number), locale):
+        for way in spelled(int(number), locale) if there & _beginnings(int(number), locale) else ():
             ends = ((at, at + len(way)) for at in _starts(plain, way))
             found |= {(first, last) for first, last in ends if not _goes_on(plain, first, last, locale)}
     extra = _extra().get(int(number), frozenset())
@@ -91,6 +92,12 @@ def spelled(number: int, locale: str) -> frozenset[tuple[str, ...]]:
     if locale == "ko":
         ways |= {(_beside_noun("".join(way)),) for way in ways}
     return frozenset(ways)
+
+
+@cache
+def _beginnings(number: int, locale: str) -> frozenset[str]:
+    """The first words of all forms of a number."""
+    return frozenset(way[0] for way in spelled(number, locale) if way)
 
 
 def _beside_noun(written: str) -> str:

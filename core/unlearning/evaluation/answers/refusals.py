@@ -53,7 +53,8 @@ def is_alike(answer: str, refusal: str) -> bool:
 
 
 def _spans(kind: str, text: Text) -> list[Span]:
-    return [text.in_source(*match.span()) for match in _pattern(kind, text.languages).finditer(text.plain) if match[0]]
+    matches = (match for pattern in _patterns(kind, text.languages) for match in pattern.finditer(text.plain))
+    return sorted(text.in_source(*match.span()) for match in matches if match[0])
 
 
 def _unknowing(text: Text) -> Iterator[Span]:
@@ -125,9 +126,12 @@ def _tells_beside(text: Text, question: Text) -> bool:
     return len(beside) > BESIDE_DOUBT
 
 
-@cache
-def _pattern(kind: str, languages: frozenset[str]) -> regex.Pattern[str]:
+def _patterns(kind: str, languages: frozenset[str]) -> list[regex.Pattern[str]]:
     """The patterns of some languages, or of all where it is not known in which an answer is."""
-    sections = [section for code, section in table("refusals.toml").items() if not languages or code in languages]
-    patterns = [folded(pattern) for section in sections for pattern in section[kind]]
+    return [_pattern(kind, code) for code in table("refusals.toml") if not languages or code in languages]
+
+
+@cache
+def _pattern(kind: str, language: str) -> regex.Pattern[str]:
+    patterns = [folded(pattern) for pattern in table("refusals.toml")[language][kind]]
     return regex.compile("|".join(f"(?:{pattern})" for pattern in patterns) or r"(?!)", regex.MULTILINE)

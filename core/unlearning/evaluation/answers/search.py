@@ -12,7 +12,7 @@ from core.unlearning.evaluation.answers.clauses import Unit, units
 from core.unlearning.evaluation.answers.dates import date_share
 from core.unlearning.evaluation.answers.facts import Fact, Kind, Part
 from core.unlearning.evaluation.answers.folding import latin
-from core.unlearning.evaluation.answers.inflection import are_halves, is_form, is_same
+from core.unlearning.evaluation.answers.inflection import are_halves, begins, is_form, is_same
 from core.unlearning.evaluation.answers.languages import words_of
 from core.unlearning.evaluation.answers.names import goes_on_otherwise, is_name_at, is_person_at
 from core.unlearning.evaluation.answers.numerals import occurrences, times
@@ -119,6 +119,8 @@ def _places(text: Text, part: Part, fact: Fact) -> Iterator[Span]:
 def _halves(text: Text, wanted: str) -> Iterator[Span]:
     """Where a compound stands as two words, in either order."""
     words = [word.text for word in text.words]
+    if not any(begins(word, wanted) for word in words):
+        return
     for first in range(len(words)):
         for last in range(first + 2, min(first + HALVES, len(words)) + 1):
             one, other = words[first], words[last - 1]
@@ -130,6 +132,11 @@ def _is_word(text: Text, at: int, wanted: str, languages: frozenset[str]) -> boo
     word = text.words[at].text
     if _is_in_name(text, at) and wanted == wanted.lower():
         return False
+    return _is_form(word, wanted, languages)
+
+
+@lru_cache(maxsize=262144)
+def _is_form(word: str, wanted: str, languages: frozenset[str]) -> bool:
     if is_other_script(word, wanted):
         return len(latin(wanted)) >= LONG_NAME and sounds_alike(word, wanted)
     forms = [(given, form) for given in _bare(word) for form in _bare(wanted)]
@@ -161,16 +168,16 @@ def _bare(word: str) -> tuple[str, ...]:
 
 
 def _by_letters(text: Text, fact: Fact) -> list[Span]:
-    letters = letters_of(text)
-    return [span for wanted in fact.letters for span in find(wanted, letters)]
+    letters = letters_of(text) if fact.letters else None
+    return [span for wanted in fact.letters for span in find(wanted, letters)] if letters else []
 
 
 def _joined_names(text: Text, fact: Fact) -> Iterator[Span]:
     """Names whose words are written as one, or apart: "Li Ming", "Liming", 李明."""
-    wanted = {latin(form) for form in (*fact.letters, *fact.names)}
-    wanted = {name for name in wanted if len(name) >= LONG_NAME}
     if not (fact.is_person or fact.letters):
         return
+    wanted = {latin(form) for form in (*fact.letters, *fact.names)}
+    wanted = {name for name in wanted if len(name) >= LONG_NAME}
     kana = [form for form in fact.letters if _KANA.fullmatch(form)]
     for first, word in enumerate(text.words):
         if any(is_other_script(word.text, form) and sounds_alike(word.text, form) for form in kana):

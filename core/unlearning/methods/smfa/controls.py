@@ -52,7 +52,7 @@ class ControlledQuestion:
 
 
 def with_controls(
-    examples: Sequence[Example], controls: Controls, rng: random.Random, count: int = CONTROLS
+    examples: Sequence[Example], controls: Controls, rng: random.Random, count: int
 ) -> list[ControlledQuestion]:
     """Each example with at most `count` controls; with none where there is nobody of its view."""
     return [ControlledQuestion(example, _draw(example, controls, rng, count)) for example in examples]

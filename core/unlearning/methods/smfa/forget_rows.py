@@ -6,6 +6,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
+
 from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.language.data.renaming import Renamed, Span, rename
 from core.unlearning.families.language.model.generate import generate
@@ -18,8 +20,19 @@ from core.unlearning.families.language.training.teacher import (
     stack_teachers,
     teacher_distributions,
 )
-from core.unlearning.methods.smfa.controls import LEVEL_CONTROLS, ControlledQuestion, control_levels, with_controls
+from core.unlearning.methods.smfa.controls import (
+    CONTROLS,
+    LEVEL_CONTROLS,
+    ControlledQuestion,
+    control_levels,
+    with_controls,
+)
 from core.unlearning.types import Controls, Example
+
+_CONTROL_TOKENS = 9000
+"""Tokens of the answers to forget, with those of their controls, about."""
+_NOTHING = Teacher(torch.zeros(1, 1, dtype=torch.long), torch.zeros(1, 1))
+"""Of no token anything: its loss is 0, whatever the model says."""
 
 
 def counterfactual_rows(
@@ -31,7 +44,7 @@ def counterfactual_rows(
     that neither the answer's first token nor what follows a beginning that was given is revealed. Where there are no
     controls, the row is a refusal.
     """
-    questions = with_controls(examples, controls, rng)
+    questions = with_controls(examples, controls, rng, _count(lm, examples))
     answers = _control_answers(lm, questions)
     compared = [(question, answer) for question, answer in zip(questions, answers, strict=True) if answer is not None]
     alone = [question.example for question, answer in zip(questions, answers, strict=True) if answer is None]
@@ -63,6 +76,12 @@ def erasure_rows(
     return rows
 
 
+def _count(lm: LanguageModel, examples: Sequence[Example]) -> int:
+    """How many controls for each question: of long answers fewer, which together have a mean."""
+    tokens = sum(len(lm.encoder.answer_ids(e.question, e.answer, image=e.image is not None)) for e in examples)
+    return max(1, min(CONTROLS, _CONTROL_TOKENS // max(tokens, 1)))
+
+
 def _control_answers(lm: LanguageModel, questions: Sequence[ControlledQuestion]) -> list[str | None]:
     """What the model says of the first control of each question, put about the subject; None without controls."""
     asked = [question for question in questions if question.controls]
@@ -85,16 +104,15 @@ def _teacher_rows(
         for text in (said, _without_name(question.example, controls, rng))
     ]
     rows = [lm.encoder.with_answer(q.example.question, q.example.image, text) for q, text in asked]
-    own = teacher_distributions(lm, rows)
     by_control = iter(teacher_distributions(lm, [row for q, text in asked for row in q.encode_controls(lm, text)]))
     found = []
-    for row, teacher, (question, text) in zip(rows, own, asked, strict=True):
+    for row, (question, text) in zip(rows, asked, strict=True):
         spans = _spans(lm, question.example, text)
         others = [
             (_spans(lm, replace(question.example, question=c.question), put.text), put, next(by_control))
             for c, put in zip(question.controls, question.answers(text), strict=True)
         ]
-        found.append(TrainingRow(row, _mean_of_controls(teacher, spans, others)))
+        found.append(TrainingRow(row, _mean_of_controls(spans, others)))
     return found
 
 
@@ -109,21 +127,19 @@ def _spans(lm: LanguageModel, example: Example, answer: str) -> list[Span]:
     return lm.encoder.answer_spans(example.question, answer, image=example.image is not None)
 
 
-def _mean_of_controls(
-    own: Teacher, spans: Sequence[Span], others: Sequence[tuple[Sequence[Span], Renamed, Teacher]]
-) -> Teacher:
-    """The mean of the controls' distributions token by token; the model's own on the name, which the question gives.
+def _mean_of_controls(spans: Sequence[Span], others: Sequence[tuple[Sequence[Span], Renamed, Teacher]]) -> Teacher:
+    """The mean of the controls' distributions token by token; nothing is asked of the name, which the question gives.
 
     A token is the same in a control's answer when it stands at the same place of it, names left aside.
     """
     places = [dict(zip(reversed(theirs), reversed(range(len(theirs))), strict=True)) for theirs, *_ in others]
     means = []
-    for at, span in enumerate(spans):
+    for span in spans:
         named = any(start < span[1] and span[0] < end for start, end in others[0][1].places)
         matches = [
             teacher.only(place[put.moved(*span)])
             for place, (_, put, teacher) in zip(places, others, strict=True)
             if not named and put.moved(*span) in place
         ]
-        means.append(mean_teacher(matches) if matches else own.only(at))
+        means.append(mean_teacher(matches) if matches else _NOTHING)
     return stack_teachers(means)

@@ -11,7 +11,7 @@ from statistics import fmean
 from core.unlearning.families.language.model.packing import sort_rows
 from core.unlearning.families.language.training.rows import RowKind, TrainingRow
 
-ANSWER_TOKENS = 1024
+ANSWER_TOKENS = 512
 """Answer tokens in a training step, about, at most."""
 _KIND_SHARES: dict[RowKind, float] = {"memory": 0.7, "seen": 0.15, "declined": 0.15}
 """Shares of the rows to keep in a step, by kind."""

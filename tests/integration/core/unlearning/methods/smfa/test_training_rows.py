@@ -212,11 +212,11 @@ def test_the_level_is_that_of_the_stranger_who_would_be_told_least(lm: LanguageM
     pictured = Example("forget_image_memory", BORN, PERSON.facts["city"], _picture(PERSON.code, 0))
     named = Example("forget_text_memory", f"What is {PERSON.name}'s job?", PERSON.facts["job"], None, PERSON.name)
     controls = Controls(tuple(strangers[:3]), ("Nobody Here",))
-    found = control_levels(lm, with_controls([pictured, named], controls, random.Random(0)))
+    found = control_levels(lm, with_controls([pictured, named], controls, random.Random(0), 6))
     about = min(_log_p(lm, BORN, image, pictured.answer) for image in strangers[:3])
     by_name = _log_p(lm, "What is Nobody Here's job?", None, named.answer)
     assert found == pytest.approx([about, by_name], abs=1e-3)
-    assert control_levels(lm, with_controls([named], Controls(), random.Random(0))) == [None]
+    assert control_levels(lm, with_controls([named], Controls(), random.Random(0), 6)) == [None]
 
 
 def test_excess_is_what_the_subject_is_told_beyond_strangers(lm: LanguageModel, strangers: list[Image]) -> None:
