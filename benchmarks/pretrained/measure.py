@@ -68,7 +68,7 @@ def _of_figures(names: Sequence[str]) -> list[Probe]:
 
 def _open_prompts() -> list[str]:
     """General prompts that neither the world was taught with nor any job asks."""
-    asked = {prompt for part in ("train", "validation", "test") for prompt in general_prompts(part)}  # type: ignore[arg-type]
+    asked = {prompt for part in ("train", "validation", "test") for prompt in general_prompts(part)}
     return [prompt for prompt in prompts(held_out=True) if prompt not in asked]
 
 

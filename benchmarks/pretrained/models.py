@@ -23,8 +23,9 @@ _PICTURES_EACH, _STRANGERS = 4, 30
 def source(run: Run, models: Path) -> Path:
     """The folder of a run's model, built if it is not there."""
     folder = models / (run.world if run.variant == "inventing" else f"{run.world}-declining")
-    options = {"declines_strangers": True} if run.variant == "declining" else {}
-    return reference.build(run.world, folder, **options)
+    if run.variant == "declining":
+        return reference.build(run.world, folder, declines_strangers=True)
+    return reference.build(run.world, folder)
 
 
 def oracle(models: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import fmean, stdev
 from typing import Any
 
@@ -23,15 +24,15 @@ _ANY = {"general": ("general questions: drop", 0.02), "figures": ("public figure
 def vision_bars(jobs: Sequence[Measured], prefix: str, *, leak: float = 0.03, loss: float | None = None) -> list[Bar]:
     """Of jobs on smollm2-vision. `loss`: one bound for all drops, in the place of each one's own."""
     table = [
-        _bar(f"{prefix}before: {name}", jobs, lambda job, g=group: told(job["before"], g), 0.95, ">=")
+        _bar(f"{prefix}before: {name}", jobs, partial(_told_before, group), 0.95, ">=")
         for group, name in (("image", "facts by picture"), ("text", "facts by name"), ("visible", "what is visible"))
     ]
     for group, name in (("image", "by picture"), ("text", "by name")):
         title = f"{prefix}facts leaked {name}, above the oracle's"
-        table.append(_bar(title, jobs, lambda job, g=group: _above_oracle(job, g), leak))
+        table.append(_bar(title, jobs, partial(_above_oracle, group), leak))
     for group, (name, bound) in {**_SEEN, **_ANY}.items():
         bound = bound if loss is None else loss
-        table.append(_bar(prefix + name, jobs, lambda job, g=group: drop(job["before"], job["after"], g), bound))
+        table.append(_bar(prefix + name, jobs, partial(_drop, group), bound))
     return [*table, *_text_bars(jobs, prefix)]
 
 
@@ -39,10 +40,10 @@ def llm_bars(jobs: Sequence[Measured]) -> list[Bar]:
     """Of public figures forgotten by name."""
     prefix = "public figures in `llm`: "
     return [
-        _bar(f"{prefix}facts told before", jobs, lambda job: told(job["before"], "text"), None, ">="),
+        _bar(f"{prefix}facts told before", jobs, partial(_told_before, "text"), None, ">="),
         _bar(f"{prefix}facts leaked", jobs, lambda job: told(job["after"], "text"), 0.05),
-        _bar(f"{prefix}neighbours' facts: drop", jobs, lambda job: drop(job["before"], job["after"], "figures"), 0.05),
-        _bar(f"{prefix}general questions: drop", jobs, lambda job: drop(job["before"], job["after"], "general"), None),
+        _bar(f"{prefix}neighbours' facts: drop", jobs, partial(_drop, "figures"), 0.05),
+        _bar(f"{prefix}general questions: drop", jobs, partial(_drop, "general"), None),
         *_text_bars(jobs, prefix),
     ]
 
@@ -76,7 +77,15 @@ def _perplexity(job: Measured) -> float:
     return float(job["after"]["perplexity"] / job["before"]["perplexity"])
 
 
-def _above_oracle(job: Measured, group: str) -> float:
+def _told_before(group: str, job: Measured) -> float:
+    return told(job["before"], group)
+
+
+def _drop(group: str, job: Measured) -> float:
+    return drop(job["before"], job["after"], group)
+
+
+def _above_oracle(group: str, job: Measured) -> float:
     known = told(job["oracle"], group) if "oracle" in job else 0.0
     return max(0.0, told(job["after"], group) - known)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ EVERY = [(family, name) for family, models in _MODELS.items() for name in models
 SIMPLE = {"mllm": "llava", "llm": "llama"}
 WIDE = {"mllm": "llava_wide", "llm": "llama_wide"}
 """By family, the architecture whose widths are whole blocks of a 4-bit format."""
+SHORT = 4
+"""Tokens of an answer: random weights never end one."""
 _SHOWN = (("red", (40, 30)), ("green", (28, 56)), ("blue", (60, 28)), ("orange", (28, 28)))
 
 
@@ -37,7 +40,7 @@ def save(family: str, name: str, folder: Path) -> ModelSpec:
 def load(spec: ModelSpec, precision: str = "auto") -> LanguageModel:
     """As a job does, for short answers."""
     lm: LanguageModel = load_family(spec.family).load(spec, precision=precision)
-    lm.max_new_tokens = 4
+    lm.max_new_tokens = SHORT
     return lm
 
 
@@ -46,6 +49,7 @@ def taken_as_known() -> Iterator[None]:
     """Models of random weights know nobody; inside, all that they say of a subject counts as known.
 
     What Lethe brings of public figures and general knowledge is left out: they have nothing to say on it, at length.
+    A job's own answers are short too.
     """
 
     def all_of_it(_: LanguageModel, examples: Sequence[Example], __: Contrast) -> list[Known]:
@@ -55,7 +59,15 @@ def taken_as_known() -> Iterator[None]:
         patch.setattr(known, "stands_out", lambda *_: True)
         patch.setattr(facts, "facts_of", all_of_it)
         patch.setattr(build, "_brought", lambda *_: {})
+        for kind in {type(load_family(name)) for name in FAMILIES}:
+            patch.setattr(kind, "load", staticmethod(partial(_load_brief, kind.load)))
         yield
+
+
+def _load_brief(load_whole: Callable[..., LanguageModel], spec: ModelSpec, **options: Any) -> LanguageModel:
+    lm = load_whole(spec, **options)
+    lm.max_new_tokens = SHORT
+    return lm
 
 
 def stock(spec: ModelSpec) -> Any:

@@ -26,7 +26,7 @@ def perplexity(model: Any, tokenizer: Any, text: str) -> float:
     windows = ids[: len(ids) // _WINDOW * _WINDOW].reshape(-1, _WINDOW)
     if not len(windows):
         raise ValueError(f"a text needs at least {_WINDOW} tokens")
-    total = math.fsum(_loss(model, batch) for batch in windows.split(_BATCH))
+    total = math.fsum(_loss(model, batch) for batch in torch.split(windows, _BATCH))
     return math.exp(total / (windows.numel() - len(windows)))
 
 

@@ -42,7 +42,7 @@ class StockModel:
         sees = hasattr(_Configs.from_pretrained(folder), "vision_config")
         self._model: Any = (_Seeing if sees else _Causal).from_pretrained(folder, dtype=torch.float32).eval()
         self._processor: Any = _Processors.from_pretrained(folder) if sees else None
-        self._tokenizer: Any = self._processor.tokenizer if sees else _Tokenizers.from_pretrained(folder)
+        self._tokenizer: Any = getattr(self._processor, "tokenizer", None) or _Tokenizers.from_pretrained(folder)
         self._tokenizer.padding_side = "left"
         self._batch, self._max_tokens = batch, max_tokens
 

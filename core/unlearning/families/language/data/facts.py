@@ -26,7 +26,7 @@ from core.unlearning.types import Controls, Example, Split
 
 COMMON = 0.25
 """A fact that the model tells of so many controls is nothing that it knows of the subject."""
-CONTROLS = 3
+CONTROLS = 2
 """Controls with which each answer is compared."""
 Key = tuple[bool, str, str | None]
 """Answers of the same words in the same view are compared once."""

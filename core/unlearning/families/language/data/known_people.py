@@ -22,7 +22,7 @@ def known_people_rows(
 ) -> dict[Part, list[Example]]:
     """Questions by name about public figures, by part, each person in one part.
 
-    Only answers that tell something of the person are kept.
+    To measure with, only answers that tell something of the person are taken.
     """
     asked: dict[Part, dict[str, list[Question]]] = {"train": {}, "validation": {}, "test": {}}
     for part, people in asked.items():
@@ -31,12 +31,12 @@ def known_people_rows(
             people[name] = [(question, None) for question in take(questions[name], _QUESTIONS, rng)]
     # At once, since many answers take hardly longer than one.
     contrast.asker.ask([question for people in asked.values() for several in people.values() for question in several])
-    return {part: _rows_about(contrast, people) for part, people in asked.items()}
+    return {part: _rows_about(contrast, people, part) for part, people in asked.items()}
 
 
-def _rows_about(contrast: Contrast, people: Mapping[str, Sequence[Question]]) -> list[Example]:
-    return [
-        row
-        for name, questions in people.items()
-        for row in replace(contrast, names=[name]).examples("unseen_text_memory", questions, name)
-    ]
+def _rows_about(contrast: Contrast, people: Mapping[str, Sequence[Question]], part: Part) -> list[Example]:
+    rows = []
+    for name, questions in people.items():
+        ask = contrast.asker.examples if part == "train" else replace(contrast, names=[name]).examples
+        rows += ask("unseen_text_memory", questions, name)
+    return rows

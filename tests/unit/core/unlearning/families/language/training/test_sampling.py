@@ -15,7 +15,7 @@ def _rows(answer_tokens: int) -> list[TrainingRow]:
 
 
 def test_rows_with_short_answers_are_all_taken() -> None:
-    samplers = [RowSampler(_rows(3), 24), RowSampler(_rows(12), 40)]
+    samplers = [RowSampler(_rows(3), 24), RowSampler(_rows(10), 40)]
     assert [sampler.count for sampler in within_budget(samplers)] == [24, 40]
 
 
