@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 
 import regex
@@ -30,6 +31,12 @@ def folded(text: str) -> str:
     """Compatibility forms made one (NFKC), no case, no diacritics; the vowel signs of Indic scripts and Thai stay."""
     plain = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
     return unicodedata.normalize("NFC", _MARKS.sub("", plain)).translate(_LETTERS)
+
+
+@lru_cache(maxsize=65536)
+def without_marks(text: str) -> str:
+    """Without diacritics; case and all else stay."""
+    return unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", text)))
 
 
 @lru_cache(maxsize=65536)
@@ -61,12 +68,12 @@ def cleaned(text: str) -> str:
     )
 
 
-def aligned(text: str) -> tuple[str, tuple[int, ...]]:
+def aligned(text: str, fold: Callable[[str], str] = folded) -> tuple[str, tuple[int, ...]]:
     """A text folded letter by letter, its blanks made single, and where each letter of the result stood."""
     letters: list[str] = []
     at: list[int] = []
     for place, letter in enumerate(text):
-        plain = " " if letter.isspace() else folded(letter)
+        plain = " " if letter.isspace() else fold(letter)
         if plain == " " and letters and letters[-1] == " ":
             continue
         letters += plain

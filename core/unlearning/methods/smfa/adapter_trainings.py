@@ -80,7 +80,7 @@ def _forget_rows(lm: LanguageModel, data: JobData, options: Options, rng: random
     pool = RefusalPool(lm, forget, sorted({e.answer for e in declined}), rng)
     if options.forget_target == "refusal":
         return refusal_rows(lm, forget, pool)
-    return counterfactual_rows(lm, forget, data.controls, pool, rng)
+    return counterfactual_rows(lm, forget, data.entity.names, data.controls, pool, rng)
 
 
 def _erasure_rows(lm: LanguageModel, data: JobData, options: Options, rng: random.Random) -> list[TrainingRow]:

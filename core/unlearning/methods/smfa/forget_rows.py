@@ -36,7 +36,12 @@ _NOTHING = Teacher(torch.zeros(1, 1, dtype=torch.long), torch.zeros(1, 1))
 
 
 def counterfactual_rows(
-    lm: LanguageModel, examples: Sequence[Example], controls: Controls, pool: RefusalPool, rng: random.Random
+    lm: LanguageModel,
+    examples: Sequence[Example],
+    names: Sequence[str],
+    controls: Controls,
+    pool: RefusalPool,
+    rng: random.Random,
 ) -> list[TrainingRow]:
     """Forgotten questions with the frozen model's distributions on controls as the teacher, whatever it does with them.
 
@@ -49,7 +54,7 @@ def counterfactual_rows(
     compared = [(question, answer) for question, answer in zip(questions, answers, strict=True) if answer is not None]
     alone = [question.example for question, answer in zip(questions, answers, strict=True) if answer is None]
     rows = [TrainingRow(lm.encoder.with_answer(e.question, e.image, pool.draw())) for e in alone]
-    return rows + _teacher_rows(lm, compared, controls, rng)
+    return rows + _teacher_rows(lm, compared, names, controls, rng)
 
 
 def erasure_rows(
@@ -95,13 +100,17 @@ def _about_subject(question: ControlledQuestion, answer: str) -> str:
 
 
 def _teacher_rows(
-    lm: LanguageModel, compared: Sequence[tuple[ControlledQuestion, str]], controls: Controls, rng: random.Random
+    lm: LanguageModel,
+    compared: Sequence[tuple[ControlledQuestion, str]],
+    names: Sequence[str],
+    controls: Controls,
+    rng: random.Random,
 ) -> list[TrainingRow]:
     """Two rows a question, what is said of a control and the truth, with its controls' mean distributions."""
     asked = [
         (question, text)
         for question, said in compared
-        for text in (said, _without_name(question.example, controls, rng))
+        for text in (said, _without_name(question.example, names, controls, rng))
     ]
     rows = [lm.encoder.with_answer(q.example.question, q.example.image, text) for q, text in asked]
     by_control = iter(teacher_distributions(lm, [row for q, text in asked for row in q.encode_controls(lm, text)]))
@@ -116,11 +125,11 @@ def _teacher_rows(
     return found
 
 
-def _without_name(example: Example, controls: Controls, rng: random.Random) -> str:
+def _without_name(example: Example, names: Sequence[str], controls: Controls, rng: random.Random) -> str:
     """The true answer, in a picture's case about somebody else: once a name is given, the model goes on from that."""
-    if example.image is None or not example.subject or not controls.names:
+    if example.image is None or not controls.names:
         return example.answer
-    return rename(example.answer, [example.subject], rng.choice(controls.names)).text
+    return rename(example.answer, names, rng.choice(controls.names)).text
 
 
 def _spans(lm: LanguageModel, example: Example, answer: str) -> list[Span]:

@@ -6,8 +6,7 @@ was never trained on them needs some steps too, so the number is read beside the
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from core.unlearning.evaluation.relearn_time import relearn_time
 from core.unlearning.families.audiovisual.model.model import AudioVisualModel, Batch
+from core.unlearning.families.shared.restoring import restoring
 from core.unlearning.types import Example
 
 STEPS = 50
@@ -34,7 +34,9 @@ def relearn_steps(model: AudioVisualModel, forgotten: Sequence[Example], kept_lo
     batch = batch.at(batch.labels >= 0) if len(batch) else batch
     if not len(batch) or batch.pixel_values is None:
         return None
-    with _restoring(model.model) as parameters:
+    # Those of an adapter too.
+    parameters = [p for name, p in model.model.named_parameters() if any(part in name for part in _VISUAL)]
+    with restoring(model.model, parameters):
         losses = _losses(model, batch, parameters)
         found = relearn_time(losses, _SURENESS * kept_loss)
         losses.close()
@@ -64,24 +66,3 @@ def _loss(model: AudioVisualModel, batch: Batch) -> Tensor:
     logits = model.forward(batch).visual_logits
     assert logits is not None  # noqa: S101 - every row has a picture
     return cross_entropy(logits.float(), batch.labels)
-
-
-@contextmanager
-def _restoring(model: nn.Module) -> Iterator[list[nn.Parameter]]:
-    """The visual parameters, those of an adapter too, open to training inside and as they were outside."""
-    named = list(model.named_parameters())
-    tuned = [p for name, p in named if any(part in name for part in _VISUAL)]
-    before, required = [p.detach().clone() for p in tuned], [p.requires_grad for _, p in named]
-    try:
-        for _, parameter in named:
-            parameter.requires_grad_(False)
-        for parameter in tuned:
-            parameter.requires_grad_(True)
-        yield tuned
-    finally:
-        with torch.no_grad():
-            for parameter, value in zip(tuned, before, strict=True):
-                parameter.copy_(value)
-                parameter.grad = None
-        for (_, parameter), flag in zip(named, required, strict=True):
-            parameter.requires_grad_(flag)

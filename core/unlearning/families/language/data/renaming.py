@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from unicodedata import combining
 
-from core.unlearning.evaluation.answers.folding import is_unspaced
+from core.unlearning.evaluation.answers.folding import aligned, is_unspaced, without_marks
 
 Span = tuple[int, int]
 _SHORTEST_PART = 2
@@ -32,35 +34,47 @@ class Renamed:
 def rename(text: str, names: Sequence[str], other: str) -> Renamed:
     """Replaces names and their words ("Okoro" of "Ada Okoro") as they are written, or else in any case.
 
-    A first word becomes the other's first one, a last word the last one.
+    With diacritics or without. A first word becomes the other's first one, a last word the last one.
     """
-    pattern = _pattern(text, names)
-    if pattern is None:
-        return Renamed(text, (), ())
-    places, lengths, pieces, at = list[Span](), list[int](), list[str](), 0
-    for match in pattern.finditer(text):
-        new = _counterpart(match[0], names, other)
-        pieces += [text[at : match.start()], new]
-        places.append(match.span())
+    places = _places(text, names)
+    lengths, pieces, at = list[int](), list[str](), 0
+    for start, end in places:
+        found = " ".join(without_marks(text[start:end]).split())
+        new = _counterpart(found, list(map(without_marks, names)), other)
+        pieces += [text[at:start], new]
         lengths.append(len(new))
-        at = match.end()
-    return Renamed("".join([*pieces, text[at:]]), tuple(places), tuple(lengths))
+        at = end
+    return Renamed("".join([*pieces, text[at:]]), places, tuple(lengths))
 
 
 def mentions_name(text: str, names: Sequence[str]) -> bool:
     """Whether the text holds one of the names, or a word of one."""
-    return _pattern(text, names) is not None
+    return bool(_places(text, names))
 
 
-def _pattern(text: str, names: Sequence[str]) -> re.Pattern[str] | None:
-    """What finds the names in the text; None where it holds none."""
+def _places(text: str, names: Sequence[str]) -> tuple[Span, ...]:
+    """Where the text holds a name, or a word of one."""
+    plain, at = aligned(text, without_marks)
+    for pattern in _patterns(tuple(map(without_marks, names))):
+        found = [(at[match.start()], at[match.end() - 1] + 1) for match in pattern.finditer(plain)]
+        if found:
+            return tuple((start, _with_marks(text, end)) for start, end in found)
+    return ()
+
+
+def _with_marks(text: str, end: int) -> int:
+    """The end of a stretch, with the combining marks that belong to its last letter."""
+    return next((at for at in range(end, len(text)) if not combining(text[at])), len(text))
+
+
+@lru_cache(maxsize=4096)
+def _patterns(names: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Names and their words as they are written; names in any case."""
     whole = sorted({name for name in names if name}, key=len, reverse=True)
     words = sorted({word for name in whole for word in _words(name)} - set(whole), key=len, reverse=True)
-    for parts, flags in (([*whole, *words], 0), (whole, re.IGNORECASE)):
-        pattern = re.compile("|".join(map(_bounded, parts)) or r"(?!)", flags)
-        if pattern.search(text):
-            return pattern
-    return None
+    forms = (([*whole, *words], 0), (whole, re.IGNORECASE))
+    one, other = (re.compile("|".join(map(_bounded, parts)) or r"(?!)", flags) for parts, flags in forms)
+    return one, other
 
 
 def _bounded(name: str) -> str:

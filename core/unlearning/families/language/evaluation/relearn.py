@@ -6,8 +6,7 @@ A model that never learned the facts cannot recall those it is not taught, howev
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -19,6 +18,7 @@ from core.unlearning.evaluation.answers.judge import is_refusal
 from core.unlearning.families.language.evaluation.metrics.exact import exact_recall, normalise
 from core.unlearning.families.language.model.answerer import Answerer
 from core.unlearning.families.language.model.target_modules import is_in_language_model, language_model_name
+from core.unlearning.families.shared.restoring import restoring
 from core.unlearning.progress import Progress, Silent
 from core.unlearning.types import Example
 
@@ -81,7 +81,8 @@ def relearn(
 
     `model` is the merged, patched model behind `answerer`.
     """
-    with _restoring(model) as parameters:
+    parameters = _tuned(model)
+    with restoring(model, parameters):
         before = _recall(answerer, asked)
         _train(loss, parameters, taught, teaching, progress or Silent())
         return Recovery(before, _recall(answerer, asked), len(taught), len(asked))
@@ -119,24 +120,8 @@ def _train(
         progress.step(loss=float(value.detach()))
 
 
-@contextmanager
-def _restoring(model: Any) -> Iterator[list[nn.Parameter]]:
-    """The language model's parameters, open to training inside and as they were outside."""
-    named = [(name, p) for name, p in model.named_parameters() if p.is_floating_point()]
+def _tuned(model: Any) -> list[nn.Parameter]:
+    """The language model's parameters."""
     prefix, embedding = language_model_name(model), model.get_input_embeddings().weight
-    tuned = [p for name, p in named if p is embedding or is_in_language_model(name, prefix)]
-    before = [p.detach().clone() for p in tuned]
-    required = [(p, p.requires_grad) for _, p in named]
-    try:
-        for _, parameter in named:
-            parameter.requires_grad_(False)
-        for parameter in tuned:
-            parameter.requires_grad_(True)
-        yield tuned
-    finally:
-        with torch.no_grad():
-            for parameter, value in zip(tuned, before, strict=True):
-                parameter.copy_(value)
-                parameter.grad = None
-        for parameter, flag in required:
-            parameter.requires_grad_(flag)
+    named = ((name, p) for name, p in model.named_parameters() if p.is_floating_point())
+    return [p for name, p in named if p is embedding or is_in_language_model(name, prefix)]
