@@ -57,7 +57,7 @@ _PICTURE = Unit("picture", "pictures", "About one in four pictures of a request 
 _QUESTION = Unit(
     "different question",
     "different questions",
-    "The prompts of a request are asked, and Lethe’s own where it brings none",
+    "The prompts of a request are asked, and those of Lethe’s own questions that the model answers",
 )
 _EITHER = Unit("picture or question", "pictures or questions", "")
 _AT_LEAST = frozenset({"refusal_rate", "truth_ratio"})

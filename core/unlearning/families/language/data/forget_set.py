@@ -118,6 +118,9 @@ def name_rows(
             chosen = [*questions.own, *questions.added] if part == "train" else questions.evaluated
             turns = 3 if part == "train" else 2
             asked = [(reword(q, part, 2 * j + t), None) for j, q in enumerate(chosen) for t in range(turns)]
+            if part == "test" and questions.own:
+                # Few prompts show little; of Lethe's own questions those are here that the model answers.
+                asked += [(reword(q, part, j), None) for j, q in enumerate(questions.added)]
             ask = _ask_in(part, contrast)
             rows[part] += ask("forget_text_memory", take(asked, share.forget_rows(part), rng), name)
     return rows
