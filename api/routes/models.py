@@ -1,4 +1,4 @@
-"""Registered models, and the consolidation of their patches."""
+"""Registered models, the consolidation of their patches, and retain sets for those that bring none."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from starlette.responses import JSONResponse
 from api.deps import IdempotencyKey, JobsRead, JobsWrite, ModelsManage, ServicesDep, base_url
 from api.http.idempotent import Answer, answer_once, fingerprint
 from api.routes.jobs import response
-from api.routes.jobs.plans import estimate, faults_as_422, resolve_consolidation, spec_of
+from api.routes.jobs.plans import estimate, faults_as_422, resolve_consolidation, resolve_preparation, spec_of
 from api.schemas import WITH_BODY, ModelList, ModelView, problems
 from core.service import audit, models
 from core.service.jobs.consolidate import create_consolidate_job
-from core.service.jobs.schema import ConsolidateBody
+from core.service.jobs.prepare import create_prepare_job
+from core.service.jobs.schema import ConsolidateBody, PrepareBody
 from core.service.jobs.views import JobView
 from core.service.models import ModelCheckView, ModelCreate, RegisteredModel
 from core.unlearning import planning
@@ -67,6 +68,25 @@ def check_model(model_id: str, _: JobsRead, services: ServicesDep) -> ModelCheck
         for level in check["levels"]:
             level["estimate"] = estimate(session, model.id, level["method"], level["level"])
     return ModelCheckView(model=model.id, family=model.family, **check)
+
+
+@router.post("/{model_id}/prepare", status_code=202, response_model=JobView, responses=problems(*WITH_BODY))
+def prepare_retain_set(
+    request: Request,
+    model_id: str,
+    body: PrepareBody,
+    principal: JobsWrite,
+    services: ServicesDep,
+    idempotency_key: IdempotencyKey = None,
+) -> JSONResponse:
+    """Make a retain set by asking the model about pictures and names: a new job that leaves `retain_set.zip`."""
+
+    def make(session: Session) -> Answer:
+        plan = resolve_preparation(models.get(session, model_id), body)
+        job = create_prepare_job(services, session, principal, model_id, body, plan, base_url(services))
+        return Answer(202, job.model_dump(mode="json"), {**response.job_headers(job), "Location": job.links.self})
+
+    return answer_once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
 
 
 @router.post("/{model_id}/consolidate", status_code=202, response_model=JobView, responses=problems(*WITH_BODY))

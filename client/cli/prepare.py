@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from core.unlearning.types import ModelSpec, Part
 
 _PARTS: tuple[Part, ...] = ("train", "validation", "test")
-_FAMILIES = ("mllm", "llm")
 _SEES = ("vision_config", "vision_tower", "mm_vision_tower", "image_token_id", "image_token_index")
 """What the configuration of a model has one of that sees."""
 
@@ -44,13 +43,13 @@ def prepare_model(
     """Make a retain set by asking the model about pictures and names, on this machine."""
     if pictures is None and names is None:
         raise exits.CommandError("pass --pictures DIR, --names FILE, or both", exits.USAGE)
+    from core.unlearning.families.registry import families
+
     spec = _spec(context, model, family)
-    if spec.family not in _FAMILIES:
-        raise exits.CommandError(
-            f"a retain set is prepared for families {' and '.join(_FAMILIES)}, not for {spec.family!r}", exits.USAGE
-        )
-    if spec.family == "llm" and pictures is not None:
-        raise exits.CommandError("models of family llm see no pictures: pass --names alone", exits.USAGE)
+    if spec.family not in families() or not families()[spec.family].is_asked:
+        raise exits.CommandError(f"a retain set is not prepared for family {spec.family!r}", exits.USAGE)
+    if pictures is not None and not families()[spec.family].uses_pictures:
+        raise exits.CommandError(f"models of family {spec.family} see no pictures: pass --names alone", exits.USAGE)
     from core.unlearning.errors import UnlearningError
     from core.unlearning.families.language.preparation.prepare import prepare
     from core.unlearning.families.language.preparation.sources import read_names

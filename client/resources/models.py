@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import builtins
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from client import uploads
 from client.job import Job
 from client.models import ModelCheck, RegisteredModel
 from client.pages import iterate
 from client.resources.base import Resource
+from client.resources.files import Files
 from client.resources.jobs import Jobs
+from client.uploads import Upload
 
 
 class Models(Resource):
@@ -50,6 +54,36 @@ class Models(Resource):
         answer = self._transport.json("POST", "/v1/models", json=body, idempotency_key=uuid.uuid4().hex)
         return RegisteredModel.model_validate(answer)
 
+    def prepare(
+        self,
+        model_id: str,
+        *,
+        images: Iterable[Upload] = (),
+        people: Iterable[Iterable[Upload]] = (),
+        names: Iterable[str | tuple[str, Sequence[str]]] = (),
+        seed: int = 0,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Make a retain set by asking the model about pictures and names: a new job that leaves `retain_set.zip`.
+
+        `images`: each of somebody or something else. `people`: pictures of the same person, for each. `names`: people,
+        alone or with questions about each.
+        """
+        body = {
+            "images": self._uploaded(images),
+            "people": [self._uploaded(several) for several in people],
+            "names": [_person(name) for name in names],
+            "seed": seed,
+        }
+        key = idempotency_key or uuid.uuid4().hex
+        answer = self._transport.json("POST", f"/v1/models/{model_id}/prepare", json=body, idempotency_key=key)
+        return Job.bind(Jobs(self._transport), answer)
+
+    def _uploaded(self, images: Iterable[Upload]) -> builtins.list[str]:
+        """File ids as they are, and those of what is uploaded now."""
+        ids, new = uploads.split(images, "image")
+        return [*ids, *(Files(self._transport).create(data, purpose="retain").id for _, data in new)]
+
     def consolidate(
         self,
         model_id: str,
@@ -66,3 +100,9 @@ class Models(Resource):
         key = idempotency_key or uuid.uuid4().hex
         answer = self._transport.json("POST", f"/v1/models/{model_id}/consolidate", json=body, idempotency_key=key)
         return Job.bind(Jobs(self._transport), answer)
+
+
+def _person(name: str | tuple[str, Sequence[str]]) -> dict[str, Any]:
+    if isinstance(name, str):
+        return {"name": name}
+    return {"name": name[0], "questions": builtins.list(name[1])}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ from core.unlearning.errors import InvalidInputError
 from core.unlearning.families.registry import families, load_family
 from core.unlearning.jobs.consolidate import EarlierJob, consolidate_job
 from core.unlearning.jobs.forget import run_job
+from core.unlearning.jobs.prepare import prepare_job
 from core.unlearning.jobs.resculpt import resculpt_job
 from core.unlearning.jobs.work import PATCH, JobSetup, Outcome
 from core.unlearning.patches.signing import Signer
+from core.unlearning.planning import PREPARE
 from core.unlearning.types import Entity, ForgetRequest, ModelSpec, Retain
 from worker.attempt import capacity, libraries, transfer
 from worker.attempt.progress import JobProgress
@@ -44,7 +47,7 @@ def work_on(
     started: datetime,
     checkpoints: Checkpoints,
 ) -> Outcome:
-    """Run a forget job, sculpt an earlier job again, or consolidate several.
+    """Run a forget job, sculpt an earlier job again, consolidate several, or prepare a retain set.
 
     Raises what `run_job` does, and what reading the inputs may.
     """
@@ -58,6 +61,8 @@ def work_on(
         return attempt.consolidate()
     if inputs.request is None:
         return attempt.sculpt_again()
+    if inputs.method == PREPARE:
+        return attempt.prepare(inputs.request)
     return attempt.forget(forget_request(inputs.request, inputs))
 
 
@@ -90,6 +95,13 @@ class _Attempt:
         patch = self._download(parent, "parent.zip")
         return resculpt_job(self._setup(parent=parent.job_id), patch, inputs.options, inputs.sculpt)
 
+    def prepare(self, request: Mapping[str, Any]) -> Outcome:
+        pictures, images = [], iter(self.inputs.images)
+        for count in request["people"]:
+            pictures.append(list(islice(images, count)))
+        names = [(name, tuple(questions)) for name, questions in request["names"]]
+        return prepare_job(self._setup(), pictures, names, int(self.inputs.options["seed"]))
+
     def consolidate(self) -> Outcome:
         inputs, spec = self.inputs, model_spec(self.inputs.model)
         jobs = [self._earlier_job(source, spec.family) for source in inputs.sources]
@@ -100,7 +112,7 @@ class _Attempt:
         return consolidate_job(self._setup(), jobs, inputs.options, forgotten)
 
     def _setup(self, **recorded: str) -> JobSetup:
-        """What all three kinds of job are given."""
+        """What every kind of job is given."""
         return JobSetup(
             self.inputs.job_id,
             model_spec(self.inputs.model),

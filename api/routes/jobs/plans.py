@@ -17,7 +17,7 @@ from core.service.db.tables.jobs import Job
 from core.service.errors import FieldError, InvalidRequest
 from core.service.jobs.create import check_request
 from core.service.jobs.inputs import NO_UPLOADS, Uploads
-from core.service.jobs.schema import JobCreate
+from core.service.jobs.schema import JobCreate, PrepareBody
 from core.service.models import RegisteredModel
 from core.unlearning import planning
 from core.unlearning.planning import PlanError, PlanRequest
@@ -39,6 +39,13 @@ def resolve_consolidation(model: RegisteredModel, options: Mapping[str, Any]) ->
     """The plan of a consolidation as JSON values. Raises `InvalidRequest` with a pointer to each fault."""
     with faults_as_422():
         return planning.plan_consolidation(spec_of(model), options)
+
+
+def resolve_preparation(model: RegisteredModel, body: PrepareBody) -> dict[str, Any]:
+    """The plan of a retain set's preparation as JSON values. Raises `InvalidRequest` with a pointer to each fault."""
+    pictures = {"/images": len(body.images), "/people": len(body.people)}
+    with faults_as_422():
+        return planning.plan_preparation(spec_of(model), pictures, len(body.names), body.seed)
 
 
 @contextmanager

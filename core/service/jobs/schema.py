@@ -14,6 +14,9 @@ MAX_ALIASES = 32
 MAX_EXTERNAL_ID = 255
 MAX_METADATA = 16
 
+MAX_NAMES = 1000
+"""People in one preparation of a retain set, at most."""
+MAX_QUESTIONS = 50
 MAX_CONSOLIDATED = 200
 """Jobs that are put together in one, at most."""
 
@@ -141,6 +144,39 @@ class SculptBody(_Strict):
         if (self.k is not None) + split + (self.utility_floor is not None) != 1:
             raise PydanticCustomError("one_of", "Give k, or k_image and k_text, or utility_floor.")
         return self
+
+
+class PersonIn(_Strict):
+    """Somebody whom a model is asked about by name."""
+
+    name: Name = Field(description="Name of a person.")
+    questions: list[Words] = Field(
+        default_factory=list, max_length=MAX_QUESTIONS, description="Questions about the person, beside Lethe's own."
+    )
+
+
+class PrepareBody(_Strict):
+    """The body of `POST /v1/models/{id}/prepare`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"names": [{"name": "Ada Lovelace"}]}]})
+
+    images: list[FileId] = Field(
+        default_factory=list, description="Uploaded pictures, each of somebody or something else."
+    )
+    people: list[Annotated[list[FileId], Field(min_length=1)]] = Field(
+        default_factory=list, description="Uploaded pictures of the same person, a list for each person."
+    )
+    names: list[PersonIn] = Field(
+        default_factory=list, max_length=MAX_NAMES, description="People whom the model is asked about by name."
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
+        0, description="Of who and what comes into which part of the retain set."
+    )
+
+    @property
+    def pictures(self) -> list[list[str]]:
+        """The ids by person."""
+        return [*self.people, *([image] for image in self.images)]
 
 
 class ConsolidateBody(_Strict):

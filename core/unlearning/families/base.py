@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import torch
 
 from core.unlearning.checkpoints import Checkpoints
+from core.unlearning.errors import InvalidInputError
 from core.unlearning.evaluation.results import Evaluated
 from core.unlearning.families.info import ORACLE, FamilyInfo
 from core.unlearning.patches import stock
@@ -114,6 +115,24 @@ class BaseFamily(ABC, Generic[Model, Found]):
     ) -> Sequence[Example]:
         """What `build_data` measures of the subject of a request. Needed where `keep_examples` is."""
         return ()
+
+    def prepare(
+        self,
+        model: Model,
+        /,
+        out: Path,
+        *,
+        pictures: Path | None,
+        names: Sequence[tuple[str, Sequence[str]]],
+        seed: int,
+        alive: Callable[[], None],
+    ) -> Mapping[str, int]:
+        """Make a retain set in `out` by asking the model about a folder of pictures, and people by name with questions.
+
+        Returns how many rows there are, by group and part ("memory/test"). `alive` is called between questions.
+        Raises `InvalidInputError`; always, where the family's models cannot be asked about people.
+        """
+        raise InvalidInputError(f"a retain set is not prepared for family {self.info.name!r}", code="not_prepared")
 
     def retained_subjects(self, retain_set: Path | None) -> Collection[str]:
         """Whom the registered retain set is about, where it says it. Needed where `keep_examples` is."""

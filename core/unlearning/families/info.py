@@ -93,6 +93,8 @@ class FamilyInfo:
     """Whether pictures of the subject are of any use."""
     uses_sounds: bool = False
     """Whether sound clips of the subject are of any use."""
+    is_asked: bool = False
+    """Whether its models can be asked about people, so that a retain set can be prepared."""
     uses_prompts: bool = True
     """Whether prompts are of any use."""
     count_rows: Callable[[Path | None, Collection[str], EntityKind], int | None] | None = None

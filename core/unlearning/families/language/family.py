@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from core.unlearning.families.language.evaluation.results import Evaluation
 from core.unlearning.families.language.evaluation.samples import samples
 from core.unlearning.families.language.model.frozen import caching_answers
 from core.unlearning.families.language.model.model import LanguageModel
+from core.unlearning.families.language.preparation.prepare import prepare
+from core.unlearning.families.language.preparation.sources import Listed
 from core.unlearning.progress import Progress
 from core.unlearning.types import Example, Level
 
@@ -33,6 +35,21 @@ class LanguageFamily(BaseFamily[LanguageModel, Evaluation]):
     retained_subjects = staticmethod(subjects)
     caching_answers = staticmethod(caching_answers)
     samples = staticmethod(samples)
+
+    def prepare(
+        self,
+        model: LanguageModel,
+        out: Path,
+        *,
+        pictures: Path | None,
+        names: Sequence[tuple[str, Sequence[str]]],
+        seed: int,
+        alive: Callable[[], None],
+    ) -> Mapping[str, int]:
+        """See `preparation.prepare`."""
+        listed = [Listed(name, tuple(questions)) for name, questions in names]
+        made = prepare(model, out, pictures=pictures, names=listed, seed=seed, step=lambda *_: alive())
+        return {f"{group}/{part}": count for (group, part), count in sorted(made.rows.items())}
 
     def evaluate(
         self, model: LanguageModel, examples: Sequence[Example], *, level: Level, progress: Progress

@@ -30,6 +30,7 @@ def language_family(name: str, *, pictures: bool, model_class: str) -> FamilyInf
         retain_set=retain_set_info(measured.splits),
         tokens=_tokens_with_pictures if pictures else _tokens_of_text,
         uses_pictures=pictures,
+        is_asked=True,
     )
 
 
