@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ with importing():
     import uvicorn
 
     from api.server.bootstrap import prepare
+    from api.server.folder_lock import holding
     from api.server.serving import uvicorn_config
     from api.server.worker_child import WorkerChild
     from core.service.context import Services
@@ -36,7 +38,8 @@ def main() -> int:
     try:
         tracing.configure(settings, "lethe-api")
         listener = listen(settings)
-        with Services.open(settings) as services:
+        sole = holding(settings.data_dir) if arguments.worker else nullcontext()
+        with sole, Services.open(settings) as services:
             prepare(services)
             _serve(settings, services, listener, with_worker=arguments.worker)
     except KeyboardInterrupt:

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, TimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,6 +22,8 @@ from core.service.storage.port import ObjectMissing, StoreError
 log = structlog.get_logger(__name__)
 
 _PREFIXES = {"body": "", "query": "/query", "path": "/path", "header": "/header"}
+_AWAY = (StoreError, OperationalError, InterfaceError, InternalError, TimeoutError)
+"""A store or a database that is away, frozen, read-only, or has no connection left."""
 _MAY_QUOTE_INPUT = {"union_tag_invalid", "union_tag_not_found", "json_invalid", "value_error"}
 
 
@@ -31,8 +33,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ObjectMissing, _object_missing)
-    app.add_exception_handler(StoreError, _unavailable)
-    app.add_exception_handler(OperationalError, _unavailable)
+    for error in _AWAY:
+        app.add_exception_handler(error, _unavailable)
 
 
 def field_error(error: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -32,8 +32,8 @@ class Settings(BaseSettings):
     )
     storage_url: str | None = Field(
         None,
-        description="Where artefacts and encrypted inputs are: file:///folder or s3://bucket. Default: a folder in "
-        "data_dir.",
+        description="Where artefacts and encrypted inputs are: file:///folder, s3://bucket or s3://bucket/prefix. "
+        "Default: a folder in data_dir.",
     )
     s3_endpoint: str = Field("127.0.0.1:9000", description="Address of the S3 server, as host:port.")
     s3_public_endpoint: str | None = Field(

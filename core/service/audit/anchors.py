@@ -14,12 +14,13 @@ from hmac import compare_digest
 
 import structlog
 from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
 
 from core.service.audit.chain import head_message
 from core.service.context import Services
 from core.service.crypto.keyring import Keyring
 from core.service.db.engine import keyring_of
-from core.service.db.tables.audit import AuditHead
+from core.service.db.tables.audit import AuditEntry, AuditHead
 from core.service.kit.clock import now
 from core.service.storage.port import StoreError
 
@@ -55,6 +56,24 @@ def read_anchors(services: Services) -> Iterator[Anchor]:
         keyring = keyring_of(session)
     for key in services.storage.list(PREFIX):
         yield _parsed(keyring, services.storage.read(key))
+
+
+def is_behind(services: Services) -> bool:
+    """Whether the store's newest anchors say what this database does not hold: it is older, or the store is another's.
+
+    Raises `StoreError`.
+    """
+    with services.db.read() as session:
+        keyring = keyring_of(session)
+    newest = {key.rpartition("/")[0]: key for key in services.storage.list(PREFIX)}
+    anchors = [_parsed(keyring, services.storage.read(key)) for key in newest.values()]
+    with services.db.read() as session:
+        return not all(_is_borne_out(session, anchor) for anchor in anchors)
+
+
+def _is_borne_out(s: Session, anchor: Anchor) -> bool:
+    entry = s.get(AuditEntry, (anchor.tenant, anchor.count)) if anchor.genuine else None
+    return entry is not None and entry.hash == anchor.hash
 
 
 def _store(services: Services, head: AuditHead) -> bool:

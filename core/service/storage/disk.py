@@ -63,8 +63,10 @@ class DiskStore:
     def delete(self, key: str) -> None:
         """See `ObjectStore`. Folders that become empty are deleted, too."""
         path = self._path(key)
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"the object could not be deleted: {os.strerror(error.errno or 0)}") from None
         for parent in path.parents:
             if parent == self._root:
                 break

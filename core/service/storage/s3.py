@@ -28,8 +28,10 @@ _T = TypeVar("_T")
 class S3Store:
     """The minio client with timeouts. Creates the bucket on the first `ping` or `put`."""
 
-    def __init__(self, bucket: str, settings: Settings) -> None:
+    def __init__(self, bucket: str, settings: Settings, *, prefix: str = "") -> None:
+        """`prefix`: stands before every key in the bucket, so that several installations may share it."""
         self._bucket, self._settings = bucket, settings
+        self._prefix = f"{check_key(prefix)}/" if prefix else ""
         self._client = _client(settings, settings.s3_endpoint)
         public = settings.s3_public_endpoint
         self._public = _client(settings, public) if public else None
@@ -45,7 +47,7 @@ class S3Store:
         source.seek(start)
         self._ensure_bucket()
         metadata: dict[str, Any] = {"sha256": digest}
-        name, part = check_key(key), PART_SIZE
+        name, part = self._name(key), PART_SIZE
         _call(lambda: self._client.put_object(self._bucket, name, source, count, metadata=metadata, part_size=part))
         return StoredObject(key, count, digest)
 
@@ -55,7 +57,7 @@ class S3Store:
         """See `ObjectStore`."""
         if length == 0:
             return iter(())
-        name = check_key(key)
+        name = self._name(key)
         response = _call(lambda: self._client.get_object(self._bucket, name, offset, length or 0))
         if offset == 0 and length is None:
             return verified(_chunks(response), sha256 or response.headers.get(_SHA256, ""))
@@ -70,7 +72,7 @@ class S3Store:
 
     def delete(self, key: str) -> None:
         """See `ObjectStore`."""
-        name = check_key(key)
+        name = self._name(key)
         try:
             _call(lambda: self._client.remove_object(self._bucket, name))
         except ObjectMissing:
@@ -79,16 +81,17 @@ class S3Store:
     def list(self, prefix: str) -> Iterator[str]:
         """See `ObjectStore`."""
         try:
-            objects = _call(lambda: [*self._client.list_objects(self._bucket, prefix, recursive=True)])
+            whole = f"{self._prefix}{prefix}"
+            objects = _call(lambda: [*self._client.list_objects(self._bucket, whole, recursive=True)])
         except ObjectMissing:
             return
-        yield from (item.object_name for item in objects if item.object_name)
+        yield from (item.object_name.removeprefix(self._prefix) for item in objects if item.object_name)
 
     def presign(self, key: str, *, filename: str, ttl: int) -> str | None:
         """See `ObjectStore`. Signed for the public endpoint, since a signature covers the host."""
         if self._public is None:
             return None
-        name, public, until = check_key(key), self._public, timedelta(seconds=ttl)
+        name, public, until = self._name(key), self._public, timedelta(seconds=ttl)
         headers: dict[str, Any] = {"response-content-disposition": f'attachment; filename="{filename}"'}
         url: str = _call(lambda: public.presigned_get_object(self._bucket, name, until, response_headers=headers))
         return url
@@ -101,6 +104,9 @@ class S3Store:
         """See `ObjectStore`."""
         self._bucket_exists = False
         self._ensure_bucket()
+
+    def _name(self, key: str) -> str:
+        return f"{self._prefix}{check_key(key)}"
 
     def _ensure_bucket(self) -> None:
         if self._bucket_exists:

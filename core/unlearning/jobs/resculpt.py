@@ -41,7 +41,8 @@ def resculpt_job(
     result, after = make_and_measure(
         work, model, lambda: method.resculpt(model, recipe, _strength(wanted), work.context), kept
     )
-    verdict = _verdict(before, after, families()[setup.spec.family].measures, result)
+    thresholds = setup.plan.get("thresholds", {})
+    verdict = verdict_on(before, after, families()[setup.spec.family].measures, result, thresholds)
     return pack(work, result, Measured(before, after, verdict))
 
 
@@ -51,13 +52,21 @@ def _strength(wanted: Mapping[str, float | None]) -> Strength:
     return Strength(image, text, wanted.get("utility_floor"))
 
 
-def _verdict(before: Evaluated, after: Evaluated, measures: Measures, result: Resculpted) -> Verdict:
-    """The usual one on what was kept, with the recorded forgetting in place of a measured one."""
+def verdict_on(
+    before: Evaluated, after: Evaluated, measures: Measures, result: Resculpted, thresholds: Mapping[str, float]
+) -> Verdict:
+    """The usual one on what was kept, with the recorded forgetting in place of a measured one.
+
+    The request's thresholds hold as in the earlier job: of what is kept as they are, of what is forgotten together.
+    """
     from core.unlearning.evaluation.checks import Check
+    from core.unlearning.evaluation.thresholds import parse_key
     from core.unlearning.evaluation.verdict import NOTHING_MEASURED, judge
 
-    judged = judge(before, after, measures)
-    reached, bound = result.forget, _bound(judged.thresholds, measures.judged, result.forget_metrics)
+    of_kept = {key: bound for key, bound in thresholds.items() if parse_key(key, measures).split not in measures.judged}
+    judged = judge(before, after, measures, thresholds=of_kept)
+    asked = {**judged.thresholds, **thresholds}
+    reached, bound = result.forget, _bound(asked, measures.judged, result.forget_metrics)
     met = reached is not None and reached <= bound
     shown = "was not measured at this strength" if reached is None else f"was {reached:.3f}"
     reason = (
@@ -68,5 +77,5 @@ def _verdict(before: Evaluated, after: Evaluated, measures: Measures, result: Re
 
 
 def _bound(thresholds: Mapping[str, float], splits: Sequence[str], metrics: Sequence[str]) -> float:
-    """What the default thresholds allow of these metrics together, on the split that allows most."""
+    """What the thresholds allow of these metrics together, on the split that allows most."""
     return max(sum(thresholds[f"{split}.{metric}"] for metric in metrics) for split in splits)

@@ -42,6 +42,7 @@ def plan(model: ModelSpec, request: PlanRequest) -> dict[str, Any]:
         "steps": _steps(checked, examples),
         "memory": memory(model, options),
         "level": request.level,
+        "thresholds": dict(request.thresholds),
     }
 
 

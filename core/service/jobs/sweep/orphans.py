@@ -1,4 +1,8 @@
-"""Deletes objects that no row refers to, left by a rolled back transaction, an outage or a stalled worker."""
+"""Deletes objects that no row refers to, left by a rolled back transaction, an outage or a stalled worker.
+
+None is deleted where the audit anchors in the store know more than the database: that is then an older one, or another
+installation's, and what it does not know may be all that there is.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,10 @@ import time
 from datetime import datetime, timedelta
 from itertools import groupby
 
+import structlog
 from sqlalchemy import select
 
+from core.service import audit
 from core.service.context import Services
 from core.service.db.tables.files import File
 from core.service.db.tables.jobs import Artifact, Job
@@ -21,6 +27,8 @@ GRACE = timedelta(hours=1)
 """Younger objects may belong to a transaction that has not committed yet."""
 _ROOTS = ("inputs/", "files/", "jobs/")
 
+log = structlog.get_logger(__name__)
+
 
 def sweep_orphans(services: Services) -> int:
     """Check the whole store, once an hour in each process. Returns how many objects were erased."""
@@ -29,9 +37,18 @@ def sweep_orphans(services: Services) -> int:
         return 0
     services.next_orphan_scan = time.monotonic() + EVERY_SECONDS
     try:
-        return sum(_sweep_root(services, root) for root in _ROOTS)
-    except StoreError:
+        if audit.is_behind(services):
+            log.error("orphans_kept", reason="the audit anchors in the store are not of this database")
+            return 0
+        erased = sum(_sweep_root(services, root) for root in _ROOTS)
+    except StoreError as error:
+        log.warning("orphans_not_sought", error=type(error).__name__)
         return 0
+    if erased:
+        log.warning("orphans_erased", objects=erased)
+        with services.db.write() as session:
+            audit.record(session, audit.INSTALLATION, audit.SYSTEM, "orphans.erased", "store", {"objects": erased})
+    return erased
 
 
 def _sweep_root(services: Services, root: str) -> int:

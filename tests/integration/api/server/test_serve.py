@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from api.__main__ import listen
+from api.server.folder_lock import holding
 from api.server.worker_child import WorkerChild
 from core.service.jobs import lease
 from core.service.settings import Settings
@@ -119,6 +120,18 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("lethe: cannot start: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_second_server_with_a_worker_does_not_take_the_folder(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "api", "--port", "0", "--data-dir", str(tmp_path / "data")]
+    (tmp_path / "data" / "work" / "job_1-1").mkdir(parents=True)
+    with holding(tmp_path / "data"):
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "lethe: cannot start: another server with a worker uses this data folder; stop it first\n"
+    assert (tmp_path / "data" / "work" / "job_1-1").is_dir()
+    with holding(tmp_path / "data"):
+        pass
 
 
 def test_an_answers_body_does_not_wait_for_its_head_to_be_acknowledged(tmp_path: Path) -> None:

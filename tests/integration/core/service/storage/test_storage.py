@@ -193,6 +193,14 @@ def test_what_a_killed_writer_left_is_removed_and_what_others_write_is_not(tmp_p
     assert not any(path.is_file() for path in folder.rglob("*"))
 
 
+def test_what_cannot_be_deleted_is_said_so(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    store, folder = open_store(settings), Path(settings.resolved_storage_url.removeprefix("file://"))
+    (folder / "jobs" / "in_the_way").mkdir(parents=True)
+    with pytest.raises(StoreError, match="could not be deleted"):
+        store.delete("jobs/in_the_way")
+
+
 def test_a_store_that_is_away(tmp_path: Path) -> None:
     settings = settings_for(
         tmp_path,
