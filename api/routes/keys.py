@@ -32,6 +32,7 @@ def create_key(
     """A new key of this tenant. Its secret is shown this once: an idempotent repeat gives the key without it."""
 
     def make(session: Session) -> Answer:
+        keys.require_all(principal, body.scopes)
         key, secret = keys.create_key(session, principal.tenant_id, body.name, body.scopes, body.expires_at)
         audit.record(session, principal.tenant_id, principal.key_id, "key.created", key.id, {"scopes": key.scopes})
         return _with_secret(key, secret)
@@ -65,6 +66,7 @@ def rotate_key(
     """A new key with the same name and scopes, and an end to this one. The new secret is shown this once."""
 
     def make(session: Session) -> Answer:
+        keys.require_all(principal, keys.get_key(session, principal.tenant_id, key_id).scopes)
         overlap = timedelta(seconds=body.overlap_seconds)
         key, secret = keys.rotate_key(session, principal.tenant_id, key_id, overlap, body.expires_at)
         details = {"replaced": key_id, "overlap_seconds": body.overlap_seconds}

@@ -55,7 +55,7 @@ def finish(s: Session, tenant: str, key: str, status: int, body: Mapping[str, An
 def redact(s: Session, resource_id: str) -> None:
     """Remove the sender's free text from stored answers. The answers stay, so that a repeat creates no second job."""
     for row in s.execute(select(IdempotencyKey).where(IdempotencyKey.resource_id == resource_id)).scalars():
-        row.body = {**(row.body or {}), "metadata": {}, "external_id": None}
+        row.body = {**(row.body or {}), "metadata": {}, "external_id": None, "plan": {}}
 
 
 def _insert(s: Session, tenant: str, key: str, fingerprint: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hmac import compare_digest
@@ -82,6 +82,12 @@ def require(principal: Principal, scope: str) -> None:
     """Raises `Forbidden` if the key lacks the scope."""
     if scope not in principal.scopes:
         raise Forbidden(f"The API key lacks the scope {scope}.", extra={"required_scope": scope})
+
+
+def require_all(principal: Principal, scopes: Collection[str]) -> None:
+    """Raises `Forbidden` where a key is to hand out a scope that it has not itself."""
+    if missing := sorted(set(scopes) & set(SCOPES) - principal.scopes):
+        raise Forbidden("An API key can hand out only scopes that it has.", extra={"required_scope": missing[0]})
 
 
 def list_keys(s: Session, tenant: str) -> list[ApiKey]:

@@ -81,7 +81,8 @@ def get_file(s: Session, tenant: str, file_id: str) -> FileRecord:
 
 def delete_file(services: Services, s: Session, tenant: str, file_id: str) -> None:
     """Erase a file. Raises `NotFound`, and `FileInUse` while a job that has not ended needs it."""
-    row = _row(s, tenant, file_id)
+    # Locked, so that no job can be made meanwhile that names it.
+    row = _row(s, tenant, file_id, lock=True)
     open_jobs = select(JobFile.job_id).join(Job, Job.id == JobFile.job_id)
     open_jobs = open_jobs.where(JobFile.file_id == file_id, Job.finished_at.is_(None)).limit(1)
     if s.execute(open_jobs).first() is not None:
@@ -159,8 +160,9 @@ def _kind_fault(pointer: str, media_type: str | None, *, sound: bool) -> FieldEr
     )
 
 
-def _row(s: Session, tenant: str, file_id: str) -> File:
-    row = s.execute(select(File).where(File.tenant_id == tenant, File.id == file_id)).scalar_one_or_none()
+def _row(s: Session, tenant: str, file_id: str, *, lock: bool = False) -> File:
+    query = select(File).where(File.tenant_id == tenant, File.id == file_id)
+    row = s.execute(query.with_for_update() if lock else query).scalar_one_or_none()
     if row is None:
         raise NotFound
     return row

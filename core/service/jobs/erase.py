@@ -18,6 +18,9 @@ from core.service.jobs.inputs import input_prefix
 from core.service.storage.erase import erase_prefix
 from core.service.webhooks import outbox
 
+_KEPT_OF_PLAN = ("method", "level")
+"""Options of a method may be free text, such as what to draw instead."""
+
 
 def erase_inputs(services: Services, s: Session, job: Job) -> None:
     """Erase the job's data key, its inputs, and the files that only it used. `job` must be locked and have ended."""
@@ -42,6 +45,7 @@ def erase_job(services: Services, s: Session, job: Job) -> None:
     checkpoints.drop(s, job.id)
     job.deleted_at = db_now(s)
     job.external_id, job.job_metadata, job.evaluation, job.request_id = None, {}, None, None
+    job.plan = {name: value for name, value in job.plan.items() if name in _KEPT_OF_PLAN}
     job.version += 1
     s.flush()
     after_commit(s, partial(erase_prefix, services.storage, job_prefix(job.id)))

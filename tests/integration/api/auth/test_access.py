@@ -40,6 +40,19 @@ def test_a_key_is_shown_once_and_can_be_revoked(server: Server) -> None:
     assert server.client.get(f"/v1/keys/{made['id']}").json()["revoked_at"] is not None
 
 
+def test_a_key_hands_out_no_scope_that_it_has_not(server: Server) -> None:
+    keeper = server.key(scopes=("keys:manage", "jobs:read"))
+    wanted = {"name": "mine", "scopes": ["jobs:read", "artifacts:read"]}
+    refused = httpx.post(f"{server.url}/v1/keys", json=wanted, headers=keeper)
+    assert_problem(refused, 403, "insufficient_scope")
+    assert refused.json()["required_scope"] == "artifacts:read"
+    everything = server.client.post("/v1/keys", json=wanted).json()["id"]
+    assert_problem(httpx.post(f"{server.url}/v1/keys/{everything}/rotate", headers=keeper), 403, "insufficient_scope")
+    narrow = httpx.post(f"{server.url}/v1/keys", json={**wanted, "scopes": ["jobs:read"]}, headers=keeper)
+    assert narrow.status_code == 201
+    assert httpx.post(f"{server.url}/v1/keys/{narrow.json()['id']}/rotate", headers=keeper).status_code == 201
+
+
 @pytest.mark.parametrize(
     "body",
     [

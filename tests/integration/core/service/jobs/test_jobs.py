@@ -245,6 +245,8 @@ def test_delete_leaves_a_tombstone_and_nothing_else(services: Services) -> None:
     with services.db.write() as s:
         lifecycle.delete(services, s, "acme", job.id)
     assert list(services.storage.list("")) == []
+    with services.db.read() as s:
+        assert s.get_one(Job, job.id).plan == {"method": "smfa"}
     with services.db.write() as s:
         for look in (views.get_job, list_artifacts, events.list_events, lifecycle.cancel):
             with pytest.raises(NotFound):
