@@ -27,6 +27,10 @@ from core.service.kit import clock
 
 BUSY_TIMEOUT_MS = 30_000
 CONNECT_TIMEOUT_SECONDS = 5
+STATEMENT_TIMEOUT_MS = 60_000
+"""PostgreSQL ends a statement, or a transaction that does nothing, after so long."""
+_UNACKNOWLEDGED_MS = 15_000
+"""A connection is broken when nothing that was sent is acknowledged for so long."""
 PING_AFTER_SECONDS = 1.0
 _WRITES = "lethe_writes"
 _PRAGMAS = (
@@ -147,7 +151,7 @@ def _no_doorbell(_: str) -> None:
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        engine = create_engine(parsed, connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS})
+        engine = create_engine(parsed, connect_args=_postgres_limits())
         event.listen(engine, "checkin", _record_use)
         event.listen(engine, "checkout", partial(_ping_after_idling, engine))
         return engine
@@ -155,6 +159,19 @@ def _engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _postgres_limits() -> dict[str, Any]:
+    """So that neither a server nor a network that stops answering holds a process for ever."""
+    limits = dict.fromkeys(("statement_timeout", "idle_in_transaction_session_timeout"), STATEMENT_TIMEOUT_MS)
+    return {
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": _UNACKNOWLEDGED_MS,
+        "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
+    }
 
 
 def _record_use(_: Any, record: ConnectionPoolEntry) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import httpx
 import pytest
 
+from api.routes import health
 from core.service.errors import ServiceError
 from core.service.jobs import views
+from core.service.storage.disk import DiskStore
 from tests.support.api_server import CANARY, MODEL, Server, assert_problem, png, request, serving
 
 
@@ -249,6 +252,19 @@ def test_not_ready_while_something_is_away(tmp_path: Path) -> None:
         failing = {check["name"] for check in answer.json()["checks"] if not check["ok"]}
         assert failing == {"database", "store"}
         assert httpx.get(f"{server.url}/healthz").json() == {"status": "ok"}
+
+
+def test_ready_answers_while_the_store_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Event()
+    monkeypatch.setattr(health, "PATIENCE_SECONDS", 0.05)
+    with serving(tmp_path / "data") as server:
+        monkeypatch.setattr(DiskStore, "ping", lambda _: gate.wait())
+        for _ in range(3):
+            answer = httpx.get(f"{server.url}/readyz")
+            assert answer.status_code == 503
+            store = {check["name"]: check for check in answer.json()["checks"]}["store"]
+            assert (store["ok"], store["detail"]) == (False, "Not reachable (TimeoutError).")
+        gate.set()
 
 
 def test_too_many_requests_wait(tmp_path: Path) -> None:

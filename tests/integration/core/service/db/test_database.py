@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Select, select, text, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core.service.context import Services
+from core.service.db import engine
 from core.service.db.engine import Database
 from core.service.db.tables.jobs import Job
 from core.service.kit.clock import now
 from core.service.settings import Settings
+from tests.servers.postgres import Postgres
 from tests.support.service import open_services, settings_for, submit
 
 
@@ -35,6 +37,15 @@ def services(settings: Settings) -> Iterator[Services]:
 def test_a_database_that_is_away_has_no_revision_to_tell(tmp_path: Path) -> None:
     with pytest.raises(SQLAlchemyError):
         Database(f"sqlite:///{tmp_path / 'no' / 'folder.db'}").revision()
+
+
+def test_a_statement_that_takes_too_long_is_ended(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "STATEMENT_TIMEOUT_MS", 100)
+    with postgres.database() as url:
+        database = Database(url)
+        with database.read() as session, pytest.raises(OperationalError, match="statement timeout"):
+            session.execute(text("SELECT pg_sleep(600)"))
+        database.dispose()
 
 
 def test_a_read_session_cannot_write(services: Services) -> None:
