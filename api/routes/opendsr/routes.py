@@ -84,10 +84,8 @@ def create_opendsr_request(
         with pointers_below(f"/extensions/{key.domain}"):
             create = exchange.as_job(intake.dsr, key.domain, services.settings)
             plan = resolve(services, session, create)
-            since = requests.clock_start(intake.dsr, received)
-            job = store_job(
-                services, session, principal, create, plan=plan, base_url=base_url(services), received_at=since
-            )
+            due = requests.expected_at(intake.dsr, received)
+            job = store_job(services, session, principal, create, plan=plan, base_url=base_url(services), due=due)
         stored = requests.add(session, principal.tenant_id, intake.dsr, intake.raw, job.id, received)
         details = {"subject_request_id": stored.subject_request_id, "regulation": stored.regulation}
         audit.record(session, principal.tenant_id, principal.key_id, "opendsr.received", job.id, details)

@@ -63,12 +63,12 @@ def create_job(
     plan: Mapping[str, Any],
     uploads: Uploads = NO_UPLOADS,
     base_url: str = "",
-    received_at: datetime | None = None,
+    due: datetime | None = None,
 ) -> JobView:
     """Queue a job that `check_request` has accepted. `plan`: `method`, `options` and whatever else clients should see.
 
-    The due date counts from `received_at`, by default from now. The doorbell rings after the session's commit. Raises
-    `ExternalIdExists`, `TooManyQueuedJobs` and `Unavailable`.
+    `due`: when the request must be answered, by default as if it came now under GDPR. The doorbell rings after the
+    session's commit. Raises `ExternalIdExists`, `TooManyQueuedJobs` and `Unavailable`.
     """
     _refuse_external_id(s, principal.tenant_id, job.external_id)
     wrapped = services.keyring.new_data_key()
@@ -84,7 +84,7 @@ def create_job(
         input_images=len(uploads.images),
         input_audio=len(uploads.audio),
     )
-    row.due_at = due_at(received_at or row.created_at)
+    row.due_at = due or due_at(row.created_at)
     _insert(s, row)
     ids_by_list = {"/images": job.images, "/audio": job.audio, "/retain/images": job.retain.images}
     attach(s, principal.tenant_id, row.id, ids_by_list)

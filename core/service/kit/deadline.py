@@ -1,20 +1,26 @@
 """When a request must be answered.
 
-Art. 12(3) GDPR gives one month from receipt. Regulation 1182/71, art. 3, says how months are counted: to the same date,
-or to the last day of a month that has no such date; a period that ends on a weekend ends on the next working day.
-Public holidays are left out: they differ by country, and would only move the date further away.
+CCPA, Cal. Civ. Code 1798.130(a)(2)(A), gives 45 days from receipt. Art. 12(3) GDPR gives one month. Regulation 1182/71,
+art. 3, says how months are counted: to the same date, or to the last day of a month that has no such date; a period
+that ends on a weekend ends on the next working day. Public holidays are left out: they differ by country, and would
+only move the date further away.
 """
 
 from __future__ import annotations
 
 import calendar
 from datetime import datetime, timedelta
+from typing import Literal
 
 SATURDAY = 5
+CCPA_DAYS = 45
+Regulation = Literal["gdpr", "ccpa"]
 
 
-def due_at(received: datetime) -> datetime:
+def due_at(received: datetime, regulation: Regulation = "gdpr") -> datetime:
     """The time by which a request that was received at `received` must be answered."""
+    if regulation == "ccpa":
+        return received + timedelta(days=CCPA_DAYS)
     following = received.replace(day=1) + timedelta(days=31)
     last = calendar.monthrange(following.year, following.month)[1]
     due = following.replace(day=min(received.day, last))

@@ -55,7 +55,7 @@ def add(s: Session, tenant: str, dsr: OpendsrCreate, raw: bytes, job_id: str, re
         regulation=dsr.regulation,
         submitted_at=dsr.submitted_time,
         received_at=received,
-        expected_at=due_at(clock_start(dsr, received)),
+        expected_at=expected_at(dsr, received),
         sealed=_encrypt(keyring_of(s), job, {"urls": dsr.status_callback_urls, "sha256": _digest(raw)}),
         callback_count=len(dsr.status_callback_urls),
     )
@@ -64,9 +64,9 @@ def add(s: Session, tenant: str, dsr: OpendsrCreate, raw: bytes, job_id: str, re
     return row
 
 
-def clock_start(dsr: OpendsrCreate, received: datetime) -> datetime:
-    """The start of the legal period: when the subject asked, but no later than we received the request."""
-    return min(dsr.submitted_time, received)
+def expected_at(dsr: OpendsrCreate, received: datetime) -> datetime:
+    """The end of the legal period, which begins when the subject asked, but no later than we received the request."""
+    return due_at(min(dsr.submitted_time, received), dsr.regulation)
 
 
 def find(s: Session, tenant: str, subject_request_id: str) -> tuple[OpendsrRequest, Job]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.service.kit.clock import Moment
+from core.service.kit.deadline import Regulation
 from core.service.kit.text import JsonObject, Words
 
 API_VERSION = "2.0"
@@ -45,7 +46,7 @@ class OpendsrCreate(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [EXAMPLE]})
 
-    regulation: Literal["gdpr", "ccpa"]
+    regulation: Regulation
     subject_request_id: Annotated[str, Field(pattern=_UUID4, description="A lowercase UUID version 4.")]
     subject_request_type: Literal["erasure"]
     submitted_time: Annotated[Moment, Field(description="When the subject asked.")]

