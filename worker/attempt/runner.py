@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +35,7 @@ from worker.attempt.retry import retry
 from worker.attempt.stop import JobStoppedError, StopFlag
 from worker.attempt.warm_models import WarmModels
 from worker.attempt.work import work_on
+from worker.attempt.workdir import WORK, working_in
 
 log = structlog.get_logger(__name__)
 
@@ -88,11 +88,10 @@ class Runner:
     def _attempt(self, claim: Claim, stop: StopFlag) -> None:
         services = self._services
         progress = JobProgress(services.db, claim, stop)
-        workdir = services.settings.data_dir / "work" / f"{claim.job_id}-{claim.attempt}"
+        work = services.settings.data_dir / WORK
         keeper = LeaseKeeper(services.db, services.settings, claim, stop, lambda: progress.last_sign, self._on_stall)
         try:
-            workdir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with keeper:
+            with working_in(work, f"{claim.job_id}-{claim.attempt}") as workdir, keeper:
                 end = self._outcome(claim, progress, stop, workdir)
                 retry(lambda: self._end(end))
             clean_attempts(services, claim.job_id)
@@ -104,7 +103,6 @@ class Runner:
             raise
         finally:
             progress.close()
-            shutil.rmtree(workdir, ignore_errors=True)
             release_free_blocks()
 
     def _outcome(self, claim: Claim, progress: JobProgress, stop: StopFlag, workdir: Path) -> Callable[[Session], None]:

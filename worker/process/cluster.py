@@ -14,6 +14,7 @@ from core.service.doorbell.celery import queues_for
 from core.service.settings import Settings
 from worker import tasks
 from worker.attempt import capacity
+from worker.attempt.workdir import WORK, clear_abandoned
 from worker.process import app, background, presence
 from worker.process.child import HAND_BACK
 
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 def serve(settings: Settings) -> int:
     """Run until SIGTERM. Returns the exit code."""
     services, name = tasks.services(), presence.worker_name(os.getpid())
+    clear_abandoned(settings.data_dir / WORK)
     background.sweep_regularly(services)
     background.deliver_webhooks(services)
     background.deliver_opendsr(services)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 import structlog
 from celery import signals
@@ -11,6 +10,7 @@ from celery import signals
 from core.service.settings import Settings
 from worker import tasks
 from worker.attempt import libraries
+from worker.attempt.workdir import WORK, clear_abandoned
 from worker.process import app, background, presence
 
 log = structlog.get_logger(__name__)
@@ -24,7 +24,7 @@ def serve(settings: Settings) -> int:
     if parent is not None:
         background.exit_with_parent(int(parent), background.terminate)
     # Work folders that a killed worker has left.
-    shutil.rmtree(settings.data_dir / "work", ignore_errors=True)
+    clear_abandoned(settings.data_dir / WORK)
     services, runner = tasks.services(), tasks.runner()
 
     def hand_back(**_: object) -> None:
