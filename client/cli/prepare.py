@@ -46,8 +46,10 @@ def prepare_model(
     from core.unlearning.families.registry import families
 
     spec = _spec(context, model, family)
-    if spec.family not in families() or not families()[spec.family].is_asked:
-        raise exits.CommandError(f"a retain set is not prepared for family {spec.family!r}", exits.USAGE)
+    asked = [name for name, info in families().items() if info.is_asked]
+    if spec.family not in asked:
+        which = f"families {' and '.join(asked)}, not for {spec.family!r}"
+        raise exits.CommandError(f"a retain set is prepared for {which}", exits.USAGE)
     if pictures is not None and not families()[spec.family].uses_pictures:
         raise exits.CommandError(f"models of family {spec.family} see no pictures: pass --names alone", exits.USAGE)
     from core.unlearning.errors import UnlearningError
