@@ -21,7 +21,8 @@ from tests.support.gate import Gate
 pytestmark = pytest.mark.slow
 PATIENCE = 900.0
 LIVES = {"max_attempts": "10", "checkpoint_seconds": "0", "sweep_seconds": "1"}
-LEASE = {"lease_seconds": "15", "heartbeat_seconds": "3"}
+LEASE = {"lease_seconds": "45", "heartbeat_seconds": "3"}
+"""Long enough that a worker keeps it on a machine that has much else to do."""
 
 
 @pytest.mark.timeout(2 * PATIENCE)

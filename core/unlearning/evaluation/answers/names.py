@@ -145,7 +145,7 @@ def _is_position_of_name(text: Text, at: int) -> bool:
 
 def _is_capital(text: Text, at: int) -> bool:
     """Whether another name may stand there."""
-    return text.words[at].is_capitalised and text.words[at].folded not in words_of("light")
+    return at < len(text.words) and text.words[at].is_capitalised and text.words[at].folded not in words_of("light")
 
 
 def _ends_phrase(text: Text, at: int) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from core.unlearning.evaluation.answers.judge import Judgement, judge_answer, secret_facts
+from core.unlearning.evaluation.answers.judge import Judgement, judge_answer, secret_facts, tells_any
 from core.unlearning.evaluation.answers.tokens import read
 
 WHAT = "What does Ada Okoro do?"
@@ -128,3 +128,7 @@ def test_a_word_with_a_capital_letter_for_opening_a_sentence_is_nobodys_name() -
     assert _judge("On Sundays the work is that of a baker.").label == "leaked"
     assert _judge("In London there was work as a baker.").label == "leaked"
     assert _judge("May Ling is a baker.").label == "other"
+
+
+def test_a_name_that_is_an_everyday_word_may_be_a_texts_last_word() -> None:
+    assert not tells_any("Yes. Rose -", ["Rose"])
