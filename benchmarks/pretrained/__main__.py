@@ -88,8 +88,8 @@ def _measured(run: Run, work: Path) -> dict[str, Any]:
         "before": shared.read_or_measure(f"before-{folder.name}-{asked}", lambda: measure(StockModel(folder), run)),
         "after": ResultStore(work / run.name).read_or_measure("after", lambda: _patched(run, folder, work)),
     }
-    if run.world == "smollm2-vision":
-        never_met = oracle(work / "models")
+    never_met = oracle(work / "models") if run.world == "smollm2-vision" else None
+    if never_met is not None:
         found["oracle"] = shared.read_or_measure(f"oracle-{asked}", lambda: measure(StockModel(never_met), run))
     sys.stderr.write(f"{run.name}: measured\n")
     return found

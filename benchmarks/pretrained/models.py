@@ -28,9 +28,15 @@ def source(run: Run, models: Path) -> Path:
     return reference.build(run.world, folder)
 
 
-def oracle(models: Path) -> Path:
-    """The folder of a model that never met the people of the standard requests."""
-    return reference.build("smollm2-vision", models / "smollm2-vision-oracle", oracle=True)
+def oracle(models: Path) -> Path | None:
+    """The folder of a model that never met the people of the standard requests; None where it has to be trained first.
+
+    `lethe reference build smollm2-vision --oracle --train --out` that folder.
+    """
+    try:
+        return reference.build("smollm2-vision", models / "smollm2-vision-oracle", oracle=True)
+    except ValueError:
+        return None
 
 
 def register(client: Lethe, run: Run, models: Path) -> None:

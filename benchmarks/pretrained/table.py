@@ -27,8 +27,9 @@ def vision_bars(jobs: Sequence[Measured], prefix: str, *, leak: float = 0.03, lo
         _bar(f"{prefix}before: {name}", jobs, partial(_told_before, group), 0.95, ">=")
         for group, name in (("image", "facts by picture"), ("text", "facts by name"), ("visible", "what is visible"))
     ]
+    above = ", above the oracle's" if all("oracle" in job for job in jobs) else ""
     for group, name in (("image", "by picture"), ("text", "by name")):
-        title = f"{prefix}facts leaked {name}, above the oracle's"
+        title = f"{prefix}facts leaked {name}{above}"
         table.append(_bar(title, jobs, partial(_above_oracle, group), leak))
     for group, (name, bound) in {**_SEEN, **_ANY}.items():
         bound = bound if loss is None else loss
