@@ -85,14 +85,18 @@ def _measured(run: Run, work: Path) -> dict[str, Any]:
     asked = f"{'-'.join(name.split()[-1].lower() for name in run.subjects)}-seed{run.seed}"
     found = {
         **ResultStore(work / run.name).read("job"),
-        "before": shared.read_or_measure(f"before-{folder.name}-{asked}", lambda: measure(StockModel(folder), run)),
+        "before": shared.read_or_measure(f"before-{folder.name}-{asked}", partial(_unpatched, folder, run)),
         "after": ResultStore(work / run.name).read_or_measure("after", lambda: _patched(run, folder, work)),
     }
     never_met = oracle(work / "models") if run.world == "smollm2-vision" else None
     if never_met is not None:
-        found["oracle"] = shared.read_or_measure(f"oracle-{asked}", lambda: measure(StockModel(never_met), run))
+        found["oracle"] = shared.read_or_measure(f"oracle-{asked}", partial(_unpatched, never_met, run))
     sys.stderr.write(f"{run.name}: measured\n")
     return found
+
+
+def _unpatched(folder: Path, run: Run) -> dict[str, Any]:
+    return measure(StockModel(folder), run)
 
 
 def _patched(run: Run, folder: Path, work: Path) -> dict[str, Any]:
