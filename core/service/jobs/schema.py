@@ -14,9 +14,9 @@ MAX_ALIASES = 32
 MAX_EXTERNAL_ID = 255
 MAX_METADATA = 16
 
-MAX_NAMES = 1000
+MAX_NAMES = 200
 """People in one preparation of a retain set, at most."""
-MAX_QUESTIONS = 50
+MAX_QUESTIONS = 20
 MAX_CONSOLIDATED = 200
 """Jobs that are put together in one, at most."""
 

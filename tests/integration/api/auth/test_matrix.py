@@ -24,7 +24,7 @@ PUBLIC = {
     "/opendsr/v2/certificate.pem",
 }
 """What needs no key: whether the server is up, its numbers, and public keys."""
-SHARED = {f"/v1/models/{{model_id}}{more}" for more in ("", "/check", "/consolidate")}
+SHARED = {f"/v1/models/{{model_id}}{more}" for more in ("", "/check", "/prepare", "/consolidate")}
 """What all tenants see: the installation's models. Of jobs that a body names, their own pages tell."""
 FIXED = {"name": "patch.zip"}
 """Parameters that are names and not ids."""
@@ -94,6 +94,12 @@ def test_another_tenants_files_cannot_be_named(server: Server, ids: dict[str, st
         request = {**body, "external_id": None, **named}
         answer = httpx.post(f"{server.url}/v1/jobs", json=request, headers=server.key("stranger"))
         assert_problem(answer, 422, "unknown_file")
+
+
+def test_another_tenants_pictures_are_not_asked_about(server: Server, ids: dict[str, str]) -> None:
+    path = f"{server.url}/v1/models/{ids['model_id']}/prepare"
+    for named in ({"images": [ids["file_id"]]}, {"people": [[ids["file_id"]]]}):
+        assert_problem(httpx.post(path, json=named, headers=server.key("stranger")), 422, "unknown_file")
 
 
 def test_lists_show_no_other_tenants_things(server: Server, ids: dict[str, str]) -> None:
