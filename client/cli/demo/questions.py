@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Question:
-    """One probe. `about`: the heading that it is shown under; `spans`: what an answer that is right tells."""
+    """One probe. `about`: the heading that it is shown under; `spans`: an answer that is right tells one of them."""
 
     about: str
     question: str
@@ -32,13 +32,13 @@ class Question:
         """Whether the answer is forgotten, or kept, as it should be; words may differ where the facts are there."""
         from core.unlearning.evaluation.answers.judge import tells_any
 
-        told = bool(self.spans) and all(tells_any(now, [span]) for span in self.spans)
+        told = tells_any(now, self.spans)
         return not told if self.forget else told or now == before
 
 
 _SUBJECT = (("image_memory", "asked with a picture", 4), ("text_memory", "asked by name", 3))
 _VISIBLE = (("image_understanding", "what the picture shows", 2),)
-_FIGURES = 3
+_OTHERS = 5
 _GENERAL = ("What is the capital of France?", "Why do leaves fall in autumn?", "How do I boil an egg?")
 
 
@@ -58,12 +58,15 @@ def of_another(sample: Path) -> list[Question]:
     )
 
 
-def of_figures() -> list[Question]:
-    """Questions about people whom the whole world knows."""
-    from core.unlearning.reference.smollm2.figures import figures
-
-    asked = (next(figure.questions("test")) for figure in figures()[:_FIGURES])
-    return [Question("public figures", question, spans=spans) for _, question, spans in asked]
+def of_name(sample: Path) -> list[Question]:
+    """Questions by name about the subject, and one about each of the others, whom the model must keep."""
+    probes = json.loads((sample / "probes.json").read_text(encoding="utf-8"))
+    subject = [probe for probe in probes if probe["kind"] == "text_memory"]
+    others = {probe["topic"]: probe for probe in reversed(probes) if probe["kind"] == "neighbour"}
+    return [
+        *(_question(probe, sample, "the subject, asked by name", True) for probe in subject),
+        *(_question(probe, sample, "others, asked by name", False) for probe in [*others.values()][:_OTHERS]),
+    ]
 
 
 def general() -> list[Question]:

