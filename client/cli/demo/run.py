@@ -97,7 +97,8 @@ def _forget(demo: Demo, client: Lethe) -> Job:
     show_heading(demo.console, f"2. Please forget {demo.subject}", f"POST {client.base_url}/v1/jobs")
     body = json.loads((demo.sample / "request.json").read_text(encoding="utf-8"))
     body["evaluation"] = {**body.get("evaluation", {}), "level": demo.level}
-    job = client.jobs.create_from(body, images=pictures_in(demo.sample / "images"))
+    pictures = demo.sample / "images"
+    job = client.jobs.create_from(body, images=pictures_in(pictures) if pictures.is_dir() else [])
     try:
         follow(job)
     except KeyboardInterrupt:
