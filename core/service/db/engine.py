@@ -28,7 +28,9 @@ from core.service.kit import clock
 BUSY_TIMEOUT_MS = 30_000
 CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_MS = 60_000
-"""PostgreSQL ends a statement, or a transaction that does nothing, after so long."""
+"""PostgreSQL ends a statement after so long."""
+_IDLE_TIMEOUT_MS = 900_000
+"""And a transaction that does nothing. Some wait for the object store, which may be slow and hold many pictures."""
 _UNACKNOWLEDGED_MS = 15_000
 """A connection is broken when nothing that was sent is acknowledged for so long."""
 PING_AFTER_SECONDS = 1.0
@@ -163,7 +165,10 @@ def _engine(url: str) -> Engine:
 
 def _postgres_limits() -> dict[str, Any]:
     """So that neither a server nor a network that stops answering holds a process for ever."""
-    limits = dict.fromkeys(("statement_timeout", "idle_in_transaction_session_timeout"), STATEMENT_TIMEOUT_MS)
+    limits = {
+        "statement_timeout": STATEMENT_TIMEOUT_MS,
+        "idle_in_transaction_session_timeout": _IDLE_TIMEOUT_MS,
+    }
     return {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "keepalives_idle": 10,

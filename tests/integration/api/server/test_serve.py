@@ -86,7 +86,7 @@ def test_one_command_makes_a_working_server(process: tuple[subprocess.Popen[str]
     for secret in ("api-key", "master.key", "signing.key"):
         assert stat.S_IMODE((data / secret).stat().st_mode) == 0o600
     headers = {"Authorization": f"Bearer {(data / 'api-key').read_text().strip()}"}
-    assert httpx.get(f"{url}/readyz").status_code == 200
+    until(lambda: httpx.get(f"{url}/readyz", timeout=60).status_code == 200)
     body = {"id": MODEL, "family": "mllm", "source": "owner/tiny"}
     assert httpx.post(f"{url}/v1/models", json=body, headers=headers).status_code == 201
     assert httpx.post(f"{url}/v1/jobs", json=request(), headers=headers).status_code == 202
