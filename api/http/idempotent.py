@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from core.service import idempotency
 from core.service.access.keys import Principal
@@ -39,6 +39,15 @@ def fingerprint(request: Request, content: Any, blobs: Iterable[bytes] = ()) -> 
     for blob in blobs:
         digest.update(hashlib.sha256(blob).digest())
     return digest.hexdigest()
+
+
+def find_replay(services: Services, principal: Principal, key: str | None, request_fingerprint: str) -> Response | None:
+    """The stored answer to the first request with this key, for routes that store objects before `answer_once`."""
+    if key is None:
+        return None
+    with services.db.read() as session:
+        replay = idempotency.find(session, principal.tenant_id, key, request_fingerprint)
+    return None if replay is None else _replayed(replay)
 
 
 def answer_once(

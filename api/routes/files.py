@@ -9,11 +9,10 @@ from typing import Annotated, cast, get_args
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
-from starlette.responses import JSONResponse
 
 from api.deps import FilesWrite, IdempotencyKey, ServicesDep
 from api.http import body
-from api.http.idempotent import Answer, answer_once, fingerprint
+from api.http.idempotent import Answer, answer_once, find_replay, fingerprint
 from api.openapi.bodies import CREATE_FILE
 from api.schemas import WITH_BODY, FileView, problems
 from core.service import audit, files
@@ -54,20 +53,23 @@ def create_file(
     services: ServicesDep,
     upload: Annotated[Upload, Depends(read_upload)],
     idempotency_key: IdempotencyKey = None,
-) -> JSONResponse:
+) -> Response:
     """Upload a picture (JPEG, PNG, WebP) or a sound (WAV, FLAC).
 
     It is encrypted at once, and erased after a day unless a job names it.
     """
+    content = {"purpose": upload.purpose, "sha256": hashlib.sha256(upload.content).hexdigest()}
+    sent = fingerprint(request, content)
+    if (replay := find_replay(services, principal, idempotency_key, sent)) is not None:
+        return replay
 
-    def make(session: Session) -> Answer:
-        stream = BytesIO(upload.content)
-        record = files.create_file(services, session, principal.tenant_id, upload.purpose, stream)
+    def make(session: Session, stored: files.StoredFile) -> Answer:
+        record = files.add_file(session, principal.tenant_id, upload.purpose, stored, services.settings)
         audit.record(session, principal.tenant_id, principal.key_id, "file.created", record.id)
         return Answer(201, _view(record).model_dump(mode="json"), {"Location": f"/v1/files/{record.id}"})
 
-    content = {"purpose": upload.purpose, "sha256": hashlib.sha256(upload.content).hexdigest()}
-    return answer_once(services, principal, idempotency_key, fingerprint(request, content), make)
+    with files.storing_file(services, BytesIO(upload.content)) as stored:
+        return answer_once(services, principal, idempotency_key, sent, lambda session: make(session, stored))
 
 
 @router.get("/{file_id}", responses=problems())

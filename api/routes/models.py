@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from api.deps import IdempotencyKey, JobsRead, JobsWrite, ModelsManage, ServicesDep, base_url
-from api.http.idempotent import Answer, answer_once, fingerprint
+from api.http.idempotent import Answer, answer_once, find_replay, fingerprint
 from api.routes.jobs import response
 from api.routes.jobs.plans import estimate, faults_as_422, resolve_consolidation, resolve_preparation, spec_of
 from api.schemas import WITH_BODY, ModelList, ModelView, problems
 from core.service import audit, models
-from core.service.jobs.consolidate import create_consolidate_job
-from core.service.jobs.prepare import create_prepare_job
+from core.service.jobs.consolidate import check_bases, create_consolidate_job
+from core.service.jobs.inputs import StoredInputs
+from core.service.jobs.prepare import create_prepare_job, storing_names_and_pictures
 from core.service.jobs.schema import ConsolidateBody, PrepareBody
 from core.service.jobs.views import JobView
 from core.service.models import ModelCheckView, ModelCreate, RegisteredModel
@@ -78,15 +79,20 @@ def prepare_retain_set(
     principal: JobsWrite,
     services: ServicesDep,
     idempotency_key: IdempotencyKey = None,
-) -> JSONResponse:
+) -> Response:
     """Make a retain set by asking the model about pictures and names: a new job that leaves `retain_set.zip`."""
-
-    def make(session: Session) -> Answer:
+    sent = fingerprint(request, body.model_dump(mode="json"))
+    if (replay := find_replay(services, principal, idempotency_key, sent)) is not None:
+        return replay
+    with services.db.read() as session:
         plan = resolve_preparation(models.get(session, model_id), body)
-        job = create_prepare_job(services, session, principal, model_id, body, plan, base_url(services))
+
+    def make(session: Session, inputs: StoredInputs) -> Answer:
+        job = create_prepare_job(services, session, principal, model_id, body, plan, inputs, base_url(services))
         return Answer(202, job.model_dump(mode="json"), {**response.job_headers(job), "Location": job.links.self})
 
-    return answer_once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
+    with storing_names_and_pictures(services, body) as inputs:
+        return answer_once(services, principal, idempotency_key, sent, lambda session: make(session, inputs))
 
 
 @router.post("/{model_id}/consolidate", status_code=202, response_model=JobView, responses=problems(*WITH_BODY))
@@ -97,17 +103,22 @@ def consolidate_model(
     principal: JobsWrite,
     services: ServicesDep,
     idempotency_key: IdempotencyKey = None,
-) -> JSONResponse:
+) -> Response:
     """Put the patches of several jobs together in one, from their recipes, without the subjects' data: a new job."""
+    sent = fingerprint(request, body.model_dump(mode="json"))
+    if (replay := find_replay(services, principal, idempotency_key, sent)) is not None:
+        return replay
+    with services.db.read() as session:
+        plan = resolve_consolidation(models.get(session, model_id), body.options)
+    check_bases(services, principal, model_id, body, leaving_recipes())
 
     def make(session: Session) -> Answer:
-        plan = resolve_consolidation(models.get(session, model_id), body.options)
         job = create_consolidate_job(
             services, session, principal, model_id, body, plan, leaving_recipes(), base_url(services)
         )
         return Answer(202, job.model_dump(mode="json"), {**response.job_headers(job), "Location": job.links.self})
 
-    return answer_once(services, principal, idempotency_key, fingerprint(request, body.model_dump(mode="json")), make)
+    return answer_once(services, principal, idempotency_key, sent, make)
 
 
 def _view(model: RegisteredModel) -> ModelView:

@@ -33,16 +33,26 @@ def begin(s: Session, tenant: str, key: str, fingerprint: str) -> Replay | None:
     `fingerprint` is a SHA-256 in hex of method, path and content. Raises `IdempotencyKeyReused` where it differs from
     the first one, `IdempotencyInProgress` while the first request is still being served, `InvalidIdempotencyKey`.
     """
-    if not _VISIBLE_ASCII.fullmatch(key):
-        raise InvalidIdempotencyKey
+    _check_form(key)
     _lock_or_refuse(s, tenant, key)
     if _insert(s, tenant, key, fingerprint):
         return None
-    row = s.execute(select(IdempotencyKey).where(_matches(tenant, key))).scalar_one()
+    replay = find(s, tenant, key, fingerprint)
+    if replay is None:
+        raise IdempotencyInProgress
+    return replay
+
+
+def find(s: Session, tenant: str, key: str, fingerprint: str) -> Replay | None:
+    """The answer to the first request with this key. Raises `IdempotencyKeyReused`, `InvalidIdempotencyKey`."""
+    _check_form(key)
+    row = s.execute(select(IdempotencyKey).where(_matches(tenant, key))).scalar_one_or_none()
+    if row is None:
+        return None
     if row.fingerprint != fingerprint:
         raise IdempotencyKeyReused
     if row.status is None or row.body is None:
-        raise IdempotencyInProgress
+        return None
     return Replay(row.status, row.body, row.headers or {})
 
 
@@ -56,6 +66,11 @@ def redact(s: Session, resource_id: str) -> None:
     """Remove the sender's free text from stored answers. The answers stay, so that a repeat creates no second job."""
     for row in s.execute(select(IdempotencyKey).where(IdempotencyKey.resource_id == resource_id)).scalars():
         row.body = {**(row.body or {}), "metadata": {}, "external_id": None, "plan": {}}
+
+
+def _check_form(key: str) -> None:
+    if not _VISIBLE_ASCII.fullmatch(key):
+        raise InvalidIdempotencyKey
 
 
 def _insert(s: Session, tenant: str, key: str, fingerprint: str) -> bool:

@@ -157,8 +157,8 @@ def live(place: Place) -> list[str]:
     claim = must_take(services, broken)
     for key in services.storage.list(f"inputs/{broken}/"):
         services.storage.put(key, b"not what was stored")
-    with services.db.read() as s, pytest.raises(Exception) as unreadable:  # noqa: PT011 - what it says is the point
-        load_input(services, s, claim)
+    with pytest.raises(Exception) as unreadable:  # noqa: PT011 - what it says is the point
+        load_input(services, claim)
     with services.db.write() as s:
         lease.fail(s, claim, *public_error(unreadable.value))
     must_take(services, crashed)
@@ -166,8 +166,7 @@ def live(place: Place) -> list[str]:
     sweep(services)
     place.send("POST", f"/v1/jobs/{cancelled}/cancel", 200)
     claim = must_take(services, running)
-    with services.db.read() as s:
-        given = load_input(services, s, claim)
+    given = load_input(services, claim)
     assert (given.images, given.audio) == ((jpeg(), png()), (wav(), wav()))
     place.send("POST", f"/v1/jobs/{running}/cancel", 202)
     with services.db.write() as s:

@@ -20,12 +20,14 @@ from core.service.access.scopes import SCOPES
 from core.service.access.tenants import ensure_tenant
 from core.service.context import Services
 from core.service.db.migrate import migrate
+from core.service.db.tables.files import Purpose
 from core.service.db.tables.jobs import Job
+from core.service.files import FileRecord, add_file, storing_file
 from core.service.jobs import lease
 from core.service.jobs.artifacts import ArtifactRow, attempt_prefix
 from core.service.jobs.claims import Claim
-from core.service.jobs.create import check_request, create_job
-from core.service.jobs.inputs import Uploads
+from core.service.jobs.create import check_request, create_job, storing_request
+from core.service.jobs.inputs import NO_UPLOADS, Uploads
 from core.service.jobs.schema import JobCreate
 from core.service.jobs.views import JobView
 from core.service.models import ModelCreate, register_trusted
@@ -72,9 +74,23 @@ def submit(
 ) -> JobView:
     """A queued job, checked first as the API does."""
     wanted, brought = request(**changes), Uploads(uploads, clips)
-    with services.db.write() as s:
+    with services.db.read() as s:
         check_request(services, s, wanted, brought)
-        return create_job(services, s, by, wanted, plan=PLAN, uploads=brought)
+    return create(services, wanted, brought, by)
+
+
+def create(
+    services: Services, wanted: JobCreate, uploads: Uploads = NO_UPLOADS, by: Principal = PRINCIPAL, **more: Any
+) -> JobView:
+    """A queued job, not checked."""
+    with storing_request(services, wanted, uploads) as inputs, services.db.write() as s:
+        return create_job(services, s, by, wanted, plan=PLAN, inputs=inputs, **more)
+
+
+def upload(services: Services, content: bytes, tenant: str = "acme", purpose: Purpose = "forget") -> FileRecord:
+    """An uploaded file."""
+    with storing_file(services, io.BytesIO(content)) as stored, services.db.write() as s:
+        return add_file(s, tenant, purpose, stored, services.settings)
 
 
 def take(services: Services, job_id: str, owner: str = "host:1", ttl: float = 60) -> Claim | None:

@@ -51,8 +51,8 @@ def work_on(
 
     Raises what `run_job` does, and what reading the inputs may.
     """
+    inputs = load_input(services, claim)
     with services.db.read() as session:
-        inputs = load_input(services, session, claim)
         record = _record(session, claim, started)
     libraries.prepare()
     capacity.check(inputs, models, capacity.measure(services.settings.worker_memory_gb))

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.deps import IdempotencyKey, JobsRead, JobsWrite, ServicesDep, base_url
 from api.http import conditional, pages
-from api.http.idempotent import Answer, answer_once
+from api.http.idempotent import Answer, answer_once, find_replay
 from api.openapi.bodies import CREATE_JOB
 from api.routes.jobs import response
 from api.routes.jobs.intake import JobIntake, read_job
@@ -23,6 +23,8 @@ from core.job_states import TERMINAL
 from core.service.context import Services
 from core.service.jobs import lifecycle, listing, views
 from core.service.jobs.create import create_job as store_job
+from core.service.jobs.create import storing_request
+from core.service.jobs.inputs import StoredInputs
 from core.service.jobs.listing import JobFilters
 from core.service.jobs.views import JobVersion, JobView, Status
 from core.service.kit.clock import Moment
@@ -52,16 +54,20 @@ def create_job(
         with services.db.read() as session:
             return JSONResponse(_preview(services, session, intake).model_dump(mode="json"))
 
-    def make(session: Session) -> Answer:
+    if (replay := find_replay(services, principal, idempotency_key, intake.fingerprint)) is not None:
+        return replay
+    with services.db.read() as session:
         plan = resolve(services, session, intake.create, intake.uploads)
+
+    def make(session: Session, inputs: StoredInputs) -> Answer:
         job = store_job(
-            services, session, principal, intake.create, plan=plan, uploads=intake.uploads,
-            base_url=base_url(services),
-        )  # fmt: skip
+            services, session, principal, intake.create, plan=plan, inputs=inputs, base_url=base_url(services)
+        )
         headers = {**response.job_headers(job), "Location": f"{base_url(services)}/v1/jobs/{job.id}"}
         return Answer(202, job.model_dump(mode="json"), headers)
 
-    return answer_once(services, principal, idempotency_key, intake.fingerprint, make)
+    with storing_request(services, intake.create, intake.uploads) as inputs:
+        return answer_once(services, principal, idempotency_key, intake.fingerprint, lambda s: make(s, inputs))
 
 
 @router.get("", response_model=JobList, responses=problems())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -23,10 +23,12 @@ from api.routes.opendsr.exchange import (
 from api.schemas import WITH_BODY, OpendsrDiscovery, OpendsrReceipt, OpendsrStatus, problems
 from core.job_states import JobStatus
 from core.service import audit
+from core.service.access.keys import Principal
 from core.service.context import Services
 from core.service.db.tables.opendsr import OpendsrRequest
 from core.service.jobs import lifecycle
 from core.service.jobs.create import create_job as store_job
+from core.service.jobs.create import storing_request
 from core.service.kit.clock import now
 from core.service.opendsr import mapping, requests, schema
 
@@ -76,22 +78,9 @@ def create_opendsr_request(
 ) -> Response:
     """Ask for an erasure. The same request again is answered as the first time."""
     key, received = processor_key(request), now()
-
-    def make(session: Session) -> OpendsrRequest:
-        row = requests.find_repeat(session, principal.tenant_id, intake.dsr, intake.raw)
-        if row is not None:
-            return row
-        with pointers_below(f"/extensions/{key.domain}"):
-            create = exchange.as_job(intake.dsr, key.domain, services.settings)
-            plan = resolve(services, session, create)
-            due = requests.expected_at(intake.dsr, received)
-            job = store_job(services, session, principal, create, plan=plan, base_url=base_url(services), due=due)
-        stored = requests.add(session, principal.tenant_id, intake.dsr, intake.raw, job.id, received)
-        details = {"subject_request_id": stored.subject_request_id, "regulation": stored.regulation}
-        audit.record(session, principal.tenant_id, principal.key_id, "opendsr.received", job.id, details)
-        return stored
-
-    return signed(key, {**_receipt(services, make), "encoded_request": intake.encoded}, 201)
+    with opendsr_errors(), pointers_below(f"/extensions/{key.domain}"):
+        row = _find_or_create(services, principal, intake, key.domain, received)
+    return signed(key, {**_receipt(row), "encoded_request": intake.encoded}, 201)
 
 
 @router.get("/requests/{subject_request_id}", response_model=OpendsrStatus, responses=problems())
@@ -116,15 +105,13 @@ def cancel_opendsr_request(
     """Cancel a request that has not begun."""
     key = processor_key(request)
 
-    def cancel(session: Session) -> OpendsrRequest:
+    with opendsr_errors(), services.db.write() as session:
         row, job = requests.find(session, principal.tenant_id, subject_request_id)
         if job.status != JobStatus.CANCELLED:
             if not requests.is_pending(job):
                 raise requests.NotPending
             lifecycle.cancel(session, principal.tenant_id, job.id, principal.key_id)
-        return row
-
-    return signed(key, _receipt(services, cancel), 202)
+    return signed(key, _receipt(row), 202)
 
 
 @router.get("/status/{subject_request_id}", response_model=OpendsrStatus, responses=problems())
@@ -135,7 +122,29 @@ def get_opendsr_status(
     return get_opendsr_request(request, subject_request_id, principal, services)
 
 
-def _receipt(services: Services, act: Callable[[Session], OpendsrRequest]) -> dict[str, Any]:
-    with opendsr_errors(), services.db.write() as session:
-        row = act(session)
-        return {**requests.receipt(row), "expected_completion_time": requests.timestamp(row.expected_at)}
+def _find_or_create(
+    services: Services, principal: Principal, intake: OpendsrIntake, domain: str, received: datetime
+) -> OpendsrRequest:
+    """The stored request that this one repeats, or a new one with its job."""
+
+    def find(session: Session) -> OpendsrRequest | None:
+        return requests.find_repeat(session, principal.tenant_id, intake.dsr, intake.raw)
+
+    with services.db.read() as session:
+        if (repeated := find(session)) is not None:
+            return repeated
+        create = exchange.as_job(intake.dsr, domain, services.settings)
+        plan = resolve(services, session, create)
+    due, here = requests.expected_at(intake.dsr, received), base_url(services)
+    with storing_request(services, create) as inputs, services.db.write() as session:
+        if (repeated := find(session)) is not None:
+            return repeated
+        job = store_job(services, session, principal, create, plan=plan, inputs=inputs, base_url=here, due=due)
+        stored = requests.add(session, principal.tenant_id, intake.dsr, intake.raw, job.id, received)
+        details = {"subject_request_id": stored.subject_request_id, "regulation": stored.regulation}
+        audit.record(session, principal.tenant_id, principal.key_id, "opendsr.received", job.id, details)
+    return stored
+
+
+def _receipt(row: OpendsrRequest) -> dict[str, Any]:
+    return {**requests.receipt(row), "expected_completion_time": requests.timestamp(row.expected_at)}

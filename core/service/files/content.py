@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from core.service.context import Services
 from core.service.crypto.keyring import WrappedKey
 from core.service.db.tables.files import File
-from core.service.errors import NotFound
+from core.service.db.tables.jobs import JobFile
 
 
 def storage_key(file_id: str) -> str:
@@ -16,10 +16,13 @@ def storage_key(file_id: str) -> str:
     return f"files/{file_id}"
 
 
-def read_file_bytes(services: Services, s: Session, tenant: str, file_id: str) -> bytes:
-    """The decrypted content. Raises `NotFound`, `ObjectMissing`, `DecryptionError`."""
-    row = s.execute(select(File).where(File.tenant_id == tenant, File.id == file_id)).scalar_one_or_none()
-    if row is None:
-        raise NotFound
+def keys_of_files(s: Session, job_id: str) -> dict[str, WrappedKey]:
+    """The keys of the files that a job has, by the files' ids."""
+    query = select(File.id, File.wrapped_key).join(JobFile, JobFile.file_id == File.id).where(JobFile.job_id == job_id)
+    return {row.id: WrappedKey(row.wrapped_key) for row in s.execute(query)}
+
+
+def read_file_bytes(services: Services, file_id: str, wrapped: WrappedKey) -> bytes:
+    """The decrypted content. Raises `ObjectMissing`, `DecryptionError`."""
     key = storage_key(file_id)
-    return services.keyring.decrypt(WrappedKey(row.wrapped_key), services.storage.read(key), key)
+    return services.keyring.decrypt(wrapped, services.storage.read(key), key)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,10 +14,11 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from core.service.context import Services
+from core.service.crypto.keyring import WrappedKey
 from core.service.db.engine import after_commit
 from core.service.db.tables.files import File, Purpose
 from core.service.db.tables.jobs import Job, JobFile
-from core.service.errors import FieldError, FileInUse, InvalidRequest, NotFound, Unavailable
+from core.service.errors import FieldError, FileInUse, InvalidRequest, NotFound
 from core.service.files.content import storage_key
 from core.service.files.images import inspect_image
 from core.service.files.sniff import ImageInfo
@@ -25,8 +27,9 @@ from core.service.files.sounds import inspect_sound
 from core.service.kit.clock import now
 from core.service.kit.ids import new_id
 from core.service.settings import Settings
+from core.service.storage.before_rows import PendingObjects, objects_before_rows
 from core.service.storage.erase import erase_object
-from core.service.storage.port import CHUNK, StoreError
+from core.service.storage.port import CHUNK
 
 
 @dataclass(frozen=True)
@@ -46,29 +49,50 @@ class FileRecord:
     expires_at: datetime | None
 
 
-def create_file(services: Services, s: Session, tenant: str, purpose: Purpose, stream: BinaryIO) -> FileRecord:
-    """Store a picture or a sound. Raises `TooLarge`, `UnsupportedMedia`, `InvalidRequest`."""
+@dataclass(frozen=True)
+class StoredFile:
+    """A file whose content is in the store, encrypted, and which has no row yet."""
+
+    id: str
+    info: ImageInfo | SoundInfo
+    size: int
+    sha256: str
+    wrapped: WrappedKey
+    objects: PendingObjects
+
+
+@contextmanager
+def storing_file(services: Services, stream: BinaryIO) -> Iterator[StoredFile]:
+    """Store a picture or a sound before the transaction that adds its row. It is erased again if that is refused.
+
+    Raises `TooLarge`, `UnsupportedMedia`, `InvalidRequest`, `Unavailable`.
+    """
     data = _read_limited(stream, services.settings)
     info = _inspect(data, services.settings)
     file_id, wrapped = new_id("file"), services.keyring.new_data_key()
-    try:
-        services.storage.put(storage_key(file_id), services.keyring.encrypt(wrapped, data, storage_key(file_id)))
-    except StoreError:
-        raise Unavailable("The object store does not answer.") from None
+    key = storage_key(file_id)
+    with objects_before_rows(services.storage) as objects:
+        objects.put(key, services.keyring.encrypt(wrapped, data, key))
+        yield StoredFile(file_id, info, len(data), hashlib.sha256(data).hexdigest(), wrapped, objects)
+
+
+def add_file(s: Session, tenant: str, purpose: Purpose, file: StoredFile, settings: Settings) -> FileRecord:
+    """Add the row of a stored file."""
     row = File(
-        id=file_id,
+        id=file.id,
         tenant_id=tenant,
         purpose=purpose,
-        size=len(data),
-        media_type=info.media_type,
-        **_sizes(info),
-        sha256=hashlib.sha256(data).hexdigest(),
-        wrapped_key=wrapped.blob,
+        size=file.size,
+        media_type=file.info.media_type,
+        **_sizes(file.info),
+        sha256=file.sha256,
+        wrapped_key=file.wrapped.blob,
         created_at=now(),
-        expires_at=now() + timedelta(hours=services.settings.file_ttl_hours),
+        expires_at=now() + timedelta(hours=settings.file_ttl_hours),
     )
     s.add(row)
     s.flush()
+    file.objects.have_rows = True
     return _record(row, in_use=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -35,6 +36,23 @@ PATCH = "patch.zip"
 MIN_JOBS = 2
 
 
+def check_bases(
+    services: Services, principal: Principal, model_id: str, body: ConsolidateBody, leaving_recipes: Collection[str]
+) -> None:
+    """Check that the patches were made for the same weights, before the transaction that calls the next function.
+
+    Whether the model still has these weights is checked by the worker. Raises what `create_consolidate_job` does, and
+    `RecipesOfTwoBases`, `Unavailable`.
+    """
+    with services.db.read() as s:
+        chosen = _choose(s, principal.tenant_id, model_id, body, leaving_recipes)
+    bases = {job_id: _base(services, artifacts) for job_id, artifacts in chosen.patches.items()}
+    digests = list(dict.fromkeys(digest for digest in bases.values() if digest is not None))
+    others = sorted(chosen.pointers[job_id] for job_id, digest in bases.items() if digest in digests[1:])
+    if others:
+        raise _with_pointers(RecipesOfTwoBases(), others)
+
+
 def create_consolidate_job(
     services: Services,
     s: Session,
@@ -49,18 +67,9 @@ def create_consolidate_job(
 
     `leaving_recipes`: the methods whose patches bring a recipe.
     Raises `NotFound` for a job that is not there or another tenant's, `JobNotSucceeded`, `SculptNotPossible`,
-    `RecipesOfTwoBases`, `InvalidRequest` for a job of another model and for fewer than two, `TooManyQueuedJobs`.
+    `InvalidRequest` for a job of another model and for fewer than two, `TooManyQueuedJobs`.
     """
-    tenant = principal.tenant_id
-    jobs = _all_jobs(s, tenant, model_id, leaving_recipes) if body.jobs is None else _named_jobs(s, tenant, body.jobs)
-    pointers = _pointers(body.jobs, jobs)
-    patches = of_jobs(s, [job.id for job in jobs])
-    for job in jobs:
-        _check(job, model_id, leaving_recipes, patches[job.id], pointers[job.id])
-    if len(jobs) < MIN_JOBS:
-        raise InvalidRequest.one("/jobs", "too_few_jobs", "There must be two jobs at least, of two requests.")
-    _check_bases(services, patches, pointers)
-    ids = [job.id for job in jobs]
+    ids = list(_choose(s, principal.tenant_id, model_id, body, leaving_recipes).patches)
     row = new_row(
         s,
         principal,
@@ -74,6 +83,25 @@ def create_consolidate_job(
     s.flush()
     announce(s, principal, row, {"jobs": ids})
     return refreshed_view(s, row, base_url)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The files of the jobs that become one, and the JSON pointer to each job in the body."""
+
+    patches: Mapping[str, Sequence[ArtifactRow]]
+    pointers: Mapping[str, str]
+
+
+def _choose(s: Session, tenant: str, model_id: str, body: ConsolidateBody, methods: Collection[str]) -> _Chosen:
+    jobs = _all_jobs(s, tenant, model_id, methods) if body.jobs is None else _named_jobs(s, tenant, body.jobs)
+    pointers = _pointers(body.jobs, jobs)
+    artifacts = of_jobs(s, [job.id for job in jobs])
+    for job in jobs:
+        _check(job, model_id, methods, artifacts[job.id], pointers[job.id])
+    if len(jobs) < MIN_JOBS:
+        raise InvalidRequest.one("/jobs", "too_few_jobs", "There must be two jobs at least, of two requests.")
+    return _Chosen({job.id: artifacts[job.id] for job in jobs}, pointers)
 
 
 def _named_jobs(s: Session, tenant: str, ids: Sequence[str]) -> list[Job]:
@@ -120,15 +148,6 @@ def _check(job: Job, model_id: str, methods: Collection[str], artifacts: Sequenc
         raise _with_pointers(
             SculptNotPossible("A job's method leaves no recipe that could be consolidated."), [pointer]
         )
-
-
-def _check_bases(services: Services, patches: Mapping[str, Sequence[ArtifactRow]], pointers: Mapping[str, str]) -> None:
-    """The patches must be made for the same weights. Whether the model still has these is checked by the worker."""
-    bases = {job_id: _base(services, patches[job_id]) for job_id in pointers}
-    digests = list(dict.fromkeys(digest for digest in bases.values() if digest is not None))
-    others = sorted(pointers[job_id] for job_id, digest in bases.items() if digest in digests[1:])
-    if others:
-        raise _with_pointers(RecipesOfTwoBases(), others)
 
 
 def _base(services: Services, artifacts: Iterable[ArtifactRow]) -> str | None:

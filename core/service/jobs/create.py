@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,15 +15,14 @@ from core.job_states import JobStatus
 from core.service import audit
 from core.service.access.keys import Principal
 from core.service.context import Services
-from core.service.crypto.keyring import WrappedKey
 from core.service.db.engine import db_now
 from core.service.db.tables.jobs import Job
-from core.service.errors import ExternalIdExists, InvalidRequest, NotFound, TooManyQueuedJobs, Unavailable
+from core.service.errors import ExternalIdExists, InvalidRequest, NotFound, TooManyQueuedJobs
 from core.service.files.images import inspect_image
 from core.service.files.service import attach
 from core.service.files.sounds import inspect_sound
 from core.service.jobs import events, limits, origin
-from core.service.jobs.inputs import NO_UPLOADS, Uploads, store_inputs
+from core.service.jobs.inputs import NO_UPLOADS, StoredInputs, Uploads, storing_inputs
 from core.service.jobs.queue import queued_columns, ring_after_commit
 from core.service.jobs.rows import of_tenant
 from core.service.jobs.schema import JobCreate
@@ -33,7 +33,6 @@ from core.service.kit.ids import new_id
 from core.service.models import RegisteredModel
 from core.service.models import get as get_model
 from core.service.settings import Settings
-from core.service.storage.port import StoreError
 
 _RETRY_AFTER_FULL_QUEUE = "30"
 
@@ -61,50 +60,66 @@ def create_job(
     job: JobCreate,
     *,
     plan: Mapping[str, Any],
-    uploads: Uploads = NO_UPLOADS,
+    inputs: StoredInputs,
     base_url: str = "",
     due: datetime | None = None,
 ) -> JobView:
     """Queue a job that `check_request` has accepted. `plan`: `method`, `options` and whatever else clients should see.
 
-    `due`: when the request must be answered, by default as if it came now under GDPR. The doorbell rings after the
-    session's commit. Raises `ExternalIdExists`, `TooManyQueuedJobs` and `Unavailable`.
+    `inputs`: of `storing_request`. `due`: when the request must be answered, by default as if it came now under GDPR.
+    The doorbell rings after the session's commit. Raises `ExternalIdExists`, `TooManyQueuedJobs`.
     """
     _refuse_external_id(s, principal.tenant_id, job.external_id)
-    wrapped = services.keyring.new_data_key()
     row = new_row(
         s,
         principal,
         services.settings,
         model=job.model,
         plan=plan,
+        inputs=inputs,
         external_id=job.external_id,
         job_metadata=dict(job.metadata),
-        wrapped_key=wrapped.blob,
-        input_images=len(uploads.images),
-        input_audio=len(uploads.audio),
     )
     row.due_at = due or due_at(row.created_at)
     _insert(s, row)
     ids_by_list = {"/images": job.images, "/audio": job.audio, "/retain/images": job.retain.images}
     attach(s, principal.tenant_id, row.id, ids_by_list)
-    _store(services, row.id, wrapped, job, uploads)
-    details = _counts(job, uploads)
+    details = _counts(job, inputs)
     if job.entity.name is not None:
         details["subject"] = subject_hash(s, principal.tenant_id, job.entity.name)
     announce(s, principal, row, details)
     return view(row, base_url=base_url)
 
 
-def new_row(s: Session, principal: Principal, settings: Settings, *, plan: Mapping[str, Any], **columns: Any) -> Job:
+def storing_request(
+    services: Services, job: JobCreate, uploads: Uploads = NO_UPLOADS
+) -> AbstractContextManager[StoredInputs]:
+    """Store the request before the transaction that calls `create_job`. Raises `Unavailable`."""
+    return storing_inputs(services, job.model_dump(mode="json", exclude={"external_id", "metadata"}), uploads)
+
+
+def new_row(
+    s: Session,
+    principal: Principal,
+    settings: Settings,
+    *,
+    plan: Mapping[str, Any],
+    inputs: StoredInputs | None = None,
+    **columns: Any,
+) -> Job:
     """The row of a queued job. The caller adds it and then calls `announce`. Raises `TooManyQueuedJobs`."""
     queued = select(func.count()).where(Job.tenant_id == principal.tenant_id, Job.status == JobStatus.QUEUED)
     if s.execute(queued.where(Job.deleted_at.is_(None))).scalar_one() >= settings.max_queued_jobs:
         detail = f"At most {settings.max_queued_jobs} jobs may be queued."
         raise TooManyQueuedJobs(detail, headers={"Retry-After": _RETRY_AFTER_FULL_QUEUE})
     at = db_now(s)
+    if inputs:
+        inputs.objects.have_rows = True
     return Job(
-        id=new_id("job"),
+        id=inputs.job_id if inputs else new_id("job"),
+        wrapped_key=inputs.wrapped.blob if inputs else None,
+        input_images=inputs.images if inputs else 0,
+        input_audio=inputs.audio if inputs else 0,
         tenant_id=principal.tenant_id,
         created_by=principal.key_id,
         method=plan["method"],
@@ -151,16 +166,8 @@ def _refuse_external_id(s: Session, tenant: str, external_id: str | None) -> Non
         raise ExternalIdExists(extra={"existing_job_id": existing})
 
 
-def _counts(job: JobCreate, uploads: Uploads) -> dict[str, Any]:
+def _counts(job: JobCreate, inputs: StoredInputs) -> dict[str, Any]:
     """How many inputs came with the request, for the audit log."""
-    sounds = len(job.audio) + len(uploads.audio)
-    counts = {"images": len(job.images) + len(uploads.images), "prompts": len(job.prompts)}
+    sounds = len(job.audio) + inputs.audio
+    counts = {"images": len(job.images) + inputs.images, "prompts": len(job.prompts)}
     return {**counts, **({"audio": sounds} if sounds else {})}
-
-
-def _store(services: Services, job_id: str, wrapped: WrappedKey, job: JobCreate, uploads: Uploads) -> None:
-    request = job.model_dump(mode="json", exclude={"external_id", "metadata"})
-    try:
-        store_inputs(services, job_id, wrapped, request, uploads)
-    except StoreError:
-        raise Unavailable("The object store does not answer.") from None

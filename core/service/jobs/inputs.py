@@ -7,7 +7,8 @@ uploaded before stay where `files` has put them.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,11 +19,13 @@ from core.service.context import Services
 from core.service.crypto.keyring import DecryptionError, WrappedKey
 from core.service.db.tables.jobs import Job
 from core.service.errors import InputErased, NotFound
-from core.service.files.content import read_file_bytes
+from core.service.files.content import keys_of_files, read_file_bytes
 from core.service.jobs.artifacts import ArtifactRow, of_jobs
 from core.service.jobs.claims import Claim, LeaseLost, holds_lease
+from core.service.kit.ids import new_id
 from core.service.models import RegisteredModel
 from core.service.models import get as get_model
+from core.service.storage.before_rows import PendingObjects, objects_before_rows
 from core.service.storage.port import ObjectMissing
 
 
@@ -82,32 +85,50 @@ def input_prefix(job_id: str) -> str:
     return f"inputs/{job_id}/"
 
 
-def store_inputs(
-    services: Services, job_id: str, wrapped: WrappedKey, request: Mapping[str, Any], uploads: Uploads
-) -> None:
-    """Encrypt and store a request and its files."""
+@dataclass(frozen=True)
+class StoredInputs:
+    """Inputs that are in the store, encrypted, of a job that has no row yet."""
+
+    job_id: str
+    wrapped: WrappedKey
+    images: int
+    audio: int
+    objects: PendingObjects
+
+
+@contextmanager
+def storing_inputs(
+    services: Services, request: Mapping[str, Any], uploads: Uploads = NO_UPLOADS
+) -> Iterator[StoredInputs]:
+    """Store a request and its files before the transaction that creates the job; they are erased if that is refused.
+
+    Raises `Unavailable`.
+    """
+    job_id, wrapped = new_id("job"), services.keyring.new_data_key()
     blobs = {_request_key(job_id): json.dumps(request).encode()}
     blobs |= {_image_key(job_id, index): image for index, image in enumerate(uploads.images)}
     blobs |= {_audio_key(job_id, index): clip for index, clip in enumerate(uploads.audio)}
-    for key, blob in blobs.items():
-        services.storage.put(key, services.keyring.encrypt(wrapped, blob, key))
+    with objects_before_rows(services.storage) as objects:
+        for key, blob in blobs.items():
+            objects.put(key, services.keyring.encrypt(wrapped, blob, key))
+        yield StoredInputs(job_id, wrapped, len(uploads.images), len(uploads.audio), objects)
 
 
-def load_input(services: Services, s: Session, claim: Claim) -> JobInput:
+def load_input(services: Services, claim: Claim) -> JobInput:
     """Decrypt the inputs of a claimed job. Raises `LeaseLost`, and `InputErased` if they are erased or unreadable."""
-    job = s.execute(
-        select(Job).where(holds_lease(claim)).execution_options(populate_existing=True)
-    ).scalar_one_or_none()
-    if job is None:
-        raise LeaseLost
+    with services.db.read() as s:
+        job = s.execute(select(Job).where(holds_lease(claim))).scalar_one_or_none()
+        if job is None:
+            raise LeaseLost
+        model, own, parent, sources = get_model(s, job.model), _place(s, job), _parent(s, job), _sources(s, job)
     try:
-        request, files = _read(services, s, job)
+        request, files = (None, _NO_FILES) if job.sculpt is not None else own.read(services)
     except (ObjectMissing, DecryptionError, NotFound):
         raise InputErased from None
     return JobInput(
         job_id=job.id,
         attempt=job.attempt,
-        model=get_model(s, job.model),
+        model=model,
         method=job.method,
         plan=job.plan,
         options=job.plan.get("options", {}),
@@ -115,35 +136,52 @@ def load_input(services: Services, s: Session, claim: Claim) -> JobInput:
         images=files["images"],
         audio=files["audio"],
         retain_images=files["retain"],
-        parent=_parent(s, job),
+        parent=parent,
         sculpt=job.sculpt,
-        sources=_sources(services, s, job),
+        sources=tuple(_source_job(services, job_id, artifacts, place) for job_id, artifacts, place in sources),
     )
 
 
-def _read(
-    services: Services, s: Session, job: Job
-) -> tuple[dict[str, Any] | None, dict[Literal["images", "audio", "retain"], tuple[bytes, ...]]]:
-    if job.sculpt is not None:
-        return None, {"images": (), "audio": (), "retain": ()}
-    if job.wrapped_key is None:
-        raise InputErased
-    wrapped = WrappedKey(job.wrapped_key)
-    request: dict[str, Any] = json.loads(_decrypted(services, wrapped, _request_key(job.id)))
-    images = [_decrypted(services, wrapped, _image_key(job.id, index)) for index in range(job.input_images)]
-    clips = [_decrypted(services, wrapped, _audio_key(job.id, index)) for index in range(job.input_audio)]
+_Files = dict[Literal["images", "audio", "retain"], tuple[bytes, ...]]
+_NO_FILES: _Files = {"images": (), "audio": (), "retain": ()}
 
-    def uploaded(ids: Sequence[str]) -> tuple[bytes, ...]:
-        return tuple(read_file_bytes(services, s, job.tenant_id, file_id) for file_id in ids)
 
-    return request, {
-        "images": (*uploaded(request["images"]), *images),
-        "audio": (
-            *uploaded(request.get("audio", ())),
-            *clips,
-        ),  # Missing in requests that an earlier release has stored.
-        "retain": uploaded(request["retain"]["images"]),
-    }
+@dataclass(frozen=True)
+class _Place:
+    """Where a job's inputs are, and the keys to them: all that is needed of the database."""
+
+    job_id: str
+    wrapped: WrappedKey | None
+    images: int
+    audio: int
+    files: Mapping[str, WrappedKey]
+
+    def read(self, services: Services) -> tuple[dict[str, Any], _Files]:
+        """The request and its files. Raises `InputErased`, `ObjectMissing`, `DecryptionError`, `NotFound`."""
+        if self.wrapped is None:
+            raise InputErased
+        request: dict[str, Any] = json.loads(_decrypted(services, self.wrapped, _request_key(self.job_id)))
+        return request, self._files(services, self.wrapped, request)
+
+    def _files(self, services: Services, wrapped: WrappedKey, request: Mapping[str, Any]) -> _Files:
+        images = [_decrypted(services, wrapped, _image_key(self.job_id, index)) for index in range(self.images)]
+        clips = [_decrypted(services, wrapped, _audio_key(self.job_id, index)) for index in range(self.audio)]
+        # A request that an earlier release has stored has no `audio`.
+        return {
+            "images": (*self._uploaded(services, request["images"]), *images),
+            "audio": (*self._uploaded(services, request.get("audio", ())), *clips),
+            "retain": self._uploaded(services, request["retain"]["images"]),
+        }
+
+    def _uploaded(self, services: Services, ids: Sequence[str]) -> tuple[bytes, ...]:
+        if not self.files.keys() >= set(ids):
+            raise NotFound
+        return tuple(read_file_bytes(services, file_id, self.files[file_id]) for file_id in ids)
+
+
+def _place(s: Session, job: Job) -> _Place:
+    wrapped = None if job.wrapped_key is None else WrappedKey(job.wrapped_key)
+    return _Place(job.id, wrapped, job.input_images, job.input_audio, keys_of_files(s, job.id))
 
 
 def _decrypted(services: Services, wrapped: WrappedKey, key: str) -> bytes:
@@ -159,21 +197,26 @@ def _parent(s: Session, job: Job) -> ParentRecipe | None:
     return ParentRecipe(job.parent_id, tuple(artifacts))
 
 
-def _sources(services: Services, s: Session, job: Job) -> tuple[SourceJob, ...]:
+def _sources(s: Session, job: Job) -> list[tuple[str, tuple[ArtifactRow, ...], _Place]]:
     """The jobs that are consolidated. Raises `InputErased` once one of them has been deleted."""
     ids = (job.sculpt or {}).get("jobs", ())
     artifacts = of_jobs(s, ids)
     if any(not artifacts[job_id] for job_id in ids):
         raise InputErased("A job whose recipe this one needs has been deleted.")
-    return tuple(_source_job(services, s, job_id, tuple(artifacts[job_id])) for job_id in ids)
+    return [(job_id, tuple(artifacts[job_id]), _place(s, root_of(s, job_id))) for job_id in ids]
 
 
-def _source_job(services: Services, s: Session, job_id: str, artifacts: tuple[ArtifactRow, ...]) -> SourceJob:
+def root_of(s: Session, job_id: str) -> Job:
+    """The job of the request itself, of which this one was sculpted again, possibly several times."""
     root = s.get_one(Job, job_id)
     while root.parent_id is not None:
         root = s.get_one(Job, root.parent_id)
+    return root
+
+
+def _source_job(services: Services, job_id: str, artifacts: tuple[ArtifactRow, ...], place: _Place) -> SourceJob:
     try:
-        request, files = _read(services, s, root)
+        request, files = place.read(services)
     except (InputErased, ObjectMissing, DecryptionError, NotFound):
         return SourceJob(job_id, artifacts, None, ())
     return SourceJob(job_id, artifacts, request, files["images"])

@@ -19,7 +19,7 @@ from core.service.errors import (
 )
 from core.service.idempotency import Replay
 from core.service.jobs import lifecycle
-from core.service.jobs.create import check_request, create_job
+from core.service.jobs.create import check_request, create_job, storing_request
 from core.service.jobs.listing import JobFilters, list_jobs
 from tests.support.service import PLAN, PRINCIPAL, must_take, open_services, request, settings_for, submit
 
@@ -34,13 +34,13 @@ def services(database: dict[str, Any], tmp_path: Path) -> Iterator[Services]:
 
 def post(services: Services, key: str, fingerprint: str = ONE, **changes: object) -> tuple[str, bool]:
     """What the API does for a POST: the job's id, and whether the answer was the first one again."""
-    with services.db.write() as s:
+    wanted = request(**changes)
+    with storing_request(services, wanted) as inputs, services.db.write() as s:
         replay = idempotency.begin(s, "acme", key, fingerprint)
         if replay is not None:
             return replay.body["id"], True
-        wanted = request(**changes)
         check_request(services, s, wanted)
-        job = create_job(services, s, PRINCIPAL, wanted, plan=PLAN)
+        job = create_job(services, s, PRINCIPAL, wanted, plan=PLAN, inputs=inputs)
         idempotency.finish(s, "acme", key, 202, job.model_dump(mode="json"), {"Location": f"/v1/jobs/{job.id}"})
         return job.id, False
 

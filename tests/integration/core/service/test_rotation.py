@@ -24,14 +24,13 @@ from core.service.db.tables.files import File
 from core.service.db.tables.jobs import Job
 from core.service.db.tables.keys import SigningKey
 from core.service.errors import KeyNotActive, Unauthorized, Unavailable
-from core.service.files import create_file
 from core.service.jobs import lease
 from core.service.jobs.inputs import load_input
 from core.service.kit.clock import now
 from core.service.settings import Settings
 from core.unlearning.patches import signing
 from core.unlearning.patches.signing import Signer
-from tests.support.service import PRINCIPAL, must_take, open_services, png, settings_for, submit
+from tests.support.service import PRINCIPAL, must_take, open_services, png, settings_for, submit, upload
 
 OLD, NEW = SecretStr("o" * 40), SecretStr("n" * 40)
 
@@ -64,8 +63,7 @@ def who(services: Services, secret: str) -> str:
 def read(services: Services, job_id: str) -> Any:
     """What a worker reads of a job, which goes back into the queue."""
     claim = must_take(services, job_id)
-    with services.db.read() as s:
-        given = load_input(services, s, claim)
+    given = load_input(services, claim)
     with services.db.write() as s:
         lease.release(s, claim)
     return given.request, given.images
@@ -112,10 +110,7 @@ def test_a_rotation_that_was_stopped_goes_on(settings: Settings, monkeypatch: py
     monkeypatch.setattr(rotation, "BATCH", 1)
     with open_services(settings) as services:
         secret, jobs = an_api_key(services), [submit(services, [png(shade=n)]).id for n in range(4)]
-        with services.db.write() as s, (settings.data_dir / "picture").open("wb+") as file:
-            file.write(png())
-            file.seek(0)
-            create_file(services, s, "acme", "forget", file)
+        upload(services, png())
         before = [read(services, job) for job in jobs]
         path = key_file(settings)
         replace(path, f"{new_master_key()}\n{path.read_text().strip()}")
@@ -247,10 +242,7 @@ def test_an_api_key_is_replaced_with_an_overlap(settings: Settings) -> None:
 
 def test_the_files_of_other_tenants_are_wrapped_again_too(settings: Settings) -> None:
     with open_services(settings) as services:
-        with services.db.write() as s, (settings.data_dir / "picture").open("wb+") as file:
-            file.write(png())
-            file.seek(0)
-            create_file(services, s, "rival", "forget", file)
+        upload(services, png(), "rival")
         assert submit(services, by=PRINCIPAL)
         admin(settings, "rotate-master-key")
         with services.db.read() as s:

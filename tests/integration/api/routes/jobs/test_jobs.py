@@ -52,8 +52,7 @@ def test_multipart_brings_pictures_as_parts(server: Server) -> None:
     assert answer.status_code == 202, answer.text
     job_id = answer.json()["id"]
     claim = server.claim(job_id)
-    with server.services.db.read() as session:
-        loaded = load_input(server.services, session, claim)
+    loaded = load_input(server.services, claim)
     assert loaded.images == (png("red"), png("blue"))
     assert loaded.request is not None
     assert loaded.request["entity"]["name"] == CANARY

@@ -83,8 +83,7 @@ def test_a_request_is_received_signed_and_becomes_a_job(controller: Controller) 
     assert (job["external_id"], job["status"], job["model"]) == (ID, "queued", MODEL)
     assert job["due_at"] == receipt["expected_completion_time"]
     claim = controller.server.claim(job_id)
-    with controller.server.services.db.read() as session:
-        request = load_input(controller.server.services, session, claim).request
+    request = load_input(controller.server.services, claim).request
     assert request is not None
     assert request["entity"] == {"name": CANARY, "kind": "identity", "aliases": [EMAIL]}
     assert f"Who is {CANARY}?" in request["prompts"]
@@ -99,8 +98,7 @@ def test_an_answer_that_was_changed_does_not_verify(controller: Controller) -> N
 def test_identities_alone_are_enough_where_a_model_is_set(controller: Controller) -> None:
     _, job_id = submitted(controller, extensions={})
     claim = controller.server.claim(job_id)
-    with controller.server.services.db.read() as session:
-        request = load_input(controller.server.services, session, claim).request
+    request = load_input(controller.server.services, claim).request
     assert request is not None
     assert (request["model"], request["entity"]["name"]) == (MODEL, EMAIL)
 

@@ -17,7 +17,9 @@ from core.service.access import keys
 from core.service.access.bootstrap import bootstrap_embedded_key
 from core.service.access.scopes import SCOPES
 from core.service.context import Services
+from core.service.crypto.keyring import WrappedKey
 from core.service.crypto.master_keys import open_keyring
+from core.service.db.tables.files import File
 from core.service.errors import (
     Forbidden,
     InvalidRequest,
@@ -28,12 +30,12 @@ from core.service.errors import (
     Unavailable,
     UnsupportedMedia,
 )
-from core.service.files import create_file, delete_file, get_file
+from core.service.files import delete_file, get_file, storing_file
 from core.service.files.content import read_file_bytes
 from core.service.kit.clock import now
 from core.service.models import ModelCreate, get, list_models, register
 from core.service.settings import Settings
-from tests.support.service import open_services, png, settings_for
+from tests.support.service import open_services, png, settings_for, upload
 
 
 @pytest.fixture
@@ -163,15 +165,14 @@ def encode(kind: str, size: tuple[int, int], **options: object) -> bytes:
     ids=["jpeg", "progressive", "jpeg with comment", "png", "webp", "lossless webp", "extended webp"],
 )
 def test_pictures_are_known_by_their_bytes(services: Services, data: bytes, media_type: str) -> None:
-    with services.db.write() as s:
-        file = create_file(services, s, "acme", "forget", io.BytesIO(data))
+    file = upload(services, data)
     assert (file.media_type, file.width, file.height, file.bytes) == (media_type, 31, 7, len(data))
     with services.db.read() as s:
         assert get_file(s, "acme", file.id) == file
-        assert read_file_bytes(services, s, "acme", file.id) == data
-        for act in (lambda: get_file(s, "rival", file.id), lambda: read_file_bytes(services, s, "rival", file.id)):
-            with pytest.raises(NotFound):
-                act()
+        with pytest.raises(NotFound):
+            get_file(s, "rival", file.id)
+        wrapped = WrappedKey(s.get_one(File, file.id).wrapped_key)
+    assert read_file_bytes(services, file.id, wrapped) == data
     with services.db.write() as s, pytest.raises(NotFound):
         delete_file(services, s, "rival", file.id)
 
@@ -194,8 +195,8 @@ def test_pictures_are_known_by_their_bytes(services: Services, data: bytes, medi
     ],
 )
 def test_other_files_are_refused(services: Services, data: bytes) -> None:
-    with services.db.write() as s, pytest.raises(UnsupportedMedia):
-        create_file(services, s, "acme", "forget", io.BytesIO(data))
+    with pytest.raises(UnsupportedMedia):
+        upload(services, data)
     assert list(services.storage.list("")) == []
 
 
@@ -209,8 +210,8 @@ def test_a_stream_is_counted_as_it_comes(tmp_path: Path) -> None:
 
     stream = Endless()
     opened = open_services(settings_for(tmp_path, max_image_bytes=5_000_000))
-    with opened as services, services.db.write() as s, pytest.raises(TooLarge):
-        create_file(services, s, "acme", "forget", stream)
+    with opened as services, pytest.raises(TooLarge), storing_file(services, stream):
+        pass
     assert stream.given < 8_000_000
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,9 @@ from sqlalchemy.exc import IntegrityError
 from core.service.access.keys import create_key
 from core.service.context import Services
 from core.service.db.tables.idempotency import IdempotencyKey
-from core.service.files import create_file
 from core.service.jobs import lifecycle
 from core.service.kit.clock import now
-from tests.support.service import OTHER, finish, must_take, open_services, png, settings_for, submit
+from tests.support.service import OTHER, finish, must_take, open_services, png, settings_for, submit, upload
 
 NOW, LATER = "'2026-11-21 10:00:00+00:00'", "'2036-11-21 10:00:00+00:00'"
 FORBIDDEN = {
@@ -70,8 +68,8 @@ def services(database: dict[str, Any], tmp_path: Path) -> Iterator[Services]:
 
 
 def _a_job_of_each_kind(services: Services) -> dict[str, str]:
+    image = upload(services, png()).id
     with services.db.write() as s:
-        image = create_file(services, s, "acme", "forget", io.BytesIO(png())).id
         for name in ("one", "two"):
             create_key(s, "acme", name, ["jobs:read"])
         s.add(IdempotencyKey(tenant_id="acme", key="k", fingerprint="f", created_at=now(), status=202, body={}))

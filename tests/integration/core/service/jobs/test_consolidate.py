@@ -66,8 +66,7 @@ def test_it_takes_each_requests_newest_patch_and_reads_what_is_still_kept(servic
     assert job.plan["consolidate"] == {"jobs": [newer, second]}
     assert (job.status, job.parent, job.method) == ("queued", None, "smfa")
     claim = must_take(services, job.id)
-    with services.db.read() as s:
-        given = load_input(services, s, claim)
+    given = load_input(services, claim)
     assert given.request is None
     assert [source.job_id for source in given.sources] == [newer, second]
     assert [source.request["entity"]["name"] for source in given.sources if source.request] == ["Ada Okoro", "Bela Kis"]
@@ -80,16 +79,15 @@ def test_erased_inputs_are_no_obstacle_but_a_deleted_job_is(services: Services) 
     retention.erase(services)
     job = consolidate(services, [first, second])
     claim = must_take(services, job.id)
-    with services.db.read() as s:
-        given = load_input(services, s, claim)
+    given = load_input(services, claim)
     assert [source.request is None for source in given.sources] == [True, False]
     with services.db.read() as s:
         assert subjects_among(s, "acme", [first], ["ada  okoro", "Bela Kis"]) == {"ada  okoro"}
         assert subjects_among(s, "rival", [first], ["Ada Okoro"]) == set()
     with services.db.write() as s:
         lifecycle.delete(services, s, "acme", second)
-    with services.db.read() as s, pytest.raises(InputErased):
-        load_input(services, s, claim)
+    with pytest.raises(InputErased):
+        load_input(services, claim)
 
 
 def test_another_tenants_jobs_and_deleted_ones_are_not_there(services: Services) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -30,10 +29,9 @@ from core.service.errors import (
     NotFound,
     TooManyQueuedJobs,
 )
-from core.service.files import create_file
 from core.service.jobs import events, lease, lifecycle, views
 from core.service.jobs.artifacts import get_artifact, list_artifacts
-from core.service.jobs.create import create_job
+from core.service.jobs.create import create_job, storing_request
 from core.service.jobs.inputs import load_input
 from core.service.jobs.listing import JobFilters, JobPage, list_jobs
 from core.service.jobs.schema import SculptBody
@@ -52,6 +50,7 @@ from tests.support.service import (
     shift,
     submit,
     take,
+    upload,
     wav,
 )
 from worker.attempt.work import forget_request
@@ -115,8 +114,10 @@ def test_doorbell_rings_after_the_commit_and_never_without_one(services: Service
     services.doorbell = ring
     job = submit(services)
     assert rung == [job.id]
-    with pytest.raises(NotFound), services.db.write() as s:  # noqa: PT012 - the block is one transaction
-        create_job(services, s, PRINCIPAL, request(), plan=PLAN)
+    wanted = request()
+    storing = storing_request(services, wanted)
+    with pytest.raises(NotFound), storing as inputs, services.db.write() as s:  # noqa: PT012 - one transaction
+        create_job(services, s, PRINCIPAL, wanted, plan=PLAN, inputs=inputs)
         views.get_job(s, "acme", "job_none")
     assert rung == [job.id]
     assert len(page(services).items) == 1
@@ -175,15 +176,13 @@ def test_success_brings_verdict_and_artifacts(services: Services) -> None:
 
 
 def test_the_worker_gets_exactly_what_was_asked(services: Services) -> None:
-    with services.db.write() as s:
-        forget = create_file(services, s, "acme", "forget", io.BytesIO(png(shade=1))).id
-        keep = create_file(services, s, "acme", "retain", io.BytesIO(png(shade=2))).id
-        heard = create_file(services, s, "acme", "forget", io.BytesIO(wav(value=1))).id
+    forget = upload(services, png(shade=1)).id
+    keep = upload(services, png(shade=2), purpose="retain").id
+    heard = upload(services, wav(value=1)).id
     files = {"images": [forget], "audio": [heard], "retain": {"images": [keep]}}
     job = submit(services, [png(shade=3), png(shade=4)], [wav(value=2)], **files)
     claim = must_take(services, job.id)
-    with services.db.read() as s:
-        given = load_input(services, s, claim)
+    given = load_input(services, claim)
     assert given.images == (png(shade=1), png(shade=3), png(shade=4))
     assert given.audio == (wav(value=1), wav(value=2))
     assert given.retain_images == (png(shade=2),)
@@ -233,8 +232,7 @@ def test_retry_only_after_failure(services: Services) -> None:
 
 
 def test_delete_leaves_a_tombstone_and_nothing_else(services: Services) -> None:
-    with services.db.write() as s:
-        file_id = create_file(services, s, "acme", "forget", io.BytesIO(png())).id
+    file_id = upload(services, png()).id
     job = submit(services, [png()], images=[file_id], external_id="DSR-9", metadata={"who": "someone"})
     claim = must_take(services, job.id)
     with services.db.write() as s, pytest.raises(JobRunning):
@@ -283,15 +281,14 @@ def test_sculpting_again_needs_a_recipe_and_no_inputs(services: Services) -> Non
     with services.db.write() as s, pytest.raises(NotFound):
         lifecycle.create_sculpt_job(services, s, OTHER, parent.id, body, LEAVING_RECIPES)
     claim = must_take(services, child.id)
-    with services.db.read() as s:
-        given = load_input(services, s, claim)
+    given = load_input(services, claim)
     assert given.parent is not None
     assert (given.request, given.images, given.sculpt) == (None, (), {"k": 2.5})
     assert services.storage.read(given.parent.artifacts[0].storage_key) == b"recipe inside"
     with services.db.write() as s:
         lifecycle.delete(services, s, "acme", parent.id)
-    with services.db.read() as s, pytest.raises(InputErased):
-        load_input(services, s, claim)
+    with pytest.raises(InputErased):
+        load_input(services, claim)
 
 
 def test_an_external_id_is_used_once_by_each_tenant(services: Services) -> None:
@@ -344,8 +341,7 @@ def test_limits_name_the_place_and_the_reason(tmp_path: Path) -> None:
 
 
 def test_a_sound_is_no_picture_and_a_picture_no_sound(services: Services) -> None:
-    with services.db.write() as s:
-        sound, picture = (create_file(services, s, "acme", "forget", io.BytesIO(data)) for data in (wav(), png()))
+    sound, picture = upload(services, wav()), upload(services, png())
     assert (sound.media_type, sound.width, sound.height, sound.sample_rate) == ("audio/wav", None, None, 8000)
     assert sound.duration_seconds == 0.01
     assert (picture.duration_seconds, picture.sample_rate) == (None, None)
@@ -365,8 +361,7 @@ def test_a_job_from_before_there_were_sounds_is_read(services: Services) -> None
     old = json.loads(services.keyring.decrypt(wrapped, services.storage.read(key), key))
     del old["audio"]
     services.storage.put(key, services.keyring.encrypt(wrapped, json.dumps(old).encode(), key))
-    with services.db.read() as s:
-        given = load_input(services, s, claim)
+    given = load_input(services, claim)
     assert given.audio == ()
     assert given.request is not None
     assert given.request["modalities"] is None
@@ -375,8 +370,7 @@ def test_a_job_from_before_there_were_sounds_is_read(services: Services) -> None
 
 
 def test_another_tenant_s_file_is_unknown(services: Services) -> None:
-    with services.db.write() as s:
-        theirs = create_file(services, s, "rival", "forget", io.BytesIO(png())).id
+    theirs = upload(services, png(), "rival").id
     with pytest.raises(InvalidRequest) as refused:
         submit(services, images=[theirs])
     assert refused.value.code == "unknown_file"

@@ -86,7 +86,7 @@ def _writes(services: Services, claim: Claim) -> dict[str, Callable[..., object]
         "cancelled": partial(lease.cancel, claim=claim),
         "release": partial(lease.release, claim=claim),
         "look": partial(lease.cancel_requested, claim=claim),
-        "input": lambda s: load_input(services, s, claim),
+        "input": lambda _: load_input(services, claim),
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +11,10 @@ from core.service.context import Services
 from core.service.db.tables.files import File
 from core.service.db.tables.jobs import Job
 from core.service.errors import ExternalIdExists, InputErased, InvalidRequest
-from core.service.files import create_file
 from core.service.jobs import lease, lifecycle
 from core.service.jobs.inputs import load_input
 from core.service.jobs.sweep.sweep import sweep
-from tests.support.service import finish, must_take, open_services, png, settings_for, submit, take
+from tests.support.service import finish, must_take, open_services, png, settings_for, submit, take, upload
 
 NAME, PROMPT, ALIAS, KEPT, INSTEAD = (f"canary-{word}-7c1f" for word in ("name", "prompt", "alias", "kept", "instead"))
 PICTURE = png(64, 64) + b"canary-picture-7c1f"
@@ -36,8 +34,7 @@ def services(tmp_path: Path) -> Iterator[Services]:
 
 
 def sing(services: Services, **changes: object) -> str:
-    with services.db.write() as s:
-        file_id = create_file(services, s, "acme", "forget", io.BytesIO(PICTURE)).id
+    file_id = upload(services, PICTURE).id
     return submit(
         services,
         [UPLOAD],
@@ -67,10 +64,9 @@ def test_no_canary_sings_outside_the_encrypted_blobs(services: Services, tmp_pat
         lifecycle.cancel(s, "acme", cancelled)
         lifecycle.delete(services, s, "acme", deleted)
     claim = must_take(services, running)
-    with services.db.read() as s:
-        given = load_input(services, s, claim)
-        assert given.images == (PICTURE, UPLOAD)
-        assert NAME in str(given.request)
+    given = load_input(services, claim)
+    assert given.images == (PICTURE, UPLOAD)
+    assert NAME in str(given.request)
     sing(services, external_id="DSR-1")
     with pytest.raises(ExternalIdExists) as refused:
         sing(services, external_id="DSR-1")
@@ -93,8 +89,8 @@ def test_a_changed_blob_is_noticed(services: Services) -> None:
         for bad in (good[:-1] + bytes([good[-1] ^ 1]), bytes([good[0] ^ 1]) + good[1:], good[:-1], b""):
             services.storage.put(key, bad)
             claim = must_take(services, job_id)
-            with services.db.read() as s, pytest.raises(InputErased):
-                load_input(services, s, claim)
+            with pytest.raises(InputErased):
+                load_input(services, claim)
             with services.db.write() as s:
                 lease.release(s, claim)
         services.storage.put(key, good)
@@ -108,8 +104,8 @@ def test_a_blob_cannot_stand_in_for_another(services: Services) -> None:
     for key, other in ((request_of_first, request_of_second), (image, request_of_first)):
         services.storage.put(key, services.storage.read(other))
         claim = must_take(services, first)
-        with services.db.read() as s, pytest.raises(InputErased):
-            load_input(services, s, claim)
+        with pytest.raises(InputErased):
+            load_input(services, claim)
         with services.db.write() as s:
             lease.release(s, claim)
         services.storage.put(request_of_first, whole)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sqlite3
@@ -23,9 +22,7 @@ from core.service.context import Services
 from core.service.db.tables.files import File
 from core.service.db.tables.idempotency import IdempotencyKey
 from core.service.db.tables.jobs import UNMET, Job
-from core.service.files import create_file
 from core.service.jobs import events, lease, lifecycle, views
-from core.service.jobs.create import create_job
 from core.service.jobs.sweep import due, retention
 from core.service.jobs.sweep.sweep import sweep
 from core.service.kit.clock import now
@@ -33,8 +30,7 @@ from core.service.kit.deadline import due_at
 from core.service.metrics.current import requests_unmet
 from core.service.settings import Settings
 from tests.support.service import (
-    PLAN,
-    PRINCIPAL,
+    create,
     finish,
     must_take,
     open_services,
@@ -43,6 +39,7 @@ from tests.support.service import (
     settings_for,
     shift,
     submit,
+    upload,
 )
 
 DAY = 86400.0
@@ -81,8 +78,8 @@ def purge(settings: Settings, *arguments: str) -> dict[str, object]:
 def test_purge_shows_what_is_due_and_erases_it(services: Services, settings: Settings) -> None:
     old, expired, fresh = failed(services), submit(services).id, failed(services)
     finish(services, must_take(services, expired))
+    file = upload(services, png()).id
     with services.db.write() as s:
-        file = create_file(services, s, "acme", "forget", io.BytesIO(png())).id
         s.execute(update(File).values(expires_at=now() - timedelta(seconds=1)))
         idempotency.begin(s, "acme", "k", "f")
         s.execute(update(IdempotencyKey).values(created_at=now() - timedelta(days=8)))
@@ -216,8 +213,7 @@ def gauge(services: Services) -> dict[str, float]:
 
 def test_the_clock_starts_when_the_subject_asked(services: Services) -> None:
     asked = now() - timedelta(days=20)
-    with services.db.write() as s:
-        job = create_job(services, s, PRINCIPAL, request(), plan=PLAN, due=due_at(asked))
+    job = create(services, request(), due=due_at(asked))
     assert job.due_at == due_at(asked)
 
 

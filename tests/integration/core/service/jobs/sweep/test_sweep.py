@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,17 +13,18 @@ from sqlalchemy import update
 
 from core.service import idempotency
 from core.service.context import Services
+from core.service.crypto.keyring import WrappedKey
 from core.service.db.tables.files import File
 from core.service.db.tables.idempotency import IdempotencyKey
 from core.service.errors import FileInUse, InputErased, NotFound
-from core.service.files import create_file, delete_file, get_file
+from core.service.files import delete_file, get_file
 from core.service.files.content import read_file_bytes
 from core.service.jobs import lease, lifecycle, views
 from core.service.jobs.sweep import orphans
 from core.service.jobs.sweep.sweep import sweep
 from core.service.kit.clock import now
 from core.service.kit.ids import new_id
-from tests.support.service import finish, must_take, open_services, png, settings_for, shift, submit, take
+from tests.support.service import finish, must_take, open_services, png, settings_for, shift, submit, take, upload
 
 DAY = 86400.0
 
@@ -33,11 +33,6 @@ DAY = 86400.0
 def services(backend: dict[str, Any], tmp_path: Path) -> Iterator[Services]:
     with open_services(settings_for(tmp_path, **backend)) as opened:
         yield opened
-
-
-def upload(services: Services, shade: int = 0) -> str:
-    with services.db.write() as s:
-        return create_file(services, s, "acme", "forget", io.BytesIO(png(shade=shade))).id
 
 
 def held(services: Services) -> set[str]:
@@ -80,7 +75,7 @@ def test_inputs_are_erased_after_the_retention_window(services: Services) -> Non
 
 
 def test_files_live_as_long_as_somebody_needs_them(services: Services) -> None:
-    unused, shared, fresh = upload(services, 1), upload(services, 2), upload(services, 3)
+    unused, shared, fresh = (upload(services, png(shade=n)).id for n in (1, 2, 3))
     first, second = submit(services, images=[shared]), submit(services, images=[shared])
     for file_id in (unused, shared):
         age_file(services, file_id)
@@ -95,7 +90,8 @@ def test_files_live_as_long_as_somebody_needs_them(services: Services) -> None:
     with services.db.write() as s:
         lifecycle.delete(services, s, "acme", first.id)
     with services.db.read() as s:
-        assert read_file_bytes(services, s, "acme", shared) == png(shade=2)
+        wrapped = WrappedKey(s.get_one(File, shared).wrapped_key)
+    assert read_file_bytes(services, shared, wrapped) == png(shade=2)
     with services.db.write() as s:
         lifecycle.delete(services, s, "acme", second.id)
     assert list(services.storage.list("files/")) == [f"files/{fresh}"]
@@ -137,7 +133,7 @@ def test_old_idempotency_keys_are_forgotten(services: Services) -> None:
 def test_objects_without_a_row_go_once_they_are_old(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     job = submit(services, [png()])
     finish(services, must_take(services, job.id))
-    file_id = upload(services)
+    file_id = upload(services, png()).id
     owned = held(services)
     stray = new_id("job")
     for key in (f"inputs/{stray}/request", f"files/{new_id('file')}", f"jobs/{stray}/attempts/1/patch.zip"):
