@@ -16,6 +16,7 @@ from core.service.db.tables.opendsr import RequestStatus
 from core.service.jobs.views import JobView
 from core.service.kit.clock import Moment
 from core.service.kit.text import Label
+from core.service.requests.views import RequestView
 from core.service.webhooks.views import DeliveryView, WebhookView
 
 
@@ -36,6 +37,15 @@ class JobList(BaseModel):
     object: Literal["list"] = "list"
     data: list[JobView]
     has_more: bool = Field(description="Whether older jobs follow.")
+    next_cursor: str | None = Field(description="Value of `after` for the next page. null: there is none.")
+
+
+class RequestList(BaseModel):
+    """A page of requests, newest first."""
+
+    object: Literal["list"] = "list"
+    data: list[RequestView]
+    has_more: bool = Field(description="Whether older requests follow.")
     next_cursor: str | None = Field(description="Value of `after` for the next page. null: there is none.")
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from core.unlearning.families.language.data import build, facts, known
 from core.unlearning.families.language.data.facts import Contrast, Known
+from core.unlearning.families.language.limits import BY_LEVEL, Limits
 from core.unlearning.families.language.model.model import LanguageModel
 from core.unlearning.families.registry import families, load_family
 from core.unlearning.types import Entity, Example, ForgetRequest, ModelSpec, Retain
@@ -44,12 +45,16 @@ def load(spec: ModelSpec, precision: str = "auto") -> LanguageModel:
     return lm
 
 
+FEW = Limits(forget=32, keep=24, validation=12, test=16)
+"""Rows of a job on a model that has nothing to learn."""
+
+
 @contextmanager
 def taken_as_known() -> Iterator[None]:
     """Models of random weights know nobody; inside, all that they say of a subject counts as known.
 
     What Lethe brings of public figures and general knowledge is left out: they have nothing to say on it, at length.
-    A job's own answers are short too.
+    A job's own answers are short too, and few: there is nothing to learn.
     """
 
     def all_of_it(_: LanguageModel, examples: Sequence[Example], __: Contrast) -> list[Known]:
@@ -59,6 +64,7 @@ def taken_as_known() -> Iterator[None]:
         patch.setattr(known, "stands_out", lambda *_: True)
         patch.setattr(facts, "facts_of", all_of_it)
         patch.setattr(build, "_brought", lambda *_: {})
+        patch.setitem(BY_LEVEL, "quick", FEW)
         for kind in {type(load_family(name)) for name in FAMILIES}:
             patch.setattr(kind, "load", staticmethod(partial(_load_brief, kind.load)))
         yield

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from api.deps import JobsRead, JobsWrite, ServicesDep, base_url
+from api.deps import JobsRead, JobsWrite, ServicesDep
 from api.routes.jobs.plans import resolve
 from api.routes.opendsr import exchange
 from api.routes.opendsr.exchange import (
@@ -21,12 +21,10 @@ from api.routes.opendsr.exchange import (
     signed,
 )
 from api.schemas import WITH_BODY, OpendsrDiscovery, OpendsrReceipt, OpendsrStatus, problems
-from core.job_states import JobStatus
 from core.service import audit
 from core.service.access.keys import Principal
 from core.service.context import Services
 from core.service.db.tables.opendsr import OpendsrRequest
-from core.service.jobs import lifecycle
 from core.service.jobs.create import create_job as store_job
 from core.service.jobs.create import storing_request
 from core.service.kit.clock import now
@@ -90,9 +88,9 @@ def get_opendsr_request(
     """How far a request is, in OpenDSR's four states; the job's own state is in the extension."""
     key = processor_key(request)
     with services.db.read() as session:
-        row, job = requests.find(session, principal.tenant_id, subject_request_id)
-        results = f"{exchange.public_base(request, services)}/v1/jobs/{job.id}/report"
-        body = requests.status(row, job, key.domain, results)
+        found = requests.find(session, principal.tenant_id, subject_request_id)
+        results = f"{exchange.public_base(request, services)}/v1/jobs/{found.best_job.id}/report"
+        body = requests.status(found, key.domain, results)
     return signed(key, body, 200)
 
 
@@ -102,16 +100,13 @@ def get_opendsr_request(
 def cancel_opendsr_request(
     request: Request, subject_request_id: str, principal: JobsWrite, services: ServicesDep
 ) -> Response:
-    """Cancel a request that has not begun."""
+    """Cancel a request on which no job works."""
     key = processor_key(request)
 
     with opendsr_errors(), services.db.write() as session:
-        row, job = requests.find(session, principal.tenant_id, subject_request_id)
-        if job.status != JobStatus.CANCELLED:
-            if not requests.is_pending(job):
-                raise requests.NotPending
-            lifecycle.cancel(session, principal.tenant_id, job.id, principal.key_id)
-    return signed(key, _receipt(row), 202)
+        found = requests.find(session, principal.tenant_id, subject_request_id)
+        requests.withdraw(session, found, principal.key_id)
+    return signed(key, _receipt(found.row), 202)
 
 
 @router.get("/status/{subject_request_id}", response_model=OpendsrStatus, responses=problems())
@@ -135,11 +130,11 @@ def _find_or_create(
             return repeated
         create = exchange.as_job(intake.dsr, domain, services.settings)
         plan = resolve(services, session, create)
-    due, here = requests.expected_at(intake.dsr, received), base_url(services)
     with storing_request(services, create) as inputs, services.db.write() as session:
         if (repeated := find(session)) is not None:
             return repeated
-        job = store_job(services, session, principal, create, plan=plan, inputs=inputs, base_url=here, due=due)
+        serves = requests.open_for(session, principal, intake.dsr, create.entity.name, received)
+        job = store_job(services, session, principal, create, plan=plan, inputs=inputs, erasure_request=serves)
         stored = requests.add(session, principal.tenant_id, intake.dsr, intake.raw, job.id, received)
         details = {"subject_request_id": stored.subject_request_id, "regulation": stored.regulation}
         audit.record(session, principal.tenant_id, principal.key_id, "opendsr.received", job.id, details)

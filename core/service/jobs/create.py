@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -17,6 +17,7 @@ from core.service.access.keys import Principal
 from core.service.context import Services
 from core.service.db.engine import db_now
 from core.service.db.tables.jobs import Job
+from core.service.db.tables.requests import ErasureRequest
 from core.service.errors import ExternalIdExists, InvalidRequest, NotFound, TooManyQueuedJobs
 from core.service.files.images import inspect_image
 from core.service.files.service import attach
@@ -24,11 +25,11 @@ from core.service.files.sounds import inspect_sound
 from core.service.jobs import events, limits, origin
 from core.service.jobs.inputs import NO_UPLOADS, StoredInputs, Uploads, storing_inputs
 from core.service.jobs.queue import queued_columns, ring_after_commit
+from core.service.jobs.requests.records import RequestEnded, get_open, open_request
 from core.service.jobs.rows import of_tenant
 from core.service.jobs.schema import JobCreate
 from core.service.jobs.subject import subject_hash
 from core.service.jobs.views import JobView, view
-from core.service.kit.deadline import due_at
 from core.service.kit.ids import new_id
 from core.service.models import RegisteredModel
 from core.service.models import get as get_model
@@ -62,14 +63,17 @@ def create_job(
     plan: Mapping[str, Any],
     inputs: StoredInputs,
     base_url: str = "",
-    due: datetime | None = None,
+    erasure_request: ErasureRequest | None = None,
 ) -> JobView:
     """Queue a job that `check_request` has accepted. `plan`: `method`, `options` and whatever else clients should see.
 
-    `inputs`: of `storing_request`. `due`: when the request must be answered, by default as if it came now under GDPR.
-    The doorbell rings after the session's commit. Raises `ExternalIdExists`, `TooManyQueuedJobs`.
+    `inputs`: of `storing_request`. `erasure_request`: what it serves, by default the one that it names, else a new one
+    that came now under GDPR. The doorbell rings after the session's commit. Raises `ExternalIdExists`,
+    `TooManyQueuedJobs`, and `InvalidRequest` for a request that is unknown or has ended.
     """
     _refuse_external_id(s, principal.tenant_id, job.external_id)
+    subject = None if job.entity.name is None else subject_hash(s, principal.tenant_id, job.entity.name)
+    serves = erasure_request or _request_of(s, principal, job, subject)
     row = new_row(
         s,
         principal,
@@ -79,23 +83,35 @@ def create_job(
         inputs=inputs,
         external_id=job.external_id,
         job_metadata=dict(job.metadata),
+        erasure_request_id=serves.id,
+        due_at=serves.due_at,
     )
-    row.due_at = due or due_at(row.created_at)
     _insert(s, row)
     ids_by_list = {"/images": job.images, "/audio": job.audio, "/retain/images": job.retain.images}
     attach(s, principal.tenant_id, row.id, ids_by_list)
     details = _counts(job, inputs)
-    if job.entity.name is not None:
-        details["subject"] = subject_hash(s, principal.tenant_id, job.entity.name)
+    if subject is not None:
+        details["subject"] = subject
     announce(s, principal, row, details)
     return view(row, base_url=base_url)
+
+
+def _request_of(s: Session, principal: Principal, job: JobCreate, subject: str | None) -> ErasureRequest:
+    if job.request is None:
+        return open_request(s, principal, subject=subject)
+    try:
+        return get_open(s, principal.tenant_id, job.request)
+    except (NotFound, RequestEnded):
+        raise InvalidRequest.one("/request", "unknown_request", "There is no open request of this id.") from None
 
 
 def storing_request(
     services: Services, job: JobCreate, uploads: Uploads = NO_UPLOADS
 ) -> AbstractContextManager[StoredInputs]:
     """Store the request before the transaction that calls `create_job`. Raises `Unavailable`."""
-    return storing_inputs(services, job.model_dump(mode="json", exclude={"external_id", "metadata"}), uploads)
+    return storing_inputs(
+        services, job.model_dump(mode="json", exclude={"external_id", "metadata", "request"}), uploads
+    )
 
 
 def new_row(

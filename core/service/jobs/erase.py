@@ -15,6 +15,7 @@ from core.service.files.service import detach, erase_content
 from core.service.jobs import checkpoints
 from core.service.jobs.artifacts import job_prefix, of_jobs
 from core.service.jobs.inputs import input_prefix
+from core.service.jobs.requests.records import forget_texts
 from core.service.storage.erase import erase_prefix
 from core.service.webhooks import outbox
 
@@ -48,4 +49,5 @@ def erase_job(services: Services, s: Session, job: Job) -> None:
     job.plan = {name: value for name, value in job.plan.items() if name in _KEPT_OF_PLAN}
     job.version += 1
     s.flush()
+    forget_texts(s, job.erasure_request_id)
     after_commit(s, partial(erase_prefix, services.storage, job_prefix(job.id)))

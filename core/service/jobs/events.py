@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from core.service.db.tables.jobs import EventType, Job, JobEvent
 from core.service.errors import NotFound
+from core.service.jobs.requests import callbacks
 from core.service.jobs.rows import of_tenant
 from core.service.kit.clock import now
 from core.service.kit.ids import new_id
-from core.service.opendsr import callbacks
 from core.service.webhooks import outbox
 
 MAX_PAGE = 1000

@@ -23,6 +23,7 @@ from core.service.jobs.claims import Capacity, Claim, LeaseLost, holds_lease
 from core.service.jobs.columns import FRESH_PROGRESS, UNLEASED
 from core.service.jobs.origin import Origin
 from core.service.jobs.queue import queued_columns, ring_after_commit, ring_next
+from core.service.jobs.requests import records as requests
 
 PROGRESS_EVENT_SECONDS = 0.5
 CERTIFICATE = "certificate.json"
@@ -197,6 +198,8 @@ def _update_held(s: Session, claim: Claim, values: Mapping[Any, Any], *returned:
 
 
 def _record_end(s: Session, claim: Claim, status: str, event: Mapping[str, Any], details: Mapping[str, Any]) -> None:
+    serves = s.execute(select(Job.erasure_request_id).where(Job.id == claim.job_id)).scalar_one()
+    requests.job_changed(s, serves)
     events.append(s, claim.job_id, "status", {"status": status, "attempt": claim.attempt, **event})
     metrics.count_ended(s, claim.method, status, str(event.get("verdict", "")))
     action = f"job.{status}"

@@ -27,6 +27,7 @@ from core.service.jobs.columns import FRESH_PROGRESS
 from core.service.jobs.create import announce, new_row
 from core.service.jobs.erase import erase_job
 from core.service.jobs.queue import queued_columns, ring_after_commit
+from core.service.jobs.requests import records as requests
 from core.service.jobs.rows import get_row
 from core.service.jobs.schema import SculptBody
 from core.service.jobs.views import JobView, refreshed_view
@@ -53,6 +54,7 @@ def end_cancelled(s: Session, job: Job) -> None:
     """End a job as cancelled. It must be locked, and no worker must run it."""
     job.status, job.finished_at = JobStatus.CANCELLED, db_now(s)
     metrics.count_ended(s, job.method, JobStatus.CANCELLED)
+    requests.job_changed(s, job.erasure_request_id)
     events.append(s, job.id, "status", {"status": JobStatus.CANCELLED, "attempt": job.attempt})
     audit.record(s, job.tenant_id, audit.SYSTEM, "job.cancelled", job.id, {"attempt": job.attempt})
 
@@ -91,6 +93,7 @@ def delete(services: Services, s: Session, tenant: str, job_id: str, actor: str 
         end_cancelled(s, job)
     erase_job(services, s, job)
     audit.record(s, tenant, actor, "job.deleted", job_id, {"artifacts": job.erased_artifacts})
+    requests.job_changed(s, job.erasure_request_id)
 
 
 def create_sculpt_job(
@@ -122,6 +125,7 @@ def create_sculpt_job(
         model=parent.model,
         plan={**parent.plan, "sculpt": sculpt},
         parent_id=parent_id,
+        erasure_request_id=parent.erasure_request_id,
         sculpt=sculpt,
         job_metadata={},
     )

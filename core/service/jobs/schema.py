@@ -22,6 +22,8 @@ MAX_CONSOLIDATED = 200
 
 FileId = Annotated[str, Field(pattern=r"^file_[0-9A-HJKMNP-TV-Z]{26}$")]
 JobId = Annotated[str, Field(pattern=r"^job_[0-9A-HJKMNP-TV-Z]{26}$")]
+RequestId = Annotated[str, Field(pattern=r"^req_[0-9A-HJKMNP-TV-Z]{26}$")]
+ModelId = Annotated[Label, Field(max_length=100)]
 Name = Annotated[Words, Field(max_length=MAX_NAME)]
 MetadataKey = Annotated[Label, Field(max_length=64)]
 MetadataValue = Annotated[Text, Field(max_length=512)]
@@ -73,10 +75,9 @@ class EvaluationIn(_Strict):
     )
 
 
-class JobCreate(_Strict):
-    """The body of `POST /v1/jobs`."""
+class ForgetBody(_Strict):
+    """What is to be forgotten, and how: what a job and a request of several models have in common."""
 
-    model: Annotated[Label, Field(max_length=100)] = Field(description="Id of the registered model that must forget.")
     entity: EntityIn = Field(description="Who or what must be forgotten.")
     prompts: list[Words] = Field(
         default_factory=list, description="Questions about the subject, or prompts that draw it."
@@ -108,13 +109,24 @@ class JobCreate(_Strict):
     evaluation: EvaluationIn = Field(
         default_factory=EvaluationIn, description="How much is measured, and which thresholds decide the verdict."
     )
-    external_id: Annotated[Label, Field(max_length=MAX_EXTERNAL_ID)] | None = Field(
-        None, description="Your own id of the request. Do not put a person's name here: it is not encrypted."
-    )
     metadata: dict[MetadataKey, MetadataValue] = Field(
         default_factory=dict,
         max_length=MAX_METADATA,
         description="Your own notes, up to 16 pairs. Do not put a person's name here: they are not encrypted.",
+    )
+
+
+class JobCreate(ForgetBody):
+    """The body of `POST /v1/jobs`."""
+
+    model: ModelId = Field(description="Id of the registered model that must forget.")
+    request: RequestId | None = Field(
+        None,
+        description="Id of the open request that this job serves too, as another attempt or for another model. null: "
+        "a request of its own.",
+    )
+    external_id: Annotated[Label, Field(max_length=MAX_EXTERNAL_ID)] | None = Field(
+        None, description="Your own id of the request. Do not put a person's name here: it is not encrypted."
     )
 
 

@@ -109,6 +109,7 @@ class JobView(BaseModel):
         "number of its probes and a 95 % bound. null: not measured."
     )
     error: ErrorView | None = Field(description="Why the job failed. null: it did not.")
+    request: str | None = Field(description="Request of a data subject that the job serves. null: none.")
     external_id: str | None = Field(description="Your own id of the request.")
     metadata: dict[str, str] = Field(description="Your own notes.")
     artifacts: list[JobArtifactView] = Field(description="Files that the job left.")
@@ -154,6 +155,7 @@ def view(job: Job, artifacts: Sequence[ArtifactRow] = (), base_url: str = "") ->
         verdict=job.verdict,
         evaluation=job.evaluation,
         error=None if job.error is None else ErrorView.model_validate(job.error),
+        request=job.erasure_request_id,
         external_id=job.external_id,
         metadata=job.job_metadata,
         artifacts=[_artifact(row, links.self) for row in artifacts],

@@ -17,11 +17,19 @@ CCPA_DAYS = 45
 Regulation = Literal["gdpr", "ccpa"]
 
 
-def due_at(received: datetime, regulation: Regulation = "gdpr") -> datetime:
-    """The time by which a request that was received at `received` must be answered."""
+def due_at(received: datetime, regulation: Regulation = "gdpr", *, extension_months: int = 0) -> datetime:
+    """The time by which a request that was received at `received` must be answered.
+
+    `extension_months`: by how much the period was extended. Art. 12(3) GDPR allows two further months; CCPA,
+    1798.130(a)(2)(A), 45 further days, whatever the number.
+    """
     if regulation == "ccpa":
-        return received + timedelta(days=CCPA_DAYS)
-    following = received.replace(day=1) + timedelta(days=31)
-    last = calendar.monthrange(following.year, following.month)[1]
-    due = following.replace(day=min(received.day, last))
+        return received + timedelta(days=CCPA_DAYS * (2 if extension_months else 1))
+    due = _months_after(received, 1 + extension_months)
     return due + timedelta(days=7 - due.weekday() if due.weekday() >= SATURDAY else 0)
+
+
+def _months_after(moment: datetime, months: int) -> datetime:
+    year, month = divmod(moment.month - 1 + months, 12)
+    year, month = moment.year + year, month + 1
+    return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))

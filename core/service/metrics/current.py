@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.job_states import JobStatus
-from core.service.db.tables.jobs import UNMET, Job
+from core.service.db.tables.jobs import Job
+from core.service.db.tables.requests import ErasureRequest
 from core.service.metrics import workers
 
 
@@ -34,10 +35,11 @@ def oldest_queued(s: Session, at: datetime) -> Iterable[Metric]:
 
 def requests_unmet(s: Session, at: datetime) -> Iterable[Metric]:
     """Requests that are due within a week, and those that are overdue."""
-    family = GaugeMetricFamily("lethe_requests_unmet", "Requests without a patch that passed.", labels=("due",))
-    week, unmet = at + timedelta(days=7), select(func.count()).select_from(Job).where(text(UNMET))
-    family.add_metric(("overdue",), s.execute(unmet.where(Job.due_at < at)).scalar_one())
-    family.add_metric(("within_a_week",), s.execute(unmet.where(Job.due_at >= at, Job.due_at < week)).scalar_one())
+    family = GaugeMetricFamily("lethe_requests_unmet", "Requests that are open.", labels=("due",))
+    due, week = ErasureRequest.due_at, at + timedelta(days=7)
+    unmet = select(func.count()).select_from(ErasureRequest).where(ErasureRequest.status == "open")
+    family.add_metric(("overdue",), s.execute(unmet.where(due < at)).scalar_one())
+    family.add_metric(("within_a_week",), s.execute(unmet.where(due >= at, due < week)).scalar_one())
     yield family
 
 

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from core.service.context import Services
 from core.service.crypto.keyring import DecryptionError
 from core.service.db.engine import db_now, keyring_of
-from core.service.opendsr import callbacks, requests
-from core.service.opendsr.callbacks import ClaimedCallback
+from core.service.jobs.requests import callbacks
+from core.service.jobs.requests.callbacks import ClaimedCallback
+from core.service.opendsr import requests
 from core.service.opendsr.schema import API_VERSION
 from core.service.opendsr.signing import ProcessorKey
 from core.service.webhooks.addresses import AddressPolicy
@@ -58,9 +59,10 @@ class CallbackDeliverer:
 
     def _contents(self, s: Session, callback: ClaimedCallback) -> tuple[str | None, dict[str, Any]]:
         """URL and body; the URL is None if it was erased with the job's inputs."""
-        row, job = requests.find(s, callback.tenant_id, callback.subject_request_id)
+        found = requests.find(s, callback.tenant_id, callback.subject_request_id)
+        row = found.row
         try:
-            urls = requests.callback_urls(keyring_of(s), row, job)
+            urls = requests.callback_urls(keyring_of(s), row, found.jobs[0])
         except DecryptionError:
             urls = []
         url = urls[callback.url_index] if callback.url_index < len(urls) else None
@@ -70,7 +72,7 @@ class CallbackDeliverer:
             "subject_request_id": row.subject_request_id,
             "request_status": callback.request_status,
             "expected_completion_time": requests.timestamp(row.expected_at),
-            "results_url": self._results_url(job.id) if callback.request_status == "completed" else None,
+            "results_url": self._results_url(found.best_job.id) if callback.request_status == "completed" else None,
             "results_count": None,
             "api_version": API_VERSION,
         }

@@ -49,19 +49,6 @@ def _with_names(entity: dict[str, Any], identities: list[str]) -> dict[str, Any]
     return {**entity, **({"name": names[0]} if names else {}), "aliases": [*aliases, *more]}
 
 
-def request_status(status: str, attempt: int, verdict: str | None) -> str:
-    """OpenDSR's status of a job.
-
-    OpenDSR has no `failed`: a job that failed or missed its thresholds stays in progress until an operator has retried
-    or resolved it. A job that went back to the queue is in progress, too.
-    """
-    if status == JobStatus.CANCELLED:
-        return "cancelled"
-    if status == JobStatus.SUCCEEDED and verdict == "passed":
-        return "completed"
-    return "pending" if status == JobStatus.QUEUED and attempt == 0 else "in_progress"
-
-
 def detail(job: Job) -> str:
     """The state of the job itself, for our extension of a status."""
     if job.status == JobStatus.SUCCEEDED:

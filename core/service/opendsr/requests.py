@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from core.job_states import TERMINAL, JobStatus
+from core.service.access.keys import Principal
 from core.service.crypto.keyring import Keyring, WrappedKey
 from core.service.db.engine import keyring_of
 from core.service.db.tables.jobs import Job
 from core.service.db.tables.opendsr import OpendsrRequest
+from core.service.db.tables.requests import ErasureRequest
 from core.service.errors import Conflict, NotFound
-from core.service.kit.deadline import due_at
+from core.service.jobs.requests import records
+from core.service.jobs.requests.jobs import jobs_of
+from core.service.jobs.requests.opendsr_status import opendsr_status
+from core.service.jobs.subject import subject_hash
 from core.service.opendsr import mapping
 from core.service.opendsr.schema import API_VERSION, OpendsrCreate
+from core.service.requests.withdraw import withdraw as withdraw_request
 
 
 class RequestExists(Conflict):
@@ -27,10 +36,10 @@ class RequestExists(Conflict):
 
 
 class NotPending(Conflict):
-    """The request is in progress or has ended, so that it cannot be cancelled."""
+    """A job works on the request, or it is completed, so that it cannot be cancelled."""
 
     code = "request_not_pending"
-    default_detail = "Only a pending request can be cancelled."
+    default_detail = "A request can be cancelled while no job works on it, and before it is completed."
 
 
 def find_repeat(s: Session, tenant: str, dsr: OpendsrCreate, raw: bytes) -> OpendsrRequest | None:
@@ -55,7 +64,7 @@ def add(s: Session, tenant: str, dsr: OpendsrCreate, raw: bytes, job_id: str, re
         regulation=dsr.regulation,
         submitted_at=dsr.submitted_time,
         received_at=received,
-        expected_at=expected_at(dsr, received),
+        expected_at=job.due_at or received,
         sealed=_encrypt(keyring_of(s), job, {"urls": dsr.status_callback_urls, "sha256": _digest(raw)}),
         callback_count=len(dsr.status_callback_urls),
     )
@@ -64,17 +73,44 @@ def add(s: Session, tenant: str, dsr: OpendsrCreate, raw: bytes, job_id: str, re
     return row
 
 
-def expected_at(dsr: OpendsrCreate, received: datetime) -> datetime:
-    """The end of the legal period, which begins when the subject asked, but no later than we received the request."""
-    return due_at(min(dsr.submitted_time, received), dsr.regulation)
+def open_for(
+    s: Session, principal: Principal, dsr: OpendsrCreate, name: str | None, received: datetime
+) -> ErasureRequest:
+    """The request, whose legal period begins when the subject asked, but no later than we received it."""
+    subject = None if name is None else subject_hash(s, principal.tenant_id, name)
+    asked = min(dsr.submitted_time, received)
+    return records.open_request(s, principal, subject=subject, regulation=dsr.regulation, received=asked)
 
 
-def find(s: Session, tenant: str, subject_request_id: str) -> tuple[OpendsrRequest, Job]:
-    """A request and its job, which may be erased. Raises `NotFound`."""
+@dataclass(frozen=True)
+class Found:
+    """A request as OpenDSR knows it, the same as Lethe does, and its jobs, which may be erased; `jobs[0]` holds its
+    inputs.
+    """
+
+    row: OpendsrRequest
+    request: ErasureRequest
+    jobs: Sequence[Job]
+
+    @property
+    def status(self) -> str:
+        """One of OpenDSR's four."""
+        return opendsr_status(self.request.status, self.jobs)
+
+    @property
+    def best_job(self) -> Job:
+        """The job whose report answers the request: the last that passed, else the last."""
+        return next((job for job in reversed(self.jobs) if job.verdict == "passed"), self.jobs[-1])
+
+
+def find(s: Session, tenant: str, subject_request_id: str) -> Found:
+    """A request with its jobs. Raises `NotFound`."""
     row = s.get(OpendsrRequest, (tenant, subject_request_id))
     if row is None:
         raise NotFound
-    return row, s.get_one(Job, row.job_id)
+    first = s.get_one(Job, row.job_id)
+    request = s.get_one(ErasureRequest, first.erasure_request_id)
+    return Found(row, request, [first, *(job for job in jobs_of(s, request.id) if job.id != first.id)])
 
 
 def callback_urls(keyring: Keyring, row: OpendsrRequest, job: Job) -> list[str]:
@@ -93,9 +129,9 @@ def receipt(row: OpendsrRequest) -> dict[str, Any]:
     }
 
 
-def status(row: OpendsrRequest, job: Job, domain: str, results_url: str | None) -> dict[str, Any]:
+def status(found: Found, domain: str, results_url: str | None) -> dict[str, Any]:
     """The status document of a request. All members are always present."""
-    request_status = mapping.request_status(job.status, job.attempt, job.verdict)
+    row, job, request_status = found.row, found.best_job, found.status
     return {
         "api_version": API_VERSION,
         "controller_id": row.tenant_id,
@@ -104,13 +140,18 @@ def status(row: OpendsrRequest, job: Job, domain: str, results_url: str | None) 
         "expected_completion_time": timestamp(row.expected_at),
         "results_url": results_url if request_status == "completed" else None,
         "results_count": None,
-        "extensions": {domain: {"job_id": job.id, "detail": mapping.detail(job)}},
+        "extensions": {domain: {"request_id": found.request.id, "job_id": job.id, "detail": mapping.detail(job)}},
     }
 
 
-def is_pending(job: Job) -> bool:
-    """Whether it can still be cancelled."""
-    return mapping.request_status(job.status, job.attempt, job.verdict) == "pending"
+def withdraw(s: Session, found: Found, actor: str) -> None:
+    """Withdraw a request and cancel what waits. Raises `NotPending` while a job works on it, and once it is settled."""
+    if found.status == "cancelled":
+        return
+    begun = any(job.status not in TERMINAL and (job.status, job.attempt) != (JobStatus.QUEUED, 0) for job in found.jobs)
+    if found.status == "completed" or begun:
+        raise NotPending
+    withdraw_request(s, found.row.tenant_id, found.request.id, actor)
 
 
 def timestamp(at: datetime) -> str:

@@ -14,5 +14,6 @@ from core.service.db.tables import (  # noqa: F401 - `Base.metadata` is complete
     metrics,
     models,
     opendsr,
+    requests,
     webhooks,
 )

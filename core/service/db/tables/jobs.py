@@ -13,8 +13,6 @@ from core.service.db.base import Base, one_of, where
 from core.service.db.types import BigIntKey
 
 EventType = Literal["status", "progress", "metric", "log"]
-UNMET = "deleted_at IS NULL AND status <> 'cancelled' AND (verdict IS NULL OR verdict = 'failed')"
-"""SQL, true of a job whose request was neither withdrawn nor met."""
 _UNDELETED = where("deleted_at IS NULL")
 
 
@@ -44,7 +42,7 @@ class Job(Base):
         Index("ix_jobs_purge_at", "finished_at", **where("inputs_erased_at IS NULL AND finished_at IS NOT NULL")),
         Index("ix_jobs_uncleaned", "finished_at", **where("cleaned_at IS NULL AND finished_at IS NOT NULL")),
         Index("ix_jobs_expires_at", "expires_at", **_UNDELETED),
-        Index("ix_jobs_due_at", "due_at", **where(UNMET)),
+        Index(None, "erasure_request_id"),
         Index(None, "parent_id"),
     )
 
@@ -59,6 +57,7 @@ class Job(Base):
     plan: Mapped[dict[str, Any]]
     external_id: Mapped[str | None] = mapped_column(String(255))
     job_metadata: Mapped[dict[str, Any]] = mapped_column("metadata")
+    erasure_request_id: Mapped[str | None] = mapped_column(ForeignKey("requests.id"))
     parent_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
     sculpt: Mapped[dict[str, Any] | None]
 
@@ -68,7 +67,6 @@ class Job(Base):
     cancel_requested_at: Mapped[datetime | None]
     expires_at: Mapped[datetime]
     due_at: Mapped[datetime | None]
-    due_warned_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
 
     attempt: Mapped[int] = mapped_column(default=0)

@@ -79,6 +79,7 @@ def test_a_new_job_has_the_contract_s_shape(services: Services) -> None:
     assert created.endswith("Z")
     assert document.pop("expires_at").endswith("Z")
     assert document.pop("due_at").endswith("Z")
+    assert document.pop("request").startswith("req_")
     here = f"/v1/jobs/{job.id}"
     assert document == {
         "object": "job",
@@ -458,4 +459,9 @@ def test_actors_are_on_record(services: Services) -> None:
         lifecycle.cancel(s, "acme", job.id, actor=boss.key_id)
     with services.db.read() as s:
         rows = [(entry.action, entry.actor) for entry in audit.list_entries(s, "acme").items]
-    assert rows == [("job.cancelled", "system"), ("job.cancel_requested", "key_boss"), ("job.created", "key_boss")]
+    assert rows == [
+        ("job.cancelled", "system"),
+        ("request.withdrawn", "system"),
+        ("job.cancel_requested", "key_boss"),
+        ("job.created", "key_boss"),
+    ]

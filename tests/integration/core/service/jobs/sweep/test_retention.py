@@ -14,15 +14,17 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 
 from core.service import audit, idempotency
 from core.service.audit import AuditFilters
 from core.service.context import Services
 from core.service.db.tables.files import File
 from core.service.db.tables.idempotency import IdempotencyKey
-from core.service.db.tables.jobs import UNMET, Job
-from core.service.jobs import events, lease, lifecycle, views
+from core.service.db.tables.jobs import Job
+from core.service.db.tables.requests import ErasureRequest
+from core.service.jobs import events, lease, lifecycle
+from core.service.jobs.requests.records import open_request
 from core.service.jobs.sweep import due, retention
 from core.service.jobs.sweep.sweep import sweep
 from core.service.kit.clock import now
@@ -30,6 +32,7 @@ from core.service.kit.deadline import due_at
 from core.service.metrics.current import requests_unmet
 from core.service.settings import Settings
 from tests.support.service import (
+    PRINCIPAL,
     create,
     finish,
     must_take,
@@ -160,7 +163,9 @@ def test_a_reader_does_not_keep_the_sweep_from_its_work(tmp_path: Path) -> None:
 
 def make_due(services: Services, days: float, *jobs: str) -> None:
     with services.db.write() as s:
-        s.execute(update(Job).where(Job.id.in_(jobs)).values(due_at=now() + timedelta(days=days)))
+        served = select(Job.erasure_request_id).where(Job.id.in_(jobs))
+        due_at = now() + timedelta(days=days)
+        s.execute(update(ErasureRequest).where(ErasureRequest.id.in_(served)).values(due_at=due_at))
 
 
 def told(services: Services, job_id: str) -> list[dict[str, object]]:
@@ -170,7 +175,8 @@ def told(services: Services, job_id: str) -> list[dict[str, object]]:
 
 def test_a_due_date_is_on_the_job_and_warned_of_once(services: Services) -> None:
     job = submit(services)
-    assert job.due_at == due_at(job.created_at)
+    with services.db.read() as s:
+        assert job.due_at == due_at(s.execute(select(ErasureRequest.received_at)).scalar_one())
     assert sweep(services).warned == 0
     make_due(services, 6, job.id)
     counts: list[int] = []
@@ -183,8 +189,8 @@ def test_a_due_date_is_on_the_job_and_warned_of_once(services: Services) -> None
     (event,) = told(services, job.id)
     assert (event["level"], event["code"]) == ("warning", "due_soon")
     with services.db.read() as s:
-        assert event["due_at"] == views.get_job(s, "acme", job.id).due_at.isoformat()
-        assert len(audit.list_entries(s, "acme", AuditFilters(action="job.due_soon")).items) == 1
+        assert event["due_at"] == s.execute(select(ErasureRequest.due_at)).scalar_one().isoformat()
+        assert len(audit.list_entries(s, "acme", AuditFilters(action="request.due_soon")).items) == 1
     assert sweep(services).warned == 0
 
 
@@ -213,11 +219,13 @@ def gauge(services: Services) -> dict[str, float]:
 
 def test_the_clock_starts_when_the_subject_asked(services: Services) -> None:
     asked = now() - timedelta(days=20)
-    job = create(services, request(), due=due_at(asked))
+    with services.db.write() as s:
+        serves = open_request(s, PRINCIPAL, subject=None, received=asked)
+    job = create(services, request(), erasure_request=serves)
     assert job.due_at == due_at(asked)
 
 
 def test_the_warning_uses_its_index(tmp_path: Path) -> None:
     with open_services(settings_for(tmp_path)) as services, services.db.read() as s:
-        query = f"EXPLAIN QUERY PLAN SELECT id FROM jobs WHERE due_at < '2026' AND due_warned_at IS NULL AND {UNMET}"
-        assert "ix_jobs_due_at" in str(list(s.execute(text(query))))
+        query = "EXPLAIN QUERY PLAN SELECT id FROM requests WHERE due_at < '2026' AND status = 'open'"
+        assert "ix_requests_due_at" in str(list(s.execute(text(query))))

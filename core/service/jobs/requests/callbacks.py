@@ -1,4 +1,4 @@
-"""Callbacks: written by the transaction that changes a request's status, and sent after it has committed."""
+"""OpenDSR's callbacks: written by the transaction that changes a request's status, and sent after it has committed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from sqlalchemy.orm import Session
 from core.service.db.engine import db_now
 from core.service.db.tables.jobs import Job
 from core.service.db.tables.opendsr import OpendsrCallback, OpendsrRequest
+from core.service.db.tables.requests import ErasureRequest
+from core.service.jobs.requests.jobs import jobs_of
+from core.service.jobs.requests.opendsr_status import opendsr_status
 from core.service.kit.ids import new_id
-from core.service.opendsr import mapping
 
 LEASE_SECONDS = 60.0
 BATCH = 20
@@ -32,12 +34,21 @@ class ClaimedCallback:
 
 
 def job_changed(s: Session, job_id: str) -> None:
-    """Write a callback for each URL of the request that the job serves, if the status of the request has changed."""
-    request = s.execute(select(OpendsrRequest).where(OpendsrRequest.job_id == job_id)).scalar_one_or_none()
-    if request is None:
+    """As `request_changed`, for the request that the job serves."""
+    request_changed(s, s.execute(select(Job.erasure_request_id).where(Job.id == job_id)).scalar_one())
+
+
+def request_changed(s: Session, request_id: str | None) -> None:
+    """Write a callback for each URL of the request, if OpenDSR's status of it has changed."""
+    if request_id is None:
         return
-    job = s.execute(select(Job.status, Job.attempt, Job.verdict).where(Job.id == job_id)).one()
-    status = mapping.request_status(job.status, job.attempt, job.verdict)
+    query = select(OpendsrRequest, ErasureRequest.status).join(Job, Job.id == OpendsrRequest.job_id)
+    query = query.join(ErasureRequest, ErasureRequest.id == Job.erasure_request_id)
+    found = s.execute(query.where(ErasureRequest.id == request_id)).one_or_none()
+    if found is None:
+        return
+    request, state = found
+    status = opendsr_status(state, jobs_of(s, request_id))
     if status == request.told_status:
         return
     request.told_status, at = status, db_now(s)

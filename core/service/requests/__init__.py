@@ -1,0 +1,1 @@
+"""Requests of data subjects: what a person asked for, apart from the jobs that serve it."""
