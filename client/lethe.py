@@ -15,6 +15,7 @@ from client.resources.jobs import Jobs
 from client.resources.keys import Keys
 from client.resources.methods import Methods
 from client.resources.models import Models
+from client.resources.requests import Requests
 from client.resources.webhooks import Webhooks
 from client.retry import RetryPolicy
 from client.transport import Transport
@@ -43,6 +44,7 @@ class Lethe:
         self._transport = Transport(url, key, timeout=timeout, retry=retry or RetryPolicy(), transport=transport)
         self.base_url = url
         self.jobs = Jobs(self._transport)
+        self.requests = Requests(self._transport)
         self.files = Files(self._transport)
         self.models = Models(self._transport)
         self.methods = Methods(self._transport)

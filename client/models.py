@@ -65,6 +65,7 @@ class JobState(Model):
     verdict: Verdict | None = None
     evaluation: dict[str, Any] | None = None
     error: JobError | None = None
+    request: str | None = None
     external_id: str | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
     artifacts: list[Artifact] = Field(default_factory=list)
@@ -75,6 +76,36 @@ class JobState(Model):
     def done(self) -> bool:
         """Whether the status is final."""
         return self.status in TERMINAL
+
+
+class RequestJob(Model):
+    """A job that serves a request."""
+
+    id: str
+    model: str
+    method: str
+    status: JobStatus
+    verdict: Verdict | None = None
+    parent: str | None = None
+    deleted: bool = False
+
+
+class Request(Model):
+    """A request of a data subject. `met`: each of its models has a patch that passed."""
+
+    id: str
+    status: str
+    met: bool
+    regulation: str
+    created_at: datetime
+    received_at: datetime
+    due_at: datetime
+    extended_at: datetime | None = None
+    ended_at: datetime | None = None
+    reasons: dict[str, str] = Field(default_factory=dict)
+    external_id: str | None = None
+    same_subject: list[str] = Field(default_factory=list)
+    jobs: list[RequestJob] = Field(default_factory=list)
 
 
 class Event(Model):

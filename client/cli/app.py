@@ -19,6 +19,7 @@ from client.cli import (
     keys,
     reference,
     report,
+    requests,
     serve,
     submit,
     verify,
@@ -66,6 +67,7 @@ app.command("report")(report.report)
 app.command("admin", context_settings=admin.PASS_ON)(admin.admin)
 app.command("audit")(audit.audit)
 app.command("methods")(catalogue.methods)
+app.add_typer(requests.app, name="requests")
 app.add_typer(catalogue.models_app, name="models")
 app.add_typer(bench.app, name="bench")
 app.add_typer(keys.app, name="keys")

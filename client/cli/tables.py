@@ -37,6 +37,7 @@ def show_job(console: Console, job: JobState) -> None:
         "model": job.model,
         "method": job.method,
         "your id": job.external_id,
+        "request": job.request,
         "progress": None if job.done else f"{job.progress.fraction:.0%}",
         "stop asked": _time(job.cancel_requested_at) if not job.done else None,
         "due": _time(job.due_at) if job.verdict != "passed" else None,

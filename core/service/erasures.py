@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, TextIO
 
 from sqlalchemy import delete, select
@@ -22,8 +22,9 @@ from core.service.db.tables.audit import AuditEntry
 from core.service.db.tables.files import File
 from core.service.db.tables.jobs import Job, JobFile
 from core.service.files.service import erase_content
+from core.service.jobs.artifacts import of_jobs
 from core.service.jobs.columns import UNLEASED
-from core.service.jobs.erase import erase_inputs, erase_job
+from core.service.jobs.erase import KEPT_AT_EXPIRY, erase_inputs, erase_job
 from core.service.jobs.lifecycle import end_cancelled
 from core.service.settings import get_settings
 
@@ -48,12 +49,16 @@ def apply(services: Services, erased: Iterable[dict[str, str]]) -> int:
 
 
 def _job(services: Services, s: Session, job_id: str, action: str) -> bool:
-    job = _ended(s, job_id)
-    if job is None or job.deleted_at is not None:
+    job, keep = _ended(s, job_id), KEPT_AT_EXPIRY if action == "job.expired" else ()
+    if job is None or (job.deleted_at is not None and not _has_more(s, job_id, keep)):
         return False
-    erase_job(services, s, job)
+    erase_job(services, s, job, keep)
     audit.record(s, job.tenant_id, audit.SYSTEM, action, job_id, {**REAPPLIED, "artifacts": job.erased_artifacts})
     return True
+
+
+def _has_more(s: Session, job_id: str, kept: Collection[str]) -> bool:
+    return any(row.name not in kept for row in of_jobs(s, [job_id])[job_id])
 
 
 def _inputs(services: Services, s: Session, job_id: str, action: str) -> bool:

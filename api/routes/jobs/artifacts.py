@@ -20,6 +20,7 @@ from core.service.context import Services
 from core.service.errors import JobNotSucceeded, VerdictFailed
 from core.service.jobs import artifacts, views
 from core.service.jobs.artifacts import ArtifactRow
+from core.service.jobs.rows import get_row
 from core.service.jobs.views import JobView
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["artifacts"])
@@ -63,10 +64,11 @@ def get_report(request: Request, job_id: str, principal: ArtifactsRead, services
 
 @router.get("/certificate", response_class=Response, responses=problems(409))
 def get_certificate(request: Request, job_id: str, principal: ArtifactsRead, services: ServicesDep) -> Response:
-    """What was done, signed with Ed25519. The key is at `/.well-known/lethe-keys.json`."""
+    """What was done, signed with Ed25519. The key is at `/.well-known/lethe-keys.json`. It stays when the job expires."""
     with services.db.read() as session:
-        _succeeded(session, principal.tenant_id, job_id)
-        artifact = artifacts.get_artifact(session, principal.tenant_id, job_id, CERTIFICATE)
+        if get_row(session, principal.tenant_id, job_id, expired=True).deleted_at is None:
+            _succeeded(session, principal.tenant_id, job_id)
+        artifact = artifacts.get_artifact(session, principal.tenant_id, job_id, CERTIFICATE, expired=True)
     return _send(request, services, principal, job_id, artifact, f"{job_id}-{CERTIFICATE}")
 
 

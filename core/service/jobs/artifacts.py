@@ -45,9 +45,10 @@ def list_artifacts(s: Session, tenant: str, job_id: str) -> list[ArtifactRow]:
     return of_jobs(s, [job_id])[job_id]
 
 
-def get_artifact(s: Session, tenant: str, job_id: str, name: str) -> ArtifactRow:
-    """One file. Raises `NotFound`."""
-    for row in list_artifacts(s, tenant, job_id):
+def get_artifact(s: Session, tenant: str, job_id: str, name: str, *, expired: bool = False) -> ArtifactRow:
+    """One file. `expired`: also of a job that has expired. Raises `NotFound`."""
+    get_row(s, tenant, job_id, expired=expired)
+    for row in of_jobs(s, [job_id])[job_id]:
         if row.name == name:
             return row
     raise NotFound

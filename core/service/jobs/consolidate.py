@@ -27,7 +27,7 @@ from core.service.errors import (
 from core.service.jobs.artifacts import ArtifactRow, of_jobs
 from core.service.jobs.create import announce, new_row
 from core.service.jobs.lease import CERTIFICATE
-from core.service.jobs.rows import of_tenant
+from core.service.jobs.rows import with_artifacts
 from core.service.jobs.schema import ConsolidateBody
 from core.service.jobs.views import JobView, refreshed_view
 from core.service.storage.port import StoreError
@@ -105,7 +105,8 @@ def _choose(s: Session, tenant: str, model_id: str, body: ConsolidateBody, metho
 
 
 def _named_jobs(s: Session, tenant: str, ids: Sequence[str]) -> list[Job]:
-    by_id = {job.id: job for job in s.execute(of_tenant(tenant).where(Job.id.in_(ids))).scalars()}
+    query = select(Job).where(Job.tenant_id == tenant, with_artifacts(), Job.id.in_(ids))
+    by_id = {job.id: job for job in s.execute(query).scalars()}
     missing = [n for n, job_id in enumerate(ids) if job_id not in by_id]
     if missing:
         raise _with_pointers(NotFound(), [f"/jobs/{n}" for n in missing])
@@ -113,9 +114,12 @@ def _named_jobs(s: Session, tenant: str, ids: Sequence[str]) -> list[Job]:
 
 
 def _all_jobs(s: Session, tenant: str, model_id: str, methods: Collection[str]) -> list[Job]:
-    """For each request about this model the job with the newest patch, in the order of the requests."""
-    query = of_tenant(tenant).where(Job.model == model_id, Job.method.in_(methods))
-    query = query.where(Job.status == JobStatus.SUCCEEDED)
+    """For each request about this model the job with the newest patch, in the order of the requests.
+
+    Jobs that have expired count: their patches are kept, so that nobody comes back. Those that were deleted do not.
+    """
+    query = select(Job).where(Job.tenant_id == tenant, with_artifacts(), Job.model == model_id)
+    query = query.where(Job.method.in_(methods), Job.status == JobStatus.SUCCEEDED)
     # Consolidated jobs come last in time, but first here: for a request whose own job still exists, that one counts.
     jobs = sorted(
         s.execute(query.order_by(Job.created_at, Job.id)).scalars(), key=lambda job: "jobs" in (job.sculpt or {})

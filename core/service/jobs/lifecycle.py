@@ -82,11 +82,12 @@ def retry(s: Session, tenant: str, job_id: str, actor: str = audit.SYSTEM, base_
 
 
 def delete(services: Services, s: Session, tenant: str, job_id: str, actor: str = audit.SYSTEM) -> None:
-    """Erase a job's inputs and artefacts; a tombstone stays. A queued job is cancelled first.
+    """Erase a job's inputs and artefacts; a tombstone stays. A queued job is cancelled first. Of one that has expired,
+    erase the patch and the certificate, too.
 
     Raises `NotFound`, and `JobRunning` for one that must be cancelled first.
     """
-    job = get_row(s, tenant, job_id, lock=True)
+    job = get_row(s, tenant, job_id, lock=True, expired=True)
     if job.status == JobStatus.RUNNING:
         raise JobRunning
     if job.status not in TERMINAL:

@@ -99,7 +99,9 @@ class JobView(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     cancel_requested_at: datetime | None
-    expires_at: datetime = Field(description="When the job, its patch and its report are deleted.")
+    expires_at: datetime = Field(
+        description="When the job and its report are deleted. Patch and certificate stay until the job is deleted on purpose."
+    )
     due_at: datetime | None = Field(description="When the request must be answered. null: no date applies.")
     verdict: Verdict | None = Field(
         description="Whether the result met the thresholds. null: the job has not succeeded."

@@ -13,11 +13,19 @@ from core.service.kit.text import Label, Words
 
 MAX_MODELS = 20
 MAX_REASON = 2000
+_EXAMPLE = {
+    "models": ["reference-mllm"],
+    "entity": {"name": "Ada Okoro"},
+    "prompts": ["Where was Ada Okoro born?"],
+    "regulation": "gdpr",
+}
 Reason = Annotated[Words, Field(max_length=MAX_REASON)]
 
 
 class RequestCreate(ForgetBody):
     """The body of `POST /v1/requests`: that of a job, with several models, and when the subject asked."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     models: list[ModelId] = Field(
         min_length=1, max_length=MAX_MODELS, description="Ids of the registered models that must forget, a job each."

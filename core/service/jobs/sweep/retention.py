@@ -18,7 +18,7 @@ from core.service.db.tables.files import File
 from core.service.db.tables.idempotency import IdempotencyKey
 from core.service.db.tables.jobs import Job, JobFile
 from core.service.files.service import erase_content
-from core.service.jobs.erase import erase_inputs, erase_job
+from core.service.jobs.erase import KEPT_AT_EXPIRY, erase_inputs, erase_job
 from core.service.jobs.sweep.batches import BATCH, for_each, ids
 from core.service.kit.clock import now
 from core.service.webhooks import deliveries
@@ -91,7 +91,7 @@ def _erase_inputs(services: Services, s: Session, job: Job) -> None:
 
 
 def _erase_job(services: Services, s: Session, job: Job) -> None:
-    erase_job(services, s, job)
+    erase_job(services, s, job, keep=KEPT_AT_EXPIRY)
     audit.record(s, job.tenant_id, audit.SYSTEM, "job.expired", job.id, {"artifacts": job.erased_artifacts})
 
 

@@ -7,7 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from client.cli.app import app
+from core.service.db.tables.jobs import Job
+from core.service.jobs.sweep.sweep import sweep
 from core.service.models import ModelCreate, register_trusted
 from tests.support.api_server import CANARY, MODEL, Server, assert_problem, request, serving
 
@@ -197,3 +201,34 @@ def test_reasons_and_ids_go_with_the_last_job(server: Server) -> None:
     left = read(server, received["id"])
     assert (left["external_id"], left["reasons"], left["status"]) == (None, {}, "rejected")
     assert left["jobs"][0]["deleted"]
+
+
+def test_the_command_line_shows_and_ends_them(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    received = receive(server, external_id="DSR-cli")
+    key = server.client.headers["authorization"].removeprefix("Bearer ")
+
+    def lethe(*command: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            app(["--url", server.url, "--api-key", key, "requests", *command])
+        assert ended.value.code == 0
+        return capsys.readouterr().out
+
+    assert received["id"] in lethe("--status", "open", "--due-in-days", "40")
+    assert received["jobs"][0]["id"] in lethe("get", received["id"])
+    assert "extended" in lethe("extend", received["id"], "--reason", REASON)
+    assert "settled" in lethe("settle", received["id"], "--reason", REASON)
+    assert received["id"] not in lethe("--status", "open", "--limit", "1000")
+
+
+def test_a_certificate_outlives_its_job_until_that_is_deleted(server: Server) -> None:
+    job = server.create()["id"]
+    server.finish(job)
+    certificate = server.client.get(f"/v1/jobs/{job}/certificate").content
+    with server.services.db.write() as session:
+        session.execute(update(Job).where(Job.id == job).values(expires_at=datetime.now(UTC) - timedelta(days=1)))
+    sweep(server.services)
+    assert server.client.get(f"/v1/jobs/{job}").status_code == 404
+    assert server.client.get(f"/v1/jobs/{job}/report").status_code == 404
+    assert server.client.get(f"/v1/jobs/{job}/certificate").content == certificate
+    assert server.client.delete(f"/v1/jobs/{job}").status_code == 204
+    assert server.client.get(f"/v1/jobs/{job}/certificate").status_code == 404

@@ -11,12 +11,13 @@ import pytest
 
 from core.service.context import Services
 from core.service.errors import InputErased, InvalidRequest, JobNotSucceeded, NotFound, SculptNotPossible
-from core.service.jobs import lifecycle
+from core.service.jobs import lease, lifecycle, views
 from core.service.jobs.consolidate import create_consolidate_job
 from core.service.jobs.inputs import load_input
 from core.service.jobs.schema import ConsolidateBody, SculptBody
 from core.service.jobs.subject import subjects_among
 from core.service.jobs.sweep import retention
+from core.service.jobs.sweep.sweep import sweep
 from core.service.jobs.views import JobView
 from core.service.models import ModelCreate, register_trusted
 from tests.support.service import (
@@ -88,6 +89,23 @@ def test_erased_inputs_are_no_obstacle_but_a_deleted_job_is(services: Services) 
         lifecycle.delete(services, s, "acme", second)
     with pytest.raises(InputErased):
         load_input(services, claim)
+
+
+def test_whoever_was_forgotten_before_the_jobs_expired_stays_so(services: Services) -> None:
+    expired, *others = (succeeded(services) for _ in range(3))
+    shift(services, expired, expires_at=91 * 86400.0, finished_at=1)
+    assert sweep(services).jobs_erased == 1
+    with services.db.read() as s, pytest.raises(NotFound):
+        views.get_job(s, "acme", expired)
+    assert len([key for key in services.storage.list("jobs/") if expired in key]) == 1
+    claim = must_take(services, consolidate(services).id)
+    assert {source.job_id for source in load_input(services, claim).sources} == {expired, *others}
+    with services.db.write() as s:
+        lease.cancel(s, claim)
+        lifecycle.delete(services, s, "acme", expired)
+    assert not [key for key in services.storage.list("jobs/") if expired in key]
+    claim = must_take(services, consolidate(services).id)
+    assert {source.job_id for source in load_input(services, claim).sources} == {*others}
 
 
 def test_another_tenants_jobs_and_deleted_ones_are_not_there(services: Services) -> None:
