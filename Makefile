@@ -13,9 +13,9 @@ FOUR_BIT := $(VENV)/four-bit
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq
 # PyTorch without CUDA is a tenth of the size. Used where there is no NVIDIA GPU and the index can be reached.
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
-# Each process of the tests has servers of its own. Three keep two cores busy, since tests wait for processes; a Redis
+# Each process of the tests has servers of its own. Four keep two cores busy, since tests wait for processes; a Redis
 # that is somebody else's can serve only one.
-TEST_PROCESSES ?= $(if $(LETHE_TEST_REDIS_URL),0,3)
+TEST_PROCESSES ?= $(if $(LETHE_TEST_REDIS_URL),0,4)
 
 .PHONY: help venv demo demo-pretrained serve test check openapi audit format clean
 

@@ -64,7 +64,7 @@ def get_report(request: Request, job_id: str, principal: ArtifactsRead, services
 
 @router.get("/certificate", response_class=Response, responses=problems(409))
 def get_certificate(request: Request, job_id: str, principal: ArtifactsRead, services: ServicesDep) -> Response:
-    """What was done, signed with Ed25519. The key is at `/.well-known/lethe-keys.json`. It stays when the job expires."""
+    """What was done, signed with Ed25519 (key: `/.well-known/lethe-keys.json`). It stays when the job expires."""
     with services.db.read() as session:
         if get_row(session, principal.tenant_id, job_id, expired=True).deleted_at is None:
             _succeeded(session, principal.tenant_id, job_id)

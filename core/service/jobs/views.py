@@ -100,7 +100,8 @@ class JobView(BaseModel):
     finished_at: datetime | None
     cancel_requested_at: datetime | None
     expires_at: datetime = Field(
-        description="When the job and its report are deleted. Patch and certificate stay until the job is deleted on purpose."
+        description="When the job and its report are deleted. Patch and certificate stay until the job is deleted on "
+        "purpose."
     )
     due_at: datetime | None = Field(description="When the request must be answered. null: no date applies.")
     verdict: Verdict | None = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,7 +13,7 @@ from core.service.kit.text import Label, Words
 
 MAX_MODELS = 20
 MAX_REASON = 2000
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "models": ["reference-mllm"],
     "entity": {"name": "Ada Okoro"},
     "prompts": ["Where was Ada Okoro born?"],

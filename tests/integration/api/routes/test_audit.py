@@ -60,14 +60,17 @@ def test_what_is_done_is_on_record(server: Server) -> None:
     client.delete(f"/v1/keys/{key['id']}").raise_for_status()
     client.post("/v1/models", json={"id": "hub", "family": "mllm", "source": "owner/other"}).raise_for_status()
     told = [(entry["action"], entry["resource"]) for entry in reversed(entries(server))]
+    settled, withdrawn = (client.get("/v1/requests?limit=2").json()["data"][n]["id"] for n in (1, 0))
     assert told == [
         ("job.created", finished),
         ("job.created", failed),
+        ("request.settled", settled),
         ("job.succeeded", finished),
         ("certificate.issued", finished),
         ("job.failed", failed),
         ("job.retried", failed),
         ("job.cancel_requested", failed),
+        ("request.withdrawn", withdrawn),
         ("job.cancelled", failed),
         ("artifact.downloaded", finished),
         ("artifact.downloaded", finished),

@@ -83,7 +83,12 @@ def test_the_log_of_a_job_is_whole(services: Services) -> None:
     found = audit.verify(services)
     assert found.ok
     assert found.entries == len(entries(services))
-    assert [entry.action for entry in entries(services)] == ["job.deleted", "job.succeeded", "job.created"]
+    assert [entry.action for entry in entries(services)] == [
+        "job.deleted",
+        "job.succeeded",
+        "request.settled",
+        "job.created",
+    ]
 
 
 def test_an_entry_goes_with_its_transaction(services: Services) -> None:

@@ -13,6 +13,7 @@ import torch
 
 from core.unlearning import reference
 from core.unlearning.errors import InvalidInputError
+from core.unlearning.families.language.data.bundled.prompts import general_prompts
 from core.unlearning.families.language.data.retain_list import RetainLine, read_list
 from core.unlearning.families.language.data.retain_set import read
 from core.unlearning.families.language.model.model import LanguageModel
@@ -70,6 +71,8 @@ def made(whole: tuple[Prepared, int]) -> Prepared:
 def _few_figures() -> object:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(named, "_FIGURES", 2)
+        patch.setattr(named, "_NOBODY", 12)
+        patch.setattr(named, "general_prompts", lambda part: general_prompts(part)[:10])
         yield
 
 
