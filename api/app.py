@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 import structlog
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
@@ -16,6 +16,7 @@ from api import routes
 from api.auth.key_cache import KeyCache
 from api.auth.rate_limit import RateLimiter
 from api.http import errors
+from api.http.query import refuse_unknown_parameters
 from api.metrics import DatabaseCollector, HttpMetrics
 from api.middleware.body import BodyLimit, BodyPace, StrictJson
 from api.middleware.context import RequestContext
@@ -27,7 +28,6 @@ from core.service.context import Services
 from core.service.doorbell.celery import make_celery, open_doorbell
 from core.service.jobs.sweep.sweep import sweep
 from core.service.settings import Settings
-from core.unlearning.patches.signing import Signer
 from core.version import VERSION
 
 log = structlog.get_logger(__name__)
@@ -50,6 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=_operation_id,
         lifespan=_lifespan,
+        dependencies=[Depends(refuse_unknown_parameters)],
     )
     app.state.settings = settings
     app.state.metrics = HttpMetrics()
@@ -89,7 +90,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     with Services.open(settings) as services:
         app.state.services = services
         app.state.metrics.registry.register(DatabaseCollector(services.db))
-        app.state.signer = Signer.load_or_create(settings.resolved_signing_key_file)
         app.state.celery = make_celery(settings)
         services.doorbell = open_doorbell(settings, services.db, app.state.celery)
         async with anyio.create_task_group() as tasks:

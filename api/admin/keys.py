@@ -14,6 +14,7 @@ from core.service.context import Services
 from core.service.crypto.master_keys import key_file, new_master_key
 from core.service.crypto.secret_files import replace
 from core.service.db.engine import keyring_of
+from core.service.errors import NotFound
 from core.service.settings import Settings
 from core.unlearning.patches.signing import Signer
 
@@ -52,6 +53,21 @@ def rotate_signing_key(context: typer.Context) -> None:
     typer.echo(
         f"{new.key_id} signs from now on, {old.key_id} stays published; restart workers, so that they take it up"
     )
+
+
+def withdraw_signing_key(
+    context: typer.Context, key_id: Annotated[str, typer.Argument(help="Id of the key, as patches name it.")]
+) -> None:
+    """Let nothing that a key has signed be trusted any more, as when the key was stolen."""
+    path = context.obj.resolved_signing_key_file
+    if path.exists() and Signer.load_or_create(path).key_id == key_id:
+        raise AdminError("this key signs at present: first run lethe admin rotate-signing-key, and restart the workers")
+    with open_services(context) as services, services.db.write() as session:
+        try:
+            signing_keys.withdraw(session, key_id, ACTOR)
+        except NotFound:
+            raise AdminError("no key of this id was ever published") from None
+    typer.echo(f"{key_id} is withdrawn; lethe verify --keys refuses what it has signed")
 
 
 def _publish(services: Services, signer: Signer) -> None:

@@ -24,6 +24,7 @@ def list_jobs(
     context: typer.Context,
     status: Annotated[str | None, typer.Option(help="queued, running, succeeded, failed or cancelled.")] = None,
     model: Annotated[str | None, typer.Option(help="Of this model only.")] = None,
+    verdict: Annotated[str | None, typer.Option(help="passed or failed.")] = None,
     external_id: Annotated[str | None, typer.Option(help="The job of your own id.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     json: JsonFlag = False,
@@ -32,8 +33,8 @@ def list_jobs(
     from client.cli.tables import show_jobs
 
     with connect(context) as client:
-        pages = client.jobs.list(status=status, model=model, external_id=external_id, page_size=min(limit, 100))
-        jobs = list(islice(pages, limit))
+        filters = {"status": status, "model": model, "verdict": verdict, "external_id": external_id}
+        jobs = list(islice(client.jobs.list(**filters, page_size=min(limit, 100)), limit))
     if json:
         print_json(jobs)
     else:

@@ -41,13 +41,21 @@ def _signing_key(patch: Path, keys: Path) -> bytes:
     """The published key that the patch says it is signed with, else any of them: the signature check then fails."""
     from core.unlearning.patches import signing
 
+    named = _named_key(patch)
     try:
-        published = signing.read_jwks(jsonlib.loads(keys.read_text(encoding="utf-8")))
+        document = jsonlib.loads(keys.read_text(encoding="utf-8"))
+        withdrawn = signing.withdrawn_keys(document)
+        if named in withdrawn:
+            at = withdrawn[named]
+            raise exits.CommandError(
+                f"do not use this patch: the key that signed it was withdrawn on {at}", exits.ERROR
+            )
+        published = signing.read_jwks(document)
     except OSError as error:
         raise exits.CommandError(f"cannot read {keys}: {error.strerror}", exits.USAGE) from None
     except ValueError as error:
         raise exits.CommandError(f"{keys}: {error}", exits.USAGE) from None
-    return published.get(_named_key(patch), next(iter(published.values())))
+    return published.get(named, next(iter(published.values())))
 
 
 def _named_key(patch: Path) -> str:

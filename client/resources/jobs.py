@@ -118,6 +118,7 @@ class Jobs(Resource):
         model: str | None = None,
         external_id: str | None = None,
         created_after: datetime | None = None,
+        verdict: str | None = None,
         page_size: int | None = None,
     ) -> Iterator[Job]:
         """Every job that fits, newest first. Pages are fetched as the iteration reaches them."""
@@ -126,6 +127,7 @@ class Jobs(Resource):
             "model": model,
             "external_id": external_id,
             "created_after": created_after.isoformat() if created_after else None,
+            "verdict": verdict,
             "limit": page_size,
         }
         for state in iterate(self._transport, "/v1/jobs", params, JobState):

@@ -19,7 +19,7 @@ from api.routes.jobs import response
 from api.routes.jobs.intake import JobIntake, read_job
 from api.routes.jobs.plans import resolve
 from api.schemas import WITH_BODY, JobList, PlanPreview, problems
-from core.job_states import TERMINAL
+from core.job_states import TERMINAL, Verdict
 from core.service.context import Services
 from core.service.jobs import lifecycle, listing, views
 from core.service.jobs.create import create_job as store_job
@@ -77,6 +77,7 @@ def list_jobs(
     services: ServicesDep,
     status: Annotated[Status | None, Query(description="Only jobs in this state.")] = None,
     model: Annotated[str | None, Query(max_length=100, description="Only jobs about this model.")] = None,
+    verdict: Annotated[Verdict | None, Query(description="Only jobs with this verdict.")] = None,
     external_id: Annotated[str | None, Query(max_length=255, description="Only jobs with this id of yours.")] = None,
     created_after: Annotated[
         Moment | None, Query(description="Only jobs after this time, RFC 3339 with a time zone.")
@@ -85,7 +86,7 @@ def list_jobs(
     after: pages.After = None,
 ) -> Response:
     """Jobs, newest first."""
-    filters = JobFilters(status, model, external_id, created_after)
+    filters = JobFilters(status, model, external_id, created_after, verdict)
     with services.db.read() as session:
         page = listing.list_jobs(session, principal.tenant_id, filters, after, min(limit, 100), base_url(services))
     body = JobList(data=page.items, has_more=page.has_more, next_cursor=page.next_cursor)

@@ -58,9 +58,11 @@ class Database:
         self.wal_pending = False
         self._info = {"keyring": keyring, "max_running_jobs": max_running_jobs}
         engine = _engine(url)
-        self._reader = engine.execution_options(postgresql_readonly=True)
-        self._writer = engine.execution_options(**{_WRITES: True})
         sqlite = engine.dialect.name == "sqlite"
+        # SQLite's transactions see one state anyway.
+        one_state = {} if sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reader = engine.execution_options(postgresql_readonly=True, **one_state)
+        self._writer = engine.execution_options(**{_WRITES: True})
         self._autocommit = self._reader if sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager

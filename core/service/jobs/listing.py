@@ -29,6 +29,7 @@ class JobFilters:
     model: str | None = None
     external_id: str | None = None
     created_after: datetime | None = None
+    verdict: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ def _filtered(query: Select[Job], filters: JobFilters) -> Select[Job]:
         query = query.where(Job.status == filters.status)
     if filters.model is not None:
         query = query.where(Job.model == filters.model)
+    if filters.verdict is not None:
+        query = query.where(Job.verdict == filters.verdict)
     if filters.external_id is not None:
         query = query.where(Job.external_id == composed(filters.external_id))
     if filters.created_after is not None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.service.metrics.current import jobs_now, oldest_queued, requests_unmet, workers_now
 from core.service.metrics.outbox import outbox
-from core.service.metrics.totals import jobs_ended, lease_expiries, phase_seconds, webhook_attempts
+from core.service.metrics.totals import jobs_ended, lease_expiries, phase_seconds, sweep_failures, webhook_attempts
 
 Reader = Callable[[Session, datetime], Iterable[Metric]]
 
@@ -20,6 +20,7 @@ READERS: tuple[Reader, ...] = (
     jobs_ended,
     phase_seconds,
     lease_expiries,
+    sweep_failures,
     workers_now,
     outbox,
     webhook_attempts,

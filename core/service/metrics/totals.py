@@ -30,6 +30,15 @@ def lease_expiries(s: Session, _: datetime) -> Iterable[Metric]:
     yield CounterMetricFamily(metrics.LEASE_EXPIRIES, about, value=total)
 
 
+def sweep_failures(s: Session, _: datetime) -> Iterable[Metric]:
+    """By step."""
+    about = "Times that a step of the sweep failed, or one job in it."
+    family = CounterMetricFamily(metrics.SWEEP_FAILURES, about, labels=("step",))
+    for counted, value in counters.read(s, metrics.SWEEP_FAILURES):
+        family.add_metric([counted["step"]], value)
+    yield family
+
+
 def webhook_attempts(s: Session, _: datetime) -> Iterable[Metric]:
     """By outcome."""
     family = CounterMetricFamily(claims.ATTEMPTS, "Tries to deliver a webhook.", labels=("outcome",))

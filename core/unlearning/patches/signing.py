@@ -123,6 +123,14 @@ def read_jwks(document: Mapping[str, Any]) -> dict[str, bytes]:
     return keys
 
 
+def withdrawn_keys(document: Mapping[str, Any]) -> dict[str, str]:
+    """The day on which each withdrawn key of a published set was withdrawn, by key id. Raises `SignatureError`."""
+    try:
+        return {str(key["kid"]): str(key["withdrawn_at"])[:10] for key in document.get("withdrawn", ())}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SignatureError("This is not a set of public keys.") from error
+
+
 def encode(data: bytes) -> str:
     """base64url without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -20,11 +20,15 @@ class MacKey(Base):
 
 
 class SigningKey(Base):
-    """A public key of patches and certificates, present or past. `mac` proves that the service has added it."""
+    """A public key of patches and certificates, present or past.
+
+    `mac` proves that the service has added it, and whether it has withdrawn it.
+    """
 
     __tablename__ = "signing_keys"
 
     key_id: Mapped[str] = mapped_column(String(32), primary_key=True)
     public_key: Mapped[bytes]
     added_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
     mac: Mapped[bytes]

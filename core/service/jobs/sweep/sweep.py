@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -14,7 +15,7 @@ from core.service.db.engine import db_now
 from core.service.db.tables.jobs import Job
 from core.service.jobs.queue import next_ring, ring_after_commit
 from core.service.jobs.sweep import due, rescue, retention
-from core.service.jobs.sweep.batches import BATCH, for_each, ids
+from core.service.jobs.sweep.batches import BATCH, for_each, ids, without_stopping
 from core.service.jobs.sweep.cleaning import clean_attempts
 from core.service.jobs.sweep.orphans import sweep_orphans
 
@@ -52,16 +53,19 @@ def sweep(services: Services) -> SweepResult:
         cancelled=for_each(services, stopped, rescue.cancel),
         expired=for_each(services, too_old, rescue.expire),
         rung=for_each(services, (Job.status == JobStatus.QUEUED, Job.ring_at < at), _ring),
-        warned=due.warn(services),
+        warned=without_stopping(services, "warn", lambda: due.warn(services)),
         inputs_erased=erased.inputs,
         jobs_erased=erased.jobs,
         files_erased=erased.files,
         keys_forgotten=erased.idempotency_keys,
-        attempts_cleaned=sum(clean_attempts(services, job_id) for job_id in ids(services, uncleaned, BATCH)),
-        orphans_erased=sweep_orphans(services),
-        drafts_erased=services.storage.tidy(),
+        attempts_cleaned=sum(
+            without_stopping(services, "clean_attempts", partial(clean_attempts, services, job_id))
+            for job_id in ids(services, uncleaned, BATCH)
+        ),
+        orphans_erased=without_stopping(services, "orphans", lambda: sweep_orphans(services)),
+        drafts_erased=without_stopping(services, "drafts", services.storage.tidy),
         deliveries_forgotten=erased.deliveries,
-        audit_anchored=audit.anchor(services),
+        audit_anchored=without_stopping(services, "anchor", lambda: audit.anchor(services)),
     )
 
 

@@ -219,6 +219,28 @@ def test_a_new_signing_key(settings: Settings) -> None:
         assert audit.verify(services).ok
 
 
+def test_a_withdrawn_signing_key_verifies_nothing(settings: Settings) -> None:
+    path = settings.resolved_signing_key_file
+    with open_services(settings) as services:
+        old = Signer.load_or_create(path)
+        admin(settings, "rotate-signing-key")
+        new = Signer.load_or_create(path)
+        refused = admin(settings, "withdraw-signing-key", new.key_id)
+        assert (refused.returncode, "signs at present" in refused.stderr) == (1, True)
+        assert admin(settings, "withdraw-signing-key", "0" * 16).returncode == 1
+        for _ in range(2):
+            assert admin(settings, "withdraw-signing-key", old.key_id).returncode == 0
+        with services.db.read() as s:
+            assert set(signing_keys.published(s)) == {new.key_id}
+            assert set(signing_keys.withdrawn(s)) == {old.key_id}
+        # Taken back behind the service's back, it is nobody's.
+        with services.db.write() as s:
+            s.execute(update(SigningKey).where(SigningKey.key_id == old.key_id).values(withdrawn_at=None))
+        with services.db.read() as s:
+            assert set(signing_keys.published(s)) == {new.key_id}
+        assert audit.verify(services).ok
+
+
 def test_an_api_key_is_replaced_with_an_overlap(settings: Settings) -> None:
     with open_services(settings) as services:
         old = an_api_key(services)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from core.service import signing_keys
 from tests.support.api_server import CERTIFICATE, Server, assert_problem, serving
 
 
@@ -121,7 +122,10 @@ def test_the_certificate_is_what_the_worker_signed(server: Server, done: tuple[s
     assert server.client.get(f"{done[0]}/certificate").json() == CERTIFICATE
 
 
-def test_the_signing_key_is_public(server: Server) -> None:
+def test_the_workers_key_is_public_and_the_api_has_none(server: Server) -> None:
+    assert not server.services.settings.resolved_signing_key_file.exists()
+    with server.services.db.write() as session:
+        signing_keys.publish(session, "f" * 16, b"k" * 32)
     answer = server.client.get("/.well-known/lethe-keys.json", headers={"Authorization": ""})
     (key,) = answer.json()["keys"]
     assert (key["kty"], key["crv"]) == ("OKP", "Ed25519")

@@ -294,6 +294,8 @@ def test_pages_are_newest_first_and_whole(server: Server) -> None:
         ("limit=x", 422, "validation_error"),
         ("status=asleep", 422, "validation_error"),
         ("created_after=2026-01-01T00:00:00", 422, "validation_error"),
+        ("verdict=good", 422, "validation_error"),
+        ("verdit=failed", 400, "unknown_parameter"),
         ("after=Zm9yZ2Vk", 400, "invalid_cursor"),
         ("after=%C3%A9", 400, "invalid_cursor"),
     ],
@@ -316,6 +318,8 @@ def test_filters(server: Server) -> None:
 
     assert ids("status=queued") == ids(f"model={MODEL}") == ids("created_after=2020-01-01T00:00:00Z") == [job["id"]]
     assert ids("status=running") == ids("model=other") == ids(f"created_after={job['created_at']}") == []
+    server.finish(job["id"], verdict="failed")
+    assert (ids("verdict=failed"), ids("verdict=passed")) == ([job["id"]], [])
 
 
 def test_cancel_in_every_state(server: Server) -> None:

@@ -13,6 +13,7 @@ from core.service.settings import Settings
 
 FILE = "file_01J9Z3NDEKTSV4RRFFQ69G5FAV"
 FULL: dict[str, Any] = {
+    "request": "req_01J9Z3NDEKTSV4RRFFQ69G5FAV",
     "model": "reference-mllm",
     "entity": {"name": "Ada Okoro", "kind": "identity", "aliases": ["A. Okoro"]},
     "prompts": ["Where was this person born?"],

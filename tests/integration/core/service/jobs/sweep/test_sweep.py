@@ -9,21 +9,24 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from core.service import idempotency
 from core.service.context import Services
 from core.service.crypto.keyring import WrappedKey
 from core.service.db.tables.files import File
 from core.service.db.tables.idempotency import IdempotencyKey
+from core.service.db.tables.jobs import Job
 from core.service.errors import FileInUse, InputErased, NotFound
 from core.service.files import delete_file, get_file
 from core.service.files.content import read_file_bytes
 from core.service.jobs import lease, lifecycle, views
-from core.service.jobs.sweep import orphans
+from core.service.jobs.sweep import orphans, rescue
 from core.service.jobs.sweep.sweep import sweep
 from core.service.kit.clock import now
 from core.service.kit.ids import new_id
+from core.service.metrics.totals import sweep_failures
 from tests.support.service import finish, must_take, open_services, png, settings_for, shift, submit, take, upload
 
 DAY = 86400.0
@@ -169,3 +172,35 @@ def test_many_sweeps_at_once_do_everything_once(services: Services) -> None:
     assert sum(results) == len(jobs)
     for job in jobs:
         assert must_take(services, job.id).attempt == 2
+
+
+def test_what_fails_with_one_job_holds_up_no_other(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, other = (submit(services).id for _ in range(2))
+    for job in (broken, other):
+        must_take(services, job)
+        shift(services, job, lease_expires_at=3600)
+    rescue_job = rescue.rescue
+
+    def rescue_but_one(services: Services, s: Session, job: Job) -> None:
+        if job.id == broken:
+            raise RuntimeError(f"about {job.id}")
+        rescue_job(services, s, job)
+
+    monkeypatch.setattr(rescue, "rescue", rescue_but_one)
+    monkeypatch.setattr(services.storage, "tidy", lambda: 1 // 0)
+    assert sweep(services).rescued == 1
+    with services.db.read() as s:
+        assert [views.get_job(s, "acme", job).status for job in (broken, other)] == ["running", "queued"]
+        (family,) = sweep_failures(s, now())
+    counted = {sample.labels["step"]: sample.value for sample in family.samples}
+    assert counted == {"rescue_but_one": 1, "drafts": 1}
+
+
+def test_a_read_session_sees_one_state(services: Services) -> None:
+    first = submit(services).id
+    with services.db.read() as s:
+        assert len(list(s.execute(select(Job.id)).scalars())) == 1
+        second = submit(services).id
+        assert list(s.execute(select(Job.id)).scalars()) == [first]
+    with services.db.read() as s:
+        assert set(s.execute(select(Job.id)).scalars()) == {first, second}
