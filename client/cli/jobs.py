@@ -33,8 +33,9 @@ def list_jobs(
     from client.cli.tables import show_jobs
 
     with connect(context) as client:
-        filters = {"status": status, "model": model, "verdict": verdict, "external_id": external_id}
-        jobs = list(islice(client.jobs.list(**filters, page_size=min(limit, 100)), limit))
+        size = min(limit, 100)
+        pages = client.jobs.list(status=status, model=model, verdict=verdict, external_id=external_id, page_size=size)
+        jobs = list(islice(pages, limit))
     if json:
         print_json(jobs)
     else:
