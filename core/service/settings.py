@@ -137,7 +137,8 @@ class Settings(BaseSettings):
     job_expires_days: float = Field(
         90.0,
         gt=0,
-        description="Days for which a job, its patch and its report are kept. A job that no worker took by then fails.",
+        description="Days for which a job and its report are kept; patch and certificate stay until it is deleted. A "
+        "job that no worker took by then fails.",
     )
 
     webhook_networks: str = Field(

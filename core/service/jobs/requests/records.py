@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from core.job_states import JobStatus
 from core.service import audit, idempotency
 from core.service.access.keys import Principal
-from core.service.crypto.keyring import WrappedKey
+from core.service.crypto.keyring import DecryptionError, WrappedKey
 from core.service.db.engine import db_now, keyring_of
+from core.service.db.tables.jobs import Job
 from core.service.db.tables.requests import ErasureRequest, RequestState
 from core.service.errors import Conflict, InvalidRequest, NotFound
 from core.service.jobs.requests import callbacks
@@ -80,7 +81,10 @@ def get_request(s: Session, tenant: str, request_id: str, *, lock: bool = False)
 
 
 def get_open(s: Session, tenant: str, request_id: str) -> ErasureRequest:
-    """An open request, locked. Raises `NotFound`, `RequestEnded`."""
+    """An open request, locked with its jobs. Raises `NotFound`, `RequestEnded`."""
+    # Jobs first, as everything that happens to a job does: no two transactions wait for each other.
+    same = (Job.tenant_id == tenant, Job.erasure_request_id == request_id)
+    s.execute(select(Job.id).where(*same).order_by(Job.id).with_for_update())
     row = get_request(s, tenant, request_id, lock=True)
     if row.status != "open":
         raise RequestEnded(f"The request is {row.status}.")
@@ -130,10 +134,13 @@ def end(
 
 
 def reasons(s: Session, row: ErasureRequest) -> dict[str, str]:
-    """What people gave as reasons, by what they did."""
+    """What people gave as reasons, by what they did; nothing where the master key of that time is not at hand."""
     if row.wrapped_key is None or row.sealed is None:
         return {}
-    found: dict[str, str] = json.loads(keyring_of(s).decrypt(WrappedKey(row.wrapped_key), row.sealed, _aad(row)))
+    try:
+        found: dict[str, str] = json.loads(keyring_of(s).decrypt(WrappedKey(row.wrapped_key), row.sealed, _aad(row)))
+    except DecryptionError:
+        return {}
     return found
 
 

@@ -155,3 +155,8 @@ def _until_somebody_waits(services: Services) -> None:
                 return
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_an_api_of_a_cluster_has_no_signing_key(server: Server) -> None:
+    assert not server.services.settings.resolved_signing_key_file.exists()
+    assert server.client.get("/.well-known/lethe-keys.json").json()["keys"] == []

@@ -122,8 +122,8 @@ def test_the_certificate_is_what_the_worker_signed(server: Server, done: tuple[s
     assert server.client.get(f"{done[0]}/certificate").json() == CERTIFICATE
 
 
-def test_the_workers_key_is_public_and_the_api_has_none(server: Server) -> None:
-    assert not server.services.settings.resolved_signing_key_file.exists()
+def test_the_workers_key_is_public_and_the_api_publishes_none(server: Server) -> None:
+    assert server.client.get("/.well-known/lethe-keys.json").json() == {"keys": [], "withdrawn": []}
     with server.services.db.write() as session:
         signing_keys.publish(session, "f" * 16, b"k" * 32)
     answer = server.client.get("/.well-known/lethe-keys.json", headers={"Authorization": ""})
