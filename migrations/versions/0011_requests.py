@@ -81,10 +81,13 @@ def _fill() -> None:
     bind, meta = op.get_bind(), sa.MetaData()
     jobs, requests = (sa.Table(name, meta, autoload_with=bind) for name in ("jobs", "requests"))
     change, after = sa.update(jobs).where(jobs.c.id == sa.bindparam("job")), ""
-    page = sa.select(jobs).where(jobs.c.due_at.is_not(None)).order_by(jobs.c.id).limit(_BATCH)
-    regulations = _regulations(bind)
+    opendsr = sa.Table("opendsr_requests", meta, autoload_with=bind)
+    named = {row.job_id: row for row in bind.execute(sa.select(opendsr))}
+    # Jobs that were deleted before there were dates have none, but OpenDSR's status of them is still asked for.
+    asked = jobs.c.due_at.is_not(None) | jobs.c.id.in_(sa.select(opendsr.c.job_id))
+    page = sa.select(jobs).where(asked).order_by(jobs.c.id).limit(_BATCH)
     while rows := bind.execute(page.where(jobs.c.id > after)).all():
-        bind.execute(sa.insert(requests), [_request(row, regulations.get(row.id, "gdpr")) for row in rows])
+        bind.execute(sa.insert(requests), [_request(row, named.get(row.id)) for row in rows])
         links = [{"job": row.id, "request": _id(row.id)} for row in rows]
         bind.execute(change.values(erasure_request_id=sa.bindparam("request")), links)
         after = rows[-1].id
@@ -99,12 +102,7 @@ def _fill() -> None:
     )
 
 
-def _regulations(bind: sa.Connection) -> dict[str, str]:
-    table = sa.Table("opendsr_requests", sa.MetaData(), autoload_with=bind)
-    return {row.job_id: row.regulation for row in bind.execute(sa.select(table.c.job_id, table.c.regulation))}
-
-
-def _request(row: sa.Row, regulation: str) -> dict[str, object]:  # type: ignore[type-arg]
+def _request(row: sa.Row, opendsr: sa.Row | None) -> dict[str, object]:  # type: ignore[type-arg]
     withdrawn = row.deleted_at is not None or row.status == "cancelled"
     status = "settled" if row.verdict == "passed" else "withdrawn" if withdrawn else "open"
     ended = None if status == "open" else row.finished_at or row.deleted_at
@@ -114,10 +112,10 @@ def _request(row: sa.Row, regulation: str) -> dict[str, object]:  # type: ignore
         "created_by": row.created_by,
         "version": 1,
         "status": status,
-        "regulation": regulation if regulation in ("gdpr", "ccpa") else "gdpr",
+        "regulation": "ccpa" if opendsr and opendsr.regulation == "ccpa" else "gdpr",
         "created_at": row.created_at,
-        "received_at": row.created_at,
-        "due_at": row.due_at,
+        "received_at": min(opendsr.submitted_at, opendsr.received_at) if opendsr else row.created_at,
+        "due_at": row.due_at or (opendsr.expected_at if opendsr else row.created_at),
         "due_warned_at": row.due_warned_at,
         "ended_at": ended,
     }

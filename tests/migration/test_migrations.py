@@ -12,7 +12,7 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
-from sqlalchemy import Connection, MetaData, Table, create_engine, insert, inspect, select
+from sqlalchemy import Connection, MetaData, Table, create_engine, insert, inspect, select, update
 from sqlalchemy.pool import NullPool
 
 from core.service.context import Services
@@ -21,7 +21,7 @@ from core.service.db.engine import Database
 from core.service.db.migrate import alembic_config, head_revision, migrate
 from core.service.jobs import views
 from core.service.settings import Settings
-from tests.migration.old_rows import FIRST, RENAMED, RENUMBERED, ROWS
+from tests.migration.old_rows import FIRST, RENAMED, RENUMBERED, ROWS, START
 from tests.servers.postgres import Postgres
 
 
@@ -64,6 +64,39 @@ def test_each_step_up_and_down_keeps_every_row(url: str, tmp_path: Path) -> None
     migrate(url)
     assert (Database(url).revision(), _old_rows(url)) == (head_revision(), before)
     command.check(alembic_config(url))
+
+
+def test_each_job_gets_its_request(url: str) -> None:
+    command.upgrade(alembic_config(url), FIRST)
+    with _connected(url) as connection:
+        _insert(connection)
+    command.upgrade(alembic_config(url), "0010")
+    with _connected(url) as connection:
+        tables = _all_tables(connection)
+        jobs, opendsr = tables["jobs"], tables["opendsr_requests"]
+        dated = [row.id for row in connection.execute(select(jobs).where(jobs.c.due_at.is_not(None)))]
+        undated = connection.execute(select(jobs.c.id).where(jobs.c.parent_id.is_(None)).order_by(jobs.c.id)).first()
+        assert undated is not None
+        connection.execute(update(jobs).where(jobs.c.id == undated.id).values(due_at=None))
+        times = dict.fromkeys(("submitted_at", "received_at", "expected_at"), START)
+        named = {"subject_request_id": "s", "regulation": "ccpa", "sealed": b"", "callback_count": 0}
+        row = {"tenant_id": "acme", "job_id": undated.id, "told_status": "pending", **named, **times}
+        connection.execute(insert(opendsr).values(row))
+    command.upgrade(alembic_config(url), "0011")
+    with _connected(url) as connection:
+        tables = _all_tables(connection)
+        jobs, requests = tables["jobs"], tables["requests"]
+        linked = connection.execute(
+            select(jobs, requests.c.status.label("state"), requests.c.regulation, requests.c.due_at.label("due")).join(
+                requests, requests.c.id == jobs.c.erasure_request_id
+            )
+        ).all()
+        found = {row.id: row for row in linked if row.parent_id is None}
+    assert found.keys() == {*dated, undated.id}
+    for row in found.values():
+        ended = row.deleted_at is not None or row.status == "cancelled"
+        assert row.state == ("settled" if row.verdict == "passed" else "withdrawn" if ended else "open"), row.id
+    assert (found[undated.id].regulation, _plain(found[undated.id].due)) == ("ccpa", START)
 
 
 def test_up_from_nothing_down_to_nothing_and_up_again(url: str) -> None:
@@ -116,6 +149,12 @@ def _reflect(connection: Connection) -> dict[str, Table]:
     found, names = MetaData(), {name: RENAMED.get(name, name) for name in ROWS}
     found.reflect(connection)
     return {old: found.tables[old if old in found.tables else new] for old, new in names.items()}
+
+
+def _all_tables(connection: Connection) -> dict[str, Table]:
+    found = MetaData()
+    found.reflect(connection)
+    return dict(found.tables)
 
 
 def _insert(connection: Connection) -> None:

@@ -69,7 +69,7 @@ def create_job(
 
     `inputs`: of `storing_request`. `erasure_request`: what it serves, by default the one that it names, else a new one
     that came now under GDPR. The doorbell rings after the session's commit. Raises `ExternalIdExists`,
-    `TooManyQueuedJobs`, and `InvalidRequest` for a request that is unknown or has ended.
+    `TooManyQueuedJobs`, and `InvalidRequest` for a request that is unknown, has ended or is about somebody else.
     """
     _refuse_external_id(s, principal.tenant_id, job.external_id)
     subject = None if job.entity.name is None else subject_hash(s, principal.tenant_id, job.entity.name)
@@ -100,9 +100,13 @@ def _request_of(s: Session, principal: Principal, job: JobCreate, subject: str |
     if job.request is None:
         return open_request(s, principal, subject=subject)
     try:
-        return get_open(s, principal.tenant_id, job.request)
+        row = get_open(s, principal.tenant_id, job.request)
     except (NotFound, RequestEnded):
         raise InvalidRequest.one("/request", "unknown_request", "There is no open request of this id.") from None
+    if row.subject and subject and row.subject != subject:
+        # Its patch would settle a request about somebody who is not forgotten.
+        raise InvalidRequest.one("/request", "other_subject", "The request is about another name than the job.")
+    return row
 
 
 def storing_request(

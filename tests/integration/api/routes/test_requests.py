@@ -165,6 +165,12 @@ def test_a_job_names_only_an_open_request(server: Server) -> None:
         assert_problem(server.client.post("/v1/jobs", json=request(request=wrong)), 422, "unknown_request")
 
 
+def test_a_job_about_somebody_else_does_not_serve_it(server: Server) -> None:
+    received = receive(server)
+    other = request(request=received["id"], entity={"name": "Somebody Else"})
+    assert_problem(server.client.post("/v1/jobs", json=other), 422, "other_subject")
+
+
 def test_an_external_id_is_used_once(server: Server) -> None:
     first = receive(server, external_id="DSR-once")
     body = {**request(), "models": [MODEL], "external_id": "DSR-once"}
