@@ -39,12 +39,6 @@ def attempt_prefix(job_id: str, attempt: int) -> str:
     return f"{job_prefix(job_id)}attempts/{attempt}/"
 
 
-def list_artifacts(s: Session, tenant: str, job_id: str) -> list[ArtifactRow]:
-    """A job's files, sorted by name; none before it has succeeded. Raises `NotFound`."""
-    get_row(s, tenant, job_id)
-    return of_jobs(s, [job_id])[job_id]
-
-
 def get_artifact(s: Session, tenant: str, job_id: str, name: str, *, expired: bool = False) -> ArtifactRow:
     """One file. `expired`: also of a job that has expired. Raises `NotFound`."""
     get_row(s, tenant, job_id, expired=expired)

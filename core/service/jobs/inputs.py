@@ -203,10 +203,10 @@ def _sources(s: Session, job: Job) -> list[tuple[str, tuple[ArtifactRow, ...], _
     artifacts = of_jobs(s, ids)
     if any(not artifacts[job_id] for job_id in ids):
         raise InputErased("A job whose recipe this one needs has been deleted.")
-    return [(job_id, tuple(artifacts[job_id]), _place(s, root_of(s, job_id))) for job_id in ids]
+    return [(job_id, tuple(artifacts[job_id]), _place(s, _root_of(s, job_id))) for job_id in ids]
 
 
-def root_of(s: Session, job_id: str) -> Job:
+def _root_of(s: Session, job_id: str) -> Job:
     """The job of the request itself, of which this one was sculpted again, possibly several times."""
     root = s.get_one(Job, job_id)
     while root.parent_id is not None:

@@ -16,7 +16,7 @@ from sqlalchemy import update
 from core.service.context import Services
 from core.service.db.tables.jobs import Job
 from core.service.jobs import lease, lifecycle, views
-from core.service.jobs.artifacts import attempt_prefix, list_artifacts
+from core.service.jobs.artifacts import attempt_prefix, of_jobs
 from core.service.jobs.claims import Capacity, Claim, LeaseLost
 from core.service.jobs.inputs import load_input
 from core.service.jobs.sweep.sweep import sweep
@@ -139,7 +139,7 @@ def test_what_a_lost_attempt_left_is_swept_away_and_the_result_stays(services: S
     finish(services, heir, content=b"whole")
     sweep(services)
     with services.db.read() as s:
-        (row,) = list_artifacts(s, "acme", job.id)
+        (row,) = of_jobs(s, [job.id])[job.id]
     assert list(services.storage.list("jobs/")) == [row.storage_key]
     assert services.storage.read(row.storage_key) == b"whole"
 
